@@ -1,0 +1,1 @@
+from .calibration import expected_calibration_error as expected_calibration_error

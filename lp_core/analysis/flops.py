@@ -1,0 +1,73 @@
+"""What a network costs to run on one image, dense or sparse.
+
+Counts what sparse-training papers count (Sup-tickets, Table 3): the multiply-adds of convolutions
+and linear layers, of which a masked weight needs none.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+
+
+def flops(
+    model: nn.Module, input_shape: Sequence[int], masks: Mapping[str, torch.Tensor] | None = None
+) -> int:
+    """Floating-point operations for one image of input_shape (C, H, W): 2 for each multiply-add.
+
+    masks: for names of convolution or linear weights, a tensor of the weight's shape that is zero
+    where the weight is pruned. Biases, batch norm, activations and pooling count nothing; what a
+    convolution multiplies with its padding counts. The model is left as it was. Raises ValueError
+    for a mask that belongs to no such weight or has another shape.
+    """
+    layers: dict[str, nn.Conv2d | nn.Linear] = {
+        f"{name}.weight" if name else "weight": module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    }
+    multiplied = {name: module.weight.numel() for name, module in layers.items()}
+    for name, mask in (masks or {}).items():
+        if name not in layers:
+            raise ValueError(
+                f"mask {name!r} belongs to no convolution or linear weight of the model"
+            )
+        if mask.shape != layers[name].weight.shape:
+            raise ValueError(
+                f"mask {name!r} has shape {tuple(mask.shape)}, "
+                f"but its weight has {tuple(layers[name].weight.shape)}"
+            )
+        multiplied[name] = int(mask.count_nonzero())
+    uses = _uses(model, layers, input_shape)
+    return sum(2 * multiplied[name] * uses[name] for name in layers)
+
+
+def _uses(
+    model: nn.Module,
+    layers: Mapping[str, nn.Conv2d | nn.Linear],
+    input_shape: Sequence[int],
+) -> dict[str, int]:
+    """How many times each weight of a layer is multiplied: once for each position of its output."""
+    uses = dict.fromkeys(layers, 0)
+
+    def count(name: str, output: torch.Tensor) -> None:
+        outputs = layers[name].weight.shape[0]
+        uses[name] += output.numel() // outputs
+
+    def hook(name: str) -> torch.utils.hooks.RemovableHandle:
+        return layers[name].register_forward_hook(lambda _module, _args, out: count(name, out))
+
+    # On the meta device shapes are worked out and nothing is computed.
+    state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    on_meta = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
+    image = torch.zeros(1, *input_shape, device="meta")
+    modes = {module: module.training for module in model.modules()}
+    hooks = [hook(name) for name in layers]
+    model.eval()
+    try:
+        torch.func.functional_call(model, on_meta, (image,))
+    finally:
+        for handle in hooks:
+            handle.remove()
+        for module, training in modes.items():
+            module.training = training
+    return uses

@@ -1,0 +1,5 @@
+"""Image sets: reading, splitting, storing, loading with augmentation, and corrupting."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,15 @@
+from .augment import AugmentSpec as AugmentSpec
+from .build import build_dataset as build_dataset
+from .corruptions.apply import corrupt as corrupt
+from .loading import eval_batches as eval_batches
+from .loading import load_images as load_images
+from .loading import normalised_batches as normalised_batches
+from .loading import train_loader as train_loader
+from .memory import MemoryLoader as MemoryLoader
+from .spec import DatasetSpec as DatasetSpec
+from .store import Dataset as Dataset
+from .store import Listing as Listing
+from .store import Split as Split
+from .stream import StreamLoader as StreamLoader
+from .subsets import balanced_indices as balanced_indices
+from .subsets import balanced_slices as balanced_slices

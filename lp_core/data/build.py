@@ -1,0 +1,148 @@
+"""Makes a data set: reads a source, splits it, decodes and resizes its images, measures them."""
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lp_core.data.crops import centre_crop, resize
+from lp_core.data.images import Picture, as_array, as_image, read_all
+from lp_core.data.sources.digits import read_digits
+from lp_core.data.sources.examples import Examples, Published
+from lp_core.data.sources.folder import read_folder, read_imagenet
+from lp_core.data.sources.parquet import read_parquet
+from lp_core.data.sources.torchvision_sets import read_torchvision
+from lp_core.data.spec import DatasetSpec
+from lp_core.data.splits import three_splits
+from lp_core.data.store import Dataset, Listing, Split
+from lp_core.data.subsets import balanced_indices
+
+# Images whose mean and deviation stand for a streamed set's: the error of a mean is below 0.002.
+_SAMPLE = 10_000
+
+
+def build_dataset(name: str, spec: DatasetSpec) -> Dataset:
+    """Reads and splits the set that `spec` describes; `Dataset.save` stores it.
+
+    Where any image is in colour all become so; a streamed set is always in colour.
+    Raises FileNotFoundError for a missing folder or download, and ValueError for an image that
+    cannot be read, a label out of range, a class without images, or sizes that differ.
+    """
+    published = _read(spec)
+    _require_every_class(published, spec.path)
+    splits = three_splits(published.splits, spec.val_fraction, spec.test_fraction, spec.seed)
+    if spec.stream:
+        return _streamed(name, published.classes, splits, spec)
+    arrays = _decode(splits, spec.size)
+    height, width, channels = arrays["train"].shape[1:]
+    mean, std = mean_and_std(arrays["train"])
+    return Dataset(
+        name=name,
+        classes=published.classes,
+        channels=channels,
+        size=height if height == width else [height, width],
+        mean=mean,
+        std=std,
+        parts={
+            split: Split(
+                torch.from_numpy(arrays[split]).permute(0, 3, 1, 2),
+                torch.from_numpy(examples.labels),
+            )
+            for split, examples in splits.items()
+        },
+    )
+
+
+def mean_and_std(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
+    """Per channel, of images (uint8, N×H×W×C) scaled to 0-1; exact, whatever the number of images.
+
+    A channel of one single value has deviation 1, so that normalising it is possible.
+    """
+    levels = np.arange(256, dtype=np.int64)
+    means, deviations = [], []
+    for channel in range(images.shape[3]):
+        counts = np.zeros(256, dtype=np.int64)
+        for start in range(0, len(images), 4096):  # bincount widens what it counts to 8 bytes
+            pixels = images[start : start + 4096, ..., channel]
+            counts += np.bincount(pixels.reshape(-1), minlength=256)
+        # Python's integers, so that no order of summation shows in the last digit.
+        total, squares = int((counts * levels).sum()), int((counts * levels**2).sum())
+        count = int(counts.sum())
+        means.append(total / (255 * count))
+        variance = (count * squares - total**2) / (255 * count) ** 2
+        deviations.append(math.sqrt(variance) or 1.0)
+    return means, deviations
+
+
+def _read(spec: DatasetSpec) -> Published:
+    if spec.source == "digits":
+        return read_digits()
+    if spec.source == "parquet":
+        return read_parquet(spec.path)
+    if spec.source == "folder":
+        return read_folder(spec.path)
+    if spec.source == "imagenet":
+        return read_imagenet(spec.path)
+    return read_torchvision(spec.source, spec.path, spec.download)
+
+
+def _require_every_class(published: Published, path: str) -> None:
+    counts = np.bincount(published.splits["train"].labels, minlength=len(published.classes))
+    empty = [name for name, count in zip(published.classes, counts, strict=True) if not count]
+    if empty:
+        raise ValueError(
+            f"{path}: class {empty[0]} has no training image ({len(empty)} such classes)"
+        )
+
+
+def _decode(splits: dict[str, Examples], size: int | None) -> dict[str, NDArray[np.uint8]]:
+    images = {name: _pixels(examples, size) for name, examples in splits.items()}
+    channels = max(pixels.shape[2] for part in images.values() for pixels in part)
+    expected = images["train"][0].shape[:2]
+    arrays = {}
+    for name, part in images.items():
+        arrays[name] = np.empty((len(part), *expected, channels), dtype=np.uint8)
+        for index, pixels in enumerate(part):
+            if pixels.shape[:2] != expected:
+                raise ValueError(
+                    f"{_name(splits[name], index)} has {pixels.shape[0]}×{pixels.shape[1]} pixels, "
+                    f"where others have {expected[0]}×{expected[1]}; set size to resize them all"
+                )
+            arrays[name][index] = pixels  # grey spreads over the three channels
+    return arrays
+
+
+def _pixels(examples: Examples, size: int | None) -> list[NDArray[np.uint8]]:
+    images = examples.images
+    if isinstance(images, list):
+        return list(read_all(images, lambda image: resize(image, size)))
+    if size is None or images.shape[1:3] == (size, size):
+        return list(images)
+    return [as_array(resize(as_image(pixels), size)) for pixels in images]
+
+
+def _name(examples: Examples, index: int) -> str:
+    picture = examples.images[index]
+    return picture.where if isinstance(picture, Picture) else f"image {index}"
+
+
+def _streamed(
+    name: str, classes: list[str], splits: dict[str, Examples], spec: DatasetSpec
+) -> Dataset:
+    import pyarrow
+
+    assert spec.size is not None  # the spec has seen to it
+    size, train = spec.size, splits["train"]
+    sample = train.take(balanced_indices(train.labels, min(_SAMPLE, len(train)), spec.seed))
+    assert isinstance(sample.images, list)
+    pixels = list(read_all(sample.images, lambda image: centre_crop(image, size)))
+    mean, std = mean_and_std(np.stack(pixels))
+    parts = {}
+    for split, examples in splits.items():
+        paths = [os.path.relpath(_name(examples, i), spec.path) for i in range(len(examples))]
+        labels = torch.from_numpy(examples.labels)
+        parts[split] = Listing(Path(spec.path), pyarrow.array(paths, pyarrow.string()), labels)
+    return Dataset(name, classes, 3, size, mean, std, parts)

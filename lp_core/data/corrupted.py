@@ -1,0 +1,101 @@
+"""Corrupted test sets on disk: generated from the test split, or taken from the official files.
+
+One array for each corruption, laid out as CIFAR-C is: severity after severity, the same images in
+the same order in each, with one array of labels for all.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from lp_core.data.corruptions.apply import CORRUPTIONS, EXTRA, corrupt
+from lp_core.data.subsets import balanced_indices
+
+
+@dataclass(frozen=True)
+class CorruptSpec:
+    """Where the corrupted test set comes from, and how much of it there is.
+
+    source: `generate` it, or import the `official` .npy files from the folder `path`.
+    images: test images in each corruption and severity, class-balanced; None for all.
+    corruptions: by name. severities: of 1 … 5. seed: of every random draw.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    source: Literal["generate", "official"] = "generate"
+    path: str = "downloads"
+    images: int | None = None
+    corruptions: list[str] = field(default_factory=lambda: [*CORRUPTIONS, *EXTRA])
+    severities: list[int] = field(default_factory=lambda: [1, 2, 3, 4, 5])
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        known = [*CORRUPTIONS, *EXTRA]
+        wrong = [name for name in self.corruptions if name not in known]
+        if wrong:
+            raise ValueError(f"corruptions has {wrong}; known are {known}")
+        if not set(self.severities) <= {1, 2, 3, 4, 5} or not self.severities:
+            raise ValueError(f"severities are {self.severities}; give some of 1, 2, 3, 4, 5")
+        if self.images is not None and self.images < 1:
+            raise ValueError(f"images is {self.images}; give at least 1, or null for all")
+
+
+def chosen_images(labels: np.ndarray, spec: CorruptSpec) -> np.ndarray:
+    """Positions in the test split of the images that are corrupted (sorted, int64)."""
+    if spec.images is None or spec.images >= len(labels):
+        return np.arange(len(labels))
+    return balanced_indices(labels, spec.images, spec.seed)
+
+
+def generated(images: np.ndarray, spec: CorruptSpec) -> Iterator[tuple[str, np.ndarray]]:
+    """Each corruption's name and array (uint8, severities·N×H×W×C) of clean images (N×H×W×C)."""
+    for name in spec.corruptions:
+        parts = [corrupt(images, name, severity, spec.seed) for severity in spec.severities]
+        yield name, np.concatenate(parts)
+
+
+def official(
+    labels: np.ndarray, chosen: np.ndarray, spec: CorruptSpec
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The same from a folder such as CIFAR-10-C.
+
+    labels: of the whole test split, which must be in the official order; chosen: positions in it.
+    Raises FileNotFoundError for a missing file, ValueError for one that does not fit.
+    """
+    folder = Path(spec.path)
+    theirs = _array(folder / "labels.npy")
+    count = len(labels)
+    if len(theirs) not in (count, 5 * count) or not np.array_equal(theirs[:count], labels):
+        raise ValueError(
+            f"{folder / 'labels.npy'}: its {len(theirs)} labels are not those of the {count} test "
+            "images; is it the corrupted set of this data set, and the test split unshuffled?"
+        )
+    for name in spec.corruptions:
+        whole = _array(folder / f"{name}.npy")
+        if whole.ndim != 4 or len(whole) != 5 * count or whole.dtype != np.uint8:
+            raise ValueError(
+                f"{folder / name}.npy: found {whole.dtype} {whole.shape}; "
+                f"expected uint8, 5 severities × {count} images"
+            )
+        starts = [(severity - 1) * count for severity in spec.severities]
+        yield name, np.concatenate([whole[start + chosen] for start in starts])
+
+
+def _array(path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: not there; corrupt.path must hold the official .npy files"
+        )
+    array: np.ndarray = np.load(path, mmap_mode="r")
+    return array
+
+
+def write_manifest(folder: Path, corruptions: Sequence[str], severities: Sequence[int]) -> None:
+    """Say beside the arrays what they hold."""
+    about = {"corruptions": list(corruptions), "severities": list(severities)}
+    (folder / "corrupted.json").write_text(json.dumps(about) + "\n")

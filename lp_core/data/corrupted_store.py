@@ -1,0 +1,34 @@
+"""Reading corrupted test sets from disk, without the code that makes them.
+
+(What evaluates on them must not depend on how a blur is computed: only on the images.)
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def corrupted_sets(folder: Path) -> Iterator[tuple[str, int, Tensor]]:
+    """Each set: (corruption, severity, images uint8 N×C×H×W).
+
+    Raises FileNotFoundError if the folder holds none.
+    """
+    manifest = folder / "corrupted.json"
+    if not manifest.is_file():
+        raise FileNotFoundError(f"{manifest}: not there; run the stage `corrupt` first")
+    about = json.loads(manifest.read_text())
+    names, severities = about["corruptions"], about["severities"]
+    for name in names:
+        array = np.load(folder / f"{name}.npy")
+        images = torch.from_numpy(array).permute(0, 3, 1, 2)
+        for severity, part in zip(severities, images.chunk(len(severities)), strict=True):
+            yield name, severity, part
+
+
+def corrupted_labels(folder: Path) -> Tensor:
+    """Labels of the images of every set (int64 N)."""
+    return torch.from_numpy(np.load(folder / "labels.npy"))

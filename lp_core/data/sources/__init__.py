@@ -1,0 +1,5 @@
+"""Readers: one for each place that image sets come from."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

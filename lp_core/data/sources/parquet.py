@@ -1,0 +1,104 @@
+"""Parquet folders as the Hugging Face hub serves image sets: an image column of {bytes, path}.
+
+A split is the files whose names start with its name: train-00000-of-00001.parquet, and so on.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import parquet
+
+from lp_core.data.images import Picture
+from lp_core.data.sources.examples import Examples, Published
+
+_IMAGE_COLUMNS = ("img", "image")
+_LABEL_COLUMNS = ("label", "fine_label")
+_SPLIT_FILES = {"train": ("train",), "val": ("valid", "validation", "val"), "test": ("test",)}
+_UNLABELLED = -1  # what the hub writes where labels are withheld
+
+
+def read_parquet(path: str) -> Published:
+    """All splits of the folder `path`; a test split without labels is left out.
+
+    Raises FileNotFoundError where the folder or its training files are missing, and ValueError,
+    naming file and row, for columns or labels that are not as described above.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{path} is not a folder; path must name one of Parquet files")
+    files = {split: _files(folder, starts) for split, starts in _SPLIT_FILES.items()}
+    if not files["train"]:
+        raise FileNotFoundError(f"{path} has no train-*.parquet; a Parquet folder needs one")
+    classes = _class_names(files["train"][0])
+    splits = {split: _read(found) for split, found in files.items() if found}
+    if (splits["train"].labels == _UNLABELLED).all():
+        raise ValueError(f"{path} has no labels for its training images")
+    splits = {name: part for name, part in splits.items() if (part.labels != _UNLABELLED).any()}
+    if classes is None:
+        classes = [str(label) for label in range(int(splits["train"].labels.max()) + 1)]
+    for part in splits.values():
+        _require_known_labels(part, len(classes))
+    return Published(classes, splits)
+
+
+def _files(folder: Path, starts: tuple[str, ...]) -> list[Path]:
+    return sorted(
+        file
+        for file in folder.glob("*.parquet")
+        if file.name.removesuffix(".parquet").split("-")[0] in starts
+    )
+
+
+def _column(file: Path, names: list[str], known: tuple[str, ...]) -> str:
+    for name in known:
+        if name in names:
+            return name
+    raise ValueError(f"{file} has columns {', '.join(names)}; none is named {' or '.join(known)}")
+
+
+def _class_names(file: Path) -> list[str] | None:
+    """Names by label from the metadata that the hub keeps in the schema; None where it has none."""
+    schema = parquet.read_schema(file)
+    label = _column(file, schema.names, _LABEL_COLUMNS)
+    try:
+        about = json.loads((schema.metadata or {})[b"huggingface"])
+        return [str(name) for name in about["info"]["features"][label]["names"]]
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _read(files: list[Path]) -> Examples:
+    pictures: list[Picture] = []
+    labels: list[NDArray[np.int64]] = []
+    for file in files:
+        schema = parquet.read_schema(file)
+        image = _column(file, schema.names, _IMAGE_COLUMNS)
+        label = _column(file, schema.names, _LABEL_COLUMNS)
+        kind = schema.field(image).type
+        if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
+            raise ValueError(f"{file}: column {image} is {kind}, not a struct of bytes and path")
+        if not pa.types.is_integer(schema.field(label).type):
+            raise ValueError(f"{file}: column {label} is {schema.field(label).type}, not integer")
+        table = parquet.read_table(file, columns=[image, label])
+        for column in (image, label):
+            if table[column].null_count:
+                row = table[column].is_null().to_pylist().index(True)
+                raise ValueError(f"{file}, row {row}: {column} is missing")
+        encoded = (data for c in table[image].chunks for data in c.field("bytes").to_pylist())
+        pictures += [Picture(data or b"", f"{file}, row {row}") for row, data in enumerate(encoded)]
+        labels.append(table[label].to_numpy().astype(np.int64))
+    return Examples(pictures, np.concatenate(labels))
+
+
+def _require_known_labels(part: Examples, classes: int) -> None:
+    wrong = np.flatnonzero((part.labels < 0) | (part.labels >= classes))
+    if len(wrong):
+        first = part.images[wrong[0]]
+        assert isinstance(first, Picture)
+        raise ValueError(
+            f"{first.where}: label {part.labels[wrong[0]]} is out of range; "
+            f"there are {classes} classes, numbered from 0"
+        )

@@ -1,0 +1,61 @@
+"""Settings of the stage `dataset`: where images come from and how they are split.
+
+Training never reads these (its own settings are in `augment`), so that a change to how one set is
+made invalidates that set alone.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Source = Literal[
+    "digits", "cifar10", "cifar100", "mnist", "eurosat", "imagenet", "parquet", "folder"
+]
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """One image set.
+
+    source:        who reads it: scikit-learn's digits, one of torchvision's classes, a folder of
+                   Parquet files as the Hugging Face hub serves them, an image folder, or ImageNet's
+                   train/ and val/.
+    path:          folder to read, or to download into; relative to the working directory.
+    download:      whether torchvision may fetch what `path` lacks.
+    size:          side in pixels that images are resized to; None keeps them. Needed where images
+                   differ in size, and for a streamed set.
+    val_fraction:  share of the training images held out for validation, class by class.
+    test_fraction: share held out for testing first, where the source publishes no test split.
+    seed:          of these splits only.
+    stream:        store lists of files instead of pixels and decode while training (image folders).
+    """
+
+    __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid", "strict": True}
+
+    source: Source
+    path: str = "downloads"
+    download: bool = False
+    size: int | None = None
+    val_fraction: float = 0.1
+    test_fraction: float = 0.2
+    seed: int = 0
+    stream: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("val_fraction", "test_fraction"):
+            fraction = getattr(self, name)
+            if not 0 < fraction < 1:
+                raise ValueError(
+                    f"{name} is {fraction}; it must lie between 0 and 1, both excluded"
+                )
+        if self.size is not None and self.size < 1:
+            raise ValueError(f"size is {self.size}; it must be a number of pixels, or null to keep")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; it must not be negative")
+        if not self.path:
+            raise ValueError("path is empty; name a folder")
+        if self.stream and self.source not in ("folder", "imagenet"):
+            raise ValueError(
+                f"stream is true for source {self.source}; only folder and imagenet can stream"
+            )
+        if self.stream and self.size is None:
+            raise ValueError("stream is true without size; name the side to crop to, such as 224")

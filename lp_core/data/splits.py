@@ -1,0 +1,56 @@
+"""Train, validation and test splits: class by class, fixed by a seed.
+
+As in Lottery Pools, a set's only published split beside the training images serves as the test
+split, and a tenth of the training images is held out to decide with.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lp_core.data.sources.examples import Examples
+
+
+def hold_out(
+    labels: NDArray[np.int64], fraction: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices kept and held out, both ascending; together they are all, and they share none.
+
+    Of a class with n images, fraction·n are held out, rounded up or down so that the total comes as
+    near to fraction·N as can be while every class keeps at least one image.
+    """
+    generator = np.random.default_rng(np.random.SeedSequence([seed]))
+    classes, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    exact = counts * fraction
+    quotas = np.floor(exact).astype(np.int64)
+    # The largest remainders round up, in a random order where they are equal.
+    order = np.lexsort((generator.permutation(len(classes)), -(exact - quotas)))
+    eligible = order[(exact > quotas)[order] & (quotas + 1 < counts)[order]]
+    quotas[eligible[: round(fraction * len(labels)) - quotas.sum()]] += 1
+    held = np.zeros(len(labels), dtype=bool)
+    for index, quota in enumerate(quotas):
+        members = np.flatnonzero(inverse == index)
+        held[generator.permutation(members)[:quota]] = True
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def three_splits(
+    published: dict[str, Examples], val_fraction: float, test_fraction: float, seed: int
+) -> dict[str, Examples]:
+    """train, val and test from whatever was published; what is missing is held out of train.
+
+    Raises ValueError where a fraction of the images is less than one image.
+    """
+    splits = dict(published)
+    if "test" not in splits and "val" in splits:
+        splits["test"] = splits.pop("val")
+    for name, fraction in (("test", test_fraction), ("val", val_fraction)):
+        if name in splits:
+            continue
+        train = splits["train"]
+        kept, held = hold_out(train.labels, fraction, seed)
+        if not len(held):
+            raise ValueError(
+                f"{name}_fraction {fraction} of {len(train)} images is not even one; raise it"
+            )
+        splits["train"], splits[name] = train.take(kept), train.take(held)
+    return {name: splits[name] for name in ("train", "val", "test")}

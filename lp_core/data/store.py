@@ -1,0 +1,210 @@
+"""A split image set as it lies on disk: what the stage `dataset` writes and every other one reads.
+
+A folder holds `dataset.json` and, for each of train, val and test, either arrays that are mapped
+into memory or, for a streamed set, a Parquet list of image files.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    import pyarrow
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images: uint8, N×C×H×W, best laid out channels_last; labels: int64, N."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Image files of a streamed split: paths below `root`, and labels (int64, N)."""
+
+    root: Path
+    paths: "pyarrow.Array"  # its items share no reference counts, so forked workers copy nothing
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def path(self, index: int) -> str:
+        """Where the image file of this index lies."""
+        return str(self.root / self.paths[index].as_py())
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An image set in three splits; the held-out `val` decides, `test` only reports.
+
+    size: side in pixels, or [height, width]; channels: 1 or 3; mean, std: per channel, of the
+    training split's images scaled to 0-1; parts: the splits by name, all of one kind.
+    """
+
+    name: str
+    classes: list[str]
+    channels: int
+    size: int | list[int]
+    mean: list[float]
+    std: list[float]
+    parts: Mapping[str, Split | Listing]
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the splits list files instead of holding pixels."""
+        return isinstance(self.parts["train"], Listing)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of one image."""
+        height, width = [self.size] * 2 if isinstance(self.size, int) else self.size
+        return self.channels, height, width
+
+    def split(self, name: str) -> Split:
+        """Images and labels of "train", "val" or "test". ValueError where the set is streamed."""
+        part = self._part(name)
+        if isinstance(part, Split):
+            return part
+        raise ValueError(f"data set {self.name} is streamed; read it with lp_core.data.loading")
+
+    def listing(self, name: str) -> Listing:
+        """The files of one split of a streamed set. ValueError where it is not streamed."""
+        part = self._part(name)
+        if isinstance(part, Listing):
+            return part
+        raise ValueError(f"data set {self.name} is not streamed; use split({name!r})")
+
+    def labels(self, name: str) -> Tensor:
+        """Labels of one split (int64, N), streamed or not."""
+        return self._part(name).labels
+
+    def _part(self, name: str) -> Split | Listing:
+        if name not in self.parts:
+            raise ValueError(f"{name!r} is no split; a data set has {', '.join(SPLITS)}")
+        return self.parts[name]
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the set, replacing `folder` whole: a run that is killed leaves the old one."""
+        folder = Path(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+        stale = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+        try:
+            fresh.mkdir()
+            self._write(fresh)
+            if folder.exists():
+                folder.rename(stale)
+            fresh.rename(folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+            shutil.rmtree(stale, ignore_errors=True)
+
+    def _write(self, folder: Path) -> None:
+        about: dict[str, object] = {
+            "name": self.name,
+            "classes": self.classes,
+            "channels": self.channels,
+            "size": self.size,
+            "mean": self.mean,
+            "std": self.std,
+            "streamed": self.streamed,
+            "images": {name: len(part) for name, part in self.parts.items()},
+        }
+        for name, part in self.parts.items():
+            if isinstance(part, Split):
+                pixels = part.images.permute(0, 2, 3, 1).contiguous().numpy()
+                np.save(folder / f"{name}.images.npy", pixels)
+                np.save(folder / f"{name}.labels.npy", part.labels.numpy())
+            else:
+                about["root"] = part.root.as_posix()
+                _write_listing(part, folder / f"{name}.parquet")
+        (folder / "dataset.json").write_text(json.dumps(about, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Dataset":
+        """Maps a saved set into memory; nothing is read until it is used.
+
+        Raises FileNotFoundError where there is none, and ValueError where a file is not what
+        `save` writes.
+        """
+        folder = Path(folder)
+        about_path = folder / "dataset.json"
+        if not about_path.is_file():
+            raise FileNotFoundError(f"{folder} holds no data set; run the stage dataset to make it")
+        try:
+            about = json.loads(about_path.read_text())
+            shared = {key: about[key] for key in _SHARED}
+            streamed, counts = about["streamed"], about["images"]
+            root = Path(about["root"]) if streamed else folder
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{about_path} does not describe a data set ({error!r})") from error
+        parts = {
+            name: _read_listing(folder / f"{name}.parquet", root)
+            if streamed
+            else _map_arrays(folder, name)
+            for name in SPLITS
+        }
+        for name, part in parts.items():
+            if len(part) != counts.get(name):
+                raise ValueError(
+                    f"{folder} holds {len(part)} {name} images where dataset.json counts "
+                    f"{counts.get(name)}; run the stage dataset again"
+                )
+        return cls(parts=parts, **shared)
+
+
+_SHARED = ("name", "classes", "channels", "size", "mean", "std")
+
+
+def _map_arrays(folder: Path, name: str) -> Split:
+    arrays = []
+    for kind, dtype, axes in (("images", np.uint8, 4), ("labels", np.int64, 1)):
+        path = folder / f"{name}.{kind}.npy"
+        try:
+            # Copy-on-write: torch takes no read-only memory, and nobody writes here.
+            array = np.load(path, mmap_mode="c", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise ValueError(f"{path} is not a whole array ({error})") from error
+        if array.dtype != dtype or array.ndim != axes:
+            raise ValueError(f"{path} holds {array.dtype}, shape {array.shape}; not {kind}")
+        arrays.append(torch.from_numpy(array))
+    images, labels = arrays
+    if len(images) != len(labels):
+        raise ValueError(f"{folder} has {len(images)} {name} images and {len(labels)} labels")
+    return Split(images.permute(0, 3, 1, 2), labels)
+
+
+def _write_listing(listing: Listing, path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    columns = {"path": listing.paths, "label": pyarrow.array(listing.labels.numpy())}
+    parquet.write_table(pyarrow.table(columns), path)
+
+
+def _read_listing(path: Path, root: Path) -> Listing:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path, columns=["path", "label"])
+        labels = torch.from_numpy(table["label"].to_numpy().astype(np.int64))
+        return Listing(root, table["path"].combine_chunks(), labels)
+    except (OSError, KeyError, pyarrow.ArrowException) as error:
+        raise ValueError(f"{path} is not a list of images and labels ({error})") from error

@@ -1,0 +1,106 @@
+"""Training batches from image files: sets too large for memory are decoded while they are used.
+
+Workers decode, crop and flip; what happens to an image depends on the epoch's seed and the image
+alone, so that an epoch is the same whatever the number of workers or processes.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lp_core.data.augment import AugmentSpec
+from lp_core.data.crops import centre_crop, random_resized_crop
+from lp_core.data.epoch import EpochCut
+from lp_core.data.images import Picture, as_array, open_picture
+from lp_core.data.normalise import Normaliser
+from lp_core.data.store import Listing
+
+
+class _Batches(torch.utils.data.Dataset):
+    """Makes the batch of a list of indices: uint8, B×H×W×3, and labels.
+
+    An error comes back as a value: raised in a worker it would reach the user inside a traceback.
+    """
+
+    def __init__(self, listing: Listing, size: int, augment: AugmentSpec, seed: int) -> None:
+        self._listing, self._size, self._augment, self._seed = listing, size, augment, seed
+
+    def __getitem__(self, indices: list[int]) -> tuple[Tensor, Tensor] | ValueError:
+        try:
+            images = np.stack([as_array(self._image(index)) for index in indices])
+        except ValueError as error:
+            return ValueError(str(error))
+        return torch.from_numpy(images), self._listing.labels[indices]
+
+    def _image(self, index: int) -> Image.Image:
+        path = self._listing.path(index)
+        image = open_picture(Picture(path, path))
+        generator = np.random.default_rng(np.random.SeedSequence([self._seed, index]))
+        flip = generator.random() < 0.5
+        if self._augment.crop:
+            image = random_resized_crop(image, self._size, generator)
+        else:
+            image = centre_crop(image, self._size)
+        return ImageOps.mirror(image) if flip and self._augment.flip else image
+
+
+class StreamLoader:
+    """Shuffled, augmented, normalised batches of one split of image files.
+
+    size:       side of the square crops, in pixels.
+    mean, std:  per channel, of images scaled to 0-1.
+    batch_size: images in one step of the optimiser, over all `world` processes together.
+    workers:    decoding processes; 0 decodes in this one.
+
+    Raises ValueError where a batch cannot be filled or shared.
+    """
+
+    def __init__(
+        self,
+        listing: Listing,
+        size: int,
+        mean: list[float],
+        std: list[float],
+        batch_size: int,
+        augment: AugmentSpec,
+        device: torch.device | str,
+        rank: int = 0,
+        world: int = 1,
+        workers: int = 0,
+    ) -> None:
+        self._cut = EpochCut(len(listing), batch_size, rank, world)
+        self._listing, self._size, self._augment = listing, size, augment
+        self._device = torch.device(device)
+        self._normalise = Normaliser(mean, std, self._device)
+        self._workers = workers
+
+    def __len__(self) -> int:
+        """Batches in an epoch; images that fill no whole batch are left out of it."""
+        return len(self._cut)
+
+    def epoch(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass in an order and with an augmentation that depend on `seed` alone.
+
+        Yields images (float32, B×3×size×size, channels_last, normalised) and labels (int64, B), on
+        the training device; B is this process's share of a batch. Raises ValueError, naming the
+        file, where an image cannot be read.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.randperm(self._cut.count, generator=generator).tolist()
+        loader: DataLoader = DataLoader(
+            _Batches(self._listing, self._size, self._augment, seed),
+            sampler=[order[places] for places in self._cut.shares()],
+            batch_size=None,
+            num_workers=self._workers,
+            pin_memory=self._device.type == "cuda",
+            generator=generator,  # or it would draw from the global one
+        )
+        for batch in loader:
+            if isinstance(batch, ValueError):
+                raise batch
+            images, labels = (part.to(self._device, non_blocking=True) for part in batch)
+            yield self._normalise(images), labels

@@ -1,0 +1,87 @@
+"""Builds a network by name for given images and classes, with weights drawn from a seed.
+
+All weights come from one generator of the function's own, in forward order: the same seed gives
+the same network whatever was drawn before, on every version of the libraries that supply the
+architectures.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from lp_core.models.residual import resnet, wide_resnet
+from lp_core.models.spec import DecidedStem, ModelName, ModelSpec, Stem
+from lp_core.models.standard import standard_resnet, standard_vgg16
+
+
+def _smallest_side(name: str, stem: str) -> int:
+    """The least image side, in pixels, that leaves every layer something to work on."""
+    return 32 if name == "vgg16" or stem == "imagenet" else 8
+
+
+def _initialise(model: nn.Module, seed: int) -> None:
+    """Draws convolutions by He et al.'s normal (fan-out), linear weights as PyTorch does."""
+    generator = torch.Generator().manual_seed(seed)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(
+                module.weight, mode="fan_out", nonlinearity="relu", generator=generator
+            )
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            bound = module.in_features**-0.5
+            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+            nn.init.uniform_(module.bias, -bound, bound, generator=generator)
+
+
+def build(
+    name: ModelName,
+    classes: int,
+    channels: int,
+    size: int | Sequence[int],
+    stem: Stem = "auto",
+    *,
+    seed: int,
+) -> nn.Module:
+    """A network on the CPU that maps images B×channels×H×W to logits B×classes.
+
+    size: the images' side or [height, width] in pixels. stem: see `ModelSpec`. seed: of the
+    weights; the global random state is neither read nor changed. Raises ValueError for an unknown
+    name, a stem that the network does not have, fewer than one channel or two classes, and images
+    too small for it.
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    chosen = ModelSpec(name, stem).stem_for(height, width)
+    if classes < 2:
+        raise ValueError(f"{name} needs at least 2 classes, but classes is {classes}")
+    if channels < 1:
+        raise ValueError(f"{name} needs at least 1 image channel, but channels is {channels}")
+    least = _smallest_side(name, chosen)
+    if min(height, width) < least:
+        raise ValueError(
+            f"{name} with the {chosen} stem needs images of at least {least}×{least} pixels, but "
+            f"they are {height}×{width}; resize them in the data set's settings, or choose another "
+            "network"
+        )
+    # The constructors draw from the global state: let them draw from a fork, and draw again below.
+    with torch.random.fork_rng(devices=[]):
+        model = _skeleton(name, classes, channels, chosen)
+    _initialise(model, seed)
+    return model
+
+
+def _skeleton(name: ModelName, classes: int, channels: int, stem: DecidedStem) -> nn.Module:
+    """The architecture, its weights not yet of use."""
+    match name:
+        case "resnet8":
+            return resnet(8, classes, channels)
+        case "resnet20":
+            return resnet(20, classes, channels)
+        case "wrn28_10":
+            return wide_resnet(28, 10, classes, channels)
+        case "vgg16":
+            return standard_vgg16(classes, channels, stem)
+        case _:
+            return standard_resnet(name, classes, channels, stem)

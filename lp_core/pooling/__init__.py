@@ -1,0 +1,5 @@
+"""Making a ticket stronger from its siblings: interpolation, greedy search, SWA and EMA."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

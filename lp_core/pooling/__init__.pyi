@@ -1,0 +1,13 @@
+from .averaging import ema as ema
+from .averaging import swa as swa
+from .choosing import best_of_all as best_of_all
+from .choosing import successive_halving as successive_halving
+from .greedy import PoolResult as PoolResult
+from .greedy import Step as Step
+from .greedy import nearest as nearest
+from .greedy import search as search
+from .heldout import HeldOut as HeldOut
+from .interpolation import interpolate as interpolate
+from .interpolation import prune as prune
+from .spec import MethodSpec as MethodSpec
+from .spec import PoolSpec as PoolSpec

@@ -1,0 +1,37 @@
+"""Weight interpolation of two tickets, pruned back to a density (Lottery Pools, equation 1)."""
+
+from torch import Tensor
+
+from lp_core.sparsity.magnitude import magnitude_mask
+from lp_core.tickets import Ticket
+
+
+def interpolate(a: Ticket, b: Ticket, alpha: float, keep: int) -> Ticket:
+    """alpha·a + (1 − alpha)·b, of which the `keep` largest prunable weights survive.
+
+    a, b: tickets of one architecture; neither is changed. alpha: 0–1, the weight of `a`.
+    keep: number of prunable weights in the result (the target ticket's `.kept`).
+
+    Every parameter is interpolated, pruned or not. So are the batch-norm statistics, which are
+    wrong for the new network as means of means usually are: `meta["batch_norm"]` says
+    `averaged`, and `HeldOut.calibrate` re-estimates them.
+    """
+    weights = {name: _mix(weight, b.weights[name], alpha) for name, weight in a.weights.items()}
+    buffers = {
+        name: _mix(buffer, b.buffers[name], alpha) if buffer.is_floating_point() else buffer
+        for name, buffer in a.buffers.items()
+    }
+    meta = a.meta | {"batch_norm": "averaged"}
+    return prune(Ticket(weights, a.mask, buffers, meta), keep)
+
+
+def prune(ticket: Ticket, keep: int) -> Ticket:
+    """The ticket with only its `keep` largest prunable weights left."""
+    mask = magnitude_mask({name: ticket.weights[name] for name in ticket.mask}, keep)
+    # where(), not a product: NaN · 0 is NaN, and a pruned weight is zero.
+    pruned = {name: ticket.weights[name].where(kept, 0.0) for name, kept in mask.items()}
+    return Ticket(ticket.weights | pruned, mask, ticket.buffers, ticket.meta)
+
+
+def _mix(a: Tensor, b: Tensor, alpha: float) -> Tensor:
+    return a.mul(alpha).add_(b, alpha=1 - alpha)

@@ -1,0 +1,59 @@
+"""Settings of pooling: how tickets are scored, and what each method does with them."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+# Lottery Pools, appendix, table 1.
+_COEFFICIENTS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
+
+
+@dataclass(frozen=True)
+class PoolSpec:
+    """How interpolated tickets are scored, whatever the method.
+
+    search: `halving` over class-balanced slices of the held-out set, or `exact` (Algorithm 2).
+    batch_norm: `re-estimate` the statistics of an interpolated ticket, or `average` its parents'.
+    calibration_images: training images, unaugmented and always the same, that the statistics are
+    re-estimated on.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    search: Literal["halving", "exact"] = "halving"
+    batch_norm: Literal["re-estimate", "average"] = "re-estimate"
+    calibration_images: int = 512
+
+    def __post_init__(self) -> None:
+        if self.calibration_images < 2:
+            raise ValueError(
+                f"calibration_images is {self.calibration_images}; batch norm needs at least 2"
+            )
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """One way to pool; an ablation is another one with other numbers.
+
+    recipe: `search` (Lottery Pools), or the baselines `swa` and `ema`.
+    coefficients: alphas that the search tries; [0.5] is Lottery Pools (Average).
+    candidates: number of nearest tickets to walk; None for all.
+    prune: `during` the search or `after` it.
+    decay: weight of the running average in `ema`.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    recipe: Literal["search", "swa", "ema"] = "search"
+    coefficients: list[float] = field(default_factory=lambda: list(_COEFFICIENTS))
+    candidates: int | None = None
+    prune: Literal["during", "after"] = "during"
+    decay: float = 0.95
+
+    def __post_init__(self) -> None:
+        wrong = [c for c in self.coefficients if not 0 <= c <= 1]
+        if wrong or not self.coefficients:
+            raise ValueError(f"coefficients are {self.coefficients}; give some between 0 and 1")
+        if self.candidates is not None and self.candidates < 1:
+            raise ValueError(f"candidates is {self.candidates}; give at least 1, or null for all")
+        if not 0 <= self.decay <= 1:
+            raise ValueError(f"decay is {self.decay}; it must lie between 0 and 1")

@@ -1,0 +1,5 @@
+"""Which weights survive: masks by magnitude, over the whole network at once."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,48 @@
+"""Global magnitude pruning: one threshold over all prunable weights of a network.
+
+Carries out the pruning step of Algorithm 1 (rounds) and the `MagnitudePruning` of Algorithms 2
+and 3 (after each interpolation) of Lottery Pools.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def magnitude_mask(weights: Mapping[str, Tensor], keep: int) -> dict[str, Tensor]:
+    """Masks under which exactly the `keep` weights of largest magnitude survive.
+
+    weights: prunable tensors by name, any shapes; compared with each other as one population.
+    keep: number of weights (not a fraction) that survive in all of them together.
+    Returns one bool tensor of each weight's shape. Equal magnitudes survive in order of position
+    (first tensor first, then row-major), so that the result is unique. A NaN, as a diverged run
+    leaves behind, counts as magnitude zero.
+
+    Raises ValueError if `keep` is negative or above the number of weights.
+    """
+    total = sum(weight.numel() for weight in weights.values())
+    if not 0 <= keep <= total:
+        raise ValueError(f"keep is {keep}; there are {total} prunable weights to keep it from")
+    if keep in (0, total):
+        fill = keep == total
+        return {name: torch.full_like(w, fill, dtype=torch.bool) for name, w in weights.items()}
+    magnitude = torch.cat([weight.detach().abs().float().flatten() for weight in weights.values()])
+    magnitude.nan_to_num_(nan=0.0, posinf=float("inf"))
+    threshold = _kth_largest(magnitude, keep)
+    survives = magnitude > threshold
+    ties = (magnitude == threshold).nonzero().flatten()
+    survives[ties[: keep - int(survives.sum())]] = True
+    parts = survives.split([weight.numel() for weight in weights.values()])
+    return {
+        name: part.view(weight.shape)
+        for (name, weight), part in zip(weights.items(), parts, strict=True)
+    }
+
+
+def _kth_largest(values: Tensor, k: int) -> Tensor:
+    # torch.kthvalue is slower than numpy's partition and refused on CUDA as not deterministic.
+    if values.is_cuda:
+        return values.sort().values[-k]
+    return torch.as_tensor(np.partition(values.numpy(), len(values) - k)[len(values) - k])

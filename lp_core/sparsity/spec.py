@@ -1,0 +1,51 @@
+"""Settings of iterative magnitude pruning (Lottery Pools, Algorithm 1)."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+
+@dataclass(frozen=True)
+class Round:
+    """One ticket to train, and the ticket that is pruned for it (`rewind`: none, it is dense)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    ticket: int
+    parent: int | Literal["rewind"]
+
+
+@dataclass(frozen=True)
+class ImpSpec:
+    """The chain of rounds, and what each of them prunes.
+
+    rounds: ticket k stands at index k; ticket 0 is dense, each other one names an earlier parent.
+    prunable: `conv` (Lottery Pools' experiments) or `conv+linear`.
+    fraction: share of the surviving prunable weights that each round removes.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    rounds: list[Round]
+    prunable: Literal["conv", "conv+linear"] = "conv"
+    fraction: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction < 1:
+            raise ValueError(f"fraction is {self.fraction}; it must lie between 0 and 1")
+        if not self.rounds:
+            raise ValueError("rounds is empty; list at least {ticket: 0, parent: rewind}")
+        for index, line in enumerate(self.rounds):
+            if line.ticket != index:
+                raise ValueError(
+                    f"rounds[{index}] is ticket {line.ticket}; the chain is broken: "
+                    f"line {index} must train ticket {index}, or stage names would mislead"
+                )
+            if (line.parent == "rewind") != (index == 0):
+                raise ValueError(
+                    f"rounds[{index}] has parent {line.parent}; only ticket 0 starts from rewind"
+                )
+            if line.parent != "rewind" and not 0 <= line.parent < index:
+                raise ValueError(
+                    f"rounds[{index}] has parent {line.parent}; the chain is broken: "
+                    f"a parent must be trained before it (0 … {index - 1})"
+                )

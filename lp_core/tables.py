@@ -1,0 +1,66 @@
+"""Every table's schema: the columns of `results/*.parquet`, in one place (DESIGN §5).
+
+Long ("tidy") tables, one fact a row. Accuracies, errors and gains are fractions 0–1; densities are
+the fraction of prunable weights kept; times are seconds; losses and nll are in nats.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lp_core.files import replacing
+
+_STRING, _INT, _FLOAT, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+
+# What every table starts with.
+_RUN = {"dataset": _STRING, "model": _STRING, "variant": _STRING, "seed": _INT}
+_SCORES = {"accuracy": _FLOAT, "nll": _FLOAT, "ece": _FLOAT}
+_TICKET = {"ticket": _INT, "density": _FLOAT}
+
+TABLES: dict[str, pa.Schema] = {
+    name: pa.schema(_RUN | columns)
+    for name, columns in {
+        # One row a ticket and split. winning: at least as accurate as the dense ticket there.
+        # flops: of one image. parameters: that are not pruned. train_seconds: wall time.
+        "tickets": _TICKET
+        | {"split": _STRING}
+        | _SCORES
+        | {"winning": _BOOL, "converged": _BOOL, "flops": _INT, "parameters": _INT}
+        | {"train_seconds": _FLOAT},
+        # One row an epoch; ticket is null on the way to the rewind point. lr: at the epoch's end.
+        "curves": _TICKET
+        | {"epoch": _INT, "split": _STRING, "accuracy": _FLOAT, "loss": _FLOAT, "lr": _FLOAT},
+        # members: siblings taken in. gain: accuracy less the unpooled ticket's on the same split.
+        "pools": {"method": _STRING}
+        | _TICKET
+        | {"split": _STRING}
+        | _SCORES
+        | {"members": _INT, "gain": _FLOAT},
+        # One row an interpolation tried. val_accuracy: on `images` held-out images (fewer than
+        # all where a coefficient dropped out early; null for SWA and EMA, which score nothing).
+        "pool_search": {"method": _STRING, "ticket": _INT, "step": _INT, "candidate": _INT}
+        | {"coefficient": _FLOAT, "val_accuracy": _FLOAT, "images": _INT, "accepted": _BOOL},
+        # method is `ticket` for the unpooled one.
+        "ood": {"method": _STRING} | _TICKET | {"corruption": _STRING, "severity": _INT} | _SCORES,
+    }.items()
+}
+
+
+def write_table(name: str, rows: Iterable[Mapping[str, Any]], folder: Path) -> pa.Table:
+    """Write `<folder>/<name>.parquet` in one step.
+
+    Raises ValueError if a row lacks a column or has one that the schema does not.
+    """
+    schema = TABLES[name]
+    listed = list(rows)
+    for row in listed:
+        if set(row) != set(schema.names):
+            odd = sorted(set(row) ^ set(schema.names))
+            raise ValueError(f"table {name}: a row and the schema differ in {odd}: {dict(row)}")
+    table = pa.Table.from_pylist(listed, schema=schema)
+    with replacing(folder / f"{name}.parquet") as temporary:
+        pq.write_table(table, temporary)
+    return table

@@ -1,0 +1,57 @@
+"""Scores of a network on a split: accuracy, negative log-likelihood, calibration error."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lp_core.analysis.calibration import expected_calibration_error
+from lp_core.compute import Compute
+
+
+@dataclass(frozen=True)
+class Scores:
+    """accuracy and ece: 0–1. nll: mean, in nats; infinite or NaN for a diverged network."""
+
+    accuracy: float
+    nll: float
+    ece: float
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], compute: Compute
+) -> tuple[Tensor, Tensor]:
+    """Logits (float32 N×classes) and labels (int64 N) of all batches, on the CPU."""
+    model.eval()
+    logits, labels = [], []
+    with compute.autocast():
+        for images, truth in batches:
+            logits.append(model(images).float())
+            labels.append(truth)
+    return torch.cat(logits).cpu(), torch.cat(labels).cpu()
+
+
+def scores(logits: Tensor, labels: Tensor) -> Scores:
+    """Scores of predictions (N×classes logits, N labels)."""
+    # A diverged network's NaN logits are no prediction: wrong, not class 0.
+    right = (logits.argmax(1) == labels) & logits.isfinite().all(1)
+    return Scores(
+        accuracy=right.double().mean().item(),
+        nll=nn.functional.cross_entropy(logits, labels).item(),
+        ece=expected_calibration_error(logits.softmax(1), labels),
+    )
+
+
+def evaluate(
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], compute: Compute
+) -> Scores:
+    """Scores of a network that lies on the compute device."""
+    return scores(*predict(model, batches, compute))
+
+
+def above_chance(accuracy: float, labels: Tensor) -> bool:
+    """Whether an accuracy beats the most frequent class by more than three standard errors."""
+    chance = labels.bincount().max().item() / len(labels)
+    return accuracy > chance + 3 * (chance * (1 - chance) / len(labels)) ** 0.5

@@ -1,0 +1,53 @@
+"""Settings of a training run."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from lp_core.data.augment import AugmentSpec
+from lp_core.training.schedules import Schedule
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """SGD with momentum, from the rewind point to `epochs`.
+
+    batch_size: images a step, over all devices together. devices: processes to spread them over
+    (DistributedDataParallel). workers: loader processes, for streamed sets only.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    epochs: int
+    batch_size: int
+    momentum: float
+    weight_decay: float
+    schedule: Schedule
+    augment: AugmentSpec
+    devices: int = 1
+    workers: int = 4
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "devices"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
+        if self.batch_size % self.devices:
+            raise ValueError(
+                f"batch_size is {self.batch_size}; it must divide evenly by devices {self.devices}"
+            )
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum is {self.momentum}; it must lie in 0 … 1")
+        if self.weight_decay < 0 or self.workers < 0:
+            raise ValueError("weight_decay and workers cannot be negative")
+
+
+@dataclass(frozen=True)
+class RewindSpec:
+    """epochs: where tickets rewind to; 0 is the initialisation (no rewinding)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    epochs: int
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0:
+            raise ValueError(f"epochs is {self.epochs}; give 0 (no rewinding) or more")
