@@ -1,0 +1,94 @@
+"""Operations are counted as by hand: two for each multiply-add of an unmasked weight."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from lp_core.analysis.flops import flops
+from lp_core.models.factory import build
+from lp_core.models.spec import ModelName
+from lp_core.models.structure import prunable
+
+
+def test_small_convolutions_cost_what_they_cost_by_hand() -> None:
+    # 6×6 outputs, each a sum over 3·3·3 products, for 8 channels.
+    assert flops(nn.Conv2d(3, 8, 3), (3, 8, 8)) == 2 * 6 * 6 * 27 * 8
+    # Padding keeps 8×8; a stride of 2 leaves 4×4.
+    assert flops(nn.Conv2d(3, 8, 3, padding=1), (3, 8, 8)) == 2 * 8 * 8 * 27 * 8
+    assert flops(nn.Conv2d(3, 8, 3, stride=2, padding=1), (3, 8, 8)) == 2 * 4 * 4 * 27 * 8
+    # Two groups halve the products of each output; depthwise leaves one input channel to each.
+    assert flops(nn.Conv2d(4, 8, 3, groups=2), (4, 8, 8)) == 2 * 6 * 6 * 18 * 8
+    assert flops(nn.Conv2d(4, 4, 3, groups=4), (4, 8, 8)) == 2 * 6 * 6 * 9 * 4
+
+
+def test_linear_layers_count_and_the_rest_does_not() -> None:
+    model = nn.Sequential(nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(32, 5))
+    assert flops(model, (2, 4, 4)) == 2 * 32 * 5
+
+
+def test_a_layer_that_runs_twice_counts_twice() -> None:
+    layer = nn.Conv2d(2, 2, 1)
+    assert flops(nn.Sequential(layer, nn.ReLU(), layer), (2, 3, 3)) == 2 * flops(layer, (2, 3, 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "gmacs"), [("resnet18", 1.814), ("resnet34", 3.664), ("resnet50", 4.089)]
+)
+def test_imagenet_networks_cost_the_published_multiply_adds(name: ModelName, gmacs: float) -> None:
+    model = build(name, 1000, 3, 224, seed=0)
+    assert flops(model, (3, 224, 224)) / 2e9 == pytest.approx(gmacs, rel=1e-3)
+
+
+@given(
+    outputs=st.integers(1, 4),
+    inputs=st.integers(1, 3),
+    kernel=st.integers(1, 3),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 2),
+    side=st.integers(3, 7),
+    seed=st.integers(0, 99),
+)
+def test_masked_weights_cost_nothing(
+    outputs: int, inputs: int, kernel: int, stride: int, padding: int, side: int, seed: int
+) -> None:
+    model = nn.Conv2d(inputs, outputs, kernel, stride, padding)
+    mask = torch.rand(model.weight.shape, generator=torch.Generator().manual_seed(seed)) < 0.5
+    places = len(range(0, side + 2 * padding - kernel + 1, stride)) ** 2
+    expected = 2 * places * int(mask.sum())
+    assert flops(model, (inputs, side, side), {"weight": mask}) == expected
+    assert flops(model, (inputs, side, side), {"weight": mask.float()}) == expected
+
+
+def test_partial_masks_leave_other_layers_dense() -> None:
+    model = build("resnet8", 10, 1, 8, seed=0)
+    first = prunable(model)[0]
+    none = torch.zeros_like(model.get_parameter(first))
+    stem = 2 * 8 * 8 * 9 * 16
+    assert flops(model, (1, 8, 8), {first: none}) == flops(model, (1, 8, 8)) - stem
+    everything = {
+        name: torch.zeros_like(model.get_parameter(name)) for name in prunable(model, "conv+linear")
+    }
+    assert flops(model, (1, 8, 8), everything) == 0
+
+
+def test_counting_leaves_the_network_as_it_was() -> None:
+    model = build("resnet8", 10, 1, 8, seed=0).train()
+    model.get_submodule("block1").eval()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    modes = [module.training for module in model.modules()]
+    flops(model, (1, 8, 8))
+    after = model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert [module.training for module in model.modules()] == modes
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_masks_that_fit_no_weight_are_refused_by_name() -> None:
+    model = build("resnet8", 10, 1, 8, seed=0)
+    name = prunable(model)[0]
+    with pytest.raises(ValueError, match=r"'nowhere\.weight' belongs to no"):
+        flops(model, (1, 8, 8), {"nowhere.weight": torch.ones(1)})
+    with pytest.raises(ValueError, match=f"'{name}' has shape \\(2, 2\\)"):
+        flops(model, (1, 8, 8), {name: torch.ones(2, 2)})

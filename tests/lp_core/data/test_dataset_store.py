@@ -1,0 +1,158 @@
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from lp_core.data.augment import AugmentSpec
+from lp_core.data.memory import MemoryLoader
+from lp_core.data.store import SPLITS, Dataset, Listing, Split
+
+
+def _dataset(channels: int = 3, size: tuple[int, int] = (5, 5)) -> Dataset:
+    generator = torch.Generator().manual_seed(0)
+    parts = {}
+    for name, count in zip(SPLITS, (12, 4, 6), strict=True):
+        shape = (count, *size, channels)
+        images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+        parts[name] = Split(images.permute(0, 3, 1, 2), torch.arange(count) % 3)
+    side = size[0] if size[0] == size[1] else list(size)
+    return Dataset(
+        "toy", ["a", "b", "c"], channels, side, [0.5] * channels, [0.25] * channels, parts
+    )
+
+
+def _streamed(root: Path) -> Dataset:
+    paths = pa.array(["train/a/é 1.jpg", "train/b/2.jpg"])
+    parts = {name: Listing(root, paths, torch.tensor([0, 1])) for name in SPLITS}
+    return Dataset("toy", ["a", "b"], 3, 8, [0.5] * 3, [0.2] * 3, parts)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(folder.iterdir())}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(5, 5), (4, 6)])
+def test_a_saved_set_comes_back_whole(tmp_path, channels, size):
+    dataset = _dataset(channels, size)
+    dataset.save(tmp_path / "toy")
+    loaded = Dataset.load(tmp_path / "toy")
+    for field in ("name", "classes", "channels", "size", "mean", "std", "streamed", "input_shape"):
+        assert getattr(loaded, field) == getattr(dataset, field)
+    assert loaded.input_shape == (channels, *size)
+    for name in SPLITS:
+        assert torch.equal(loaded.split(name).images, dataset.split(name).images)
+        assert torch.equal(loaded.labels(name), dataset.labels(name))
+        assert loaded.split(name).images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_streamed_set_comes_back_whole(tmp_path):
+    _streamed(tmp_path / "photos").save(tmp_path / "toy")
+    loaded = Dataset.load(tmp_path / "toy")
+    assert loaded.streamed
+    assert loaded.listing("val").path(0) == str(tmp_path / "photos/train/a/é 1.jpg")
+    assert loaded.labels("test").tolist() == [0, 1]
+    with pytest.raises(ValueError, match="is streamed"):
+        loaded.split("train")
+    with pytest.raises(ValueError, match="not streamed"):
+        _dataset().listing("train")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_saving_twice_gives_the_same_bytes(tmp_path, streamed):
+    dataset = _streamed(tmp_path) if streamed else _dataset()
+    dataset.save(tmp_path / "one")
+    dataset.save(tmp_path / "two")
+    assert _digests(tmp_path / "one") == _digests(tmp_path / "two")
+
+
+def test_loaded_images_are_mapped_and_reach_the_loader_uncopied(tmp_path):
+    _dataset().save(tmp_path / "toy")
+    split = Dataset.load(tmp_path / "toy").split("train")
+    file = str(tmp_path / "toy/train.images.npy")
+    where = split.images.data_ptr()
+    ranges = [
+        [int(end, 16) for end in line.split()[0].split("-")]
+        for line in Path("/proc/self/maps").read_text().splitlines()
+        if line.endswith(file)
+    ]
+    assert any(start <= where < stop for start, stop in ranges)
+    loader = MemoryLoader(split, [0.5] * 3, [0.2] * 3, 4, AugmentSpec(), "cpu")
+    assert loader._images.data_ptr() == where
+
+
+def test_saving_replaces_the_old_set_whole_and_leaves_nothing_else(tmp_path):
+    folder = tmp_path / "toy"
+    folder.mkdir()
+    (folder / "stale.txt").write_text("of an older layout")
+    _dataset().save(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["toy"]
+    assert "stale.txt" not in _digests(folder)
+
+
+def test_a_failed_save_leaves_the_old_set(tmp_path, monkeypatch):
+    folder = tmp_path / "toy"
+    _dataset().save(folder)
+    before = _digests(folder)
+
+    def full_disk(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(np, "save", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        _dataset(channels=1).save(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["toy"]
+    assert _digests(folder) == before
+
+
+def test_a_missing_set_names_the_stage_that_makes_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere .* run the stage dataset"):
+        Dataset.load(tmp_path / "nowhere")
+
+
+def test_an_unknown_split_is_refused():
+    with pytest.raises(ValueError, match="'valid' is no split"):
+        _dataset().split("valid")
+
+
+@pytest.mark.parametrize("file", ["val.images.npy", "test.labels.npy"])
+@pytest.mark.parametrize("damage", ["cut", "foreign", "gone"])
+def test_a_damaged_array_is_named(tmp_path, file, damage):
+    _dataset().save(tmp_path)
+    path = tmp_path / file
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-3])
+    elif damage == "foreign":
+        np.save(path, np.zeros((2, 2)))
+    else:
+        path.unlink()
+    with pytest.raises(ValueError, match=file):
+        Dataset.load(tmp_path)
+
+
+def test_a_damaged_list_is_named(tmp_path):
+    _streamed(tmp_path).save(tmp_path / "toy")
+    (tmp_path / "toy/val.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match=r"val\.parquet"):
+        Dataset.load(tmp_path / "toy")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"name": "toy"}'])
+def test_a_foreign_description_is_named(tmp_path, text):
+    _dataset().save(tmp_path)
+    (tmp_path / "dataset.json").write_text(text)
+    with pytest.raises(ValueError, match=r"dataset\.json"):
+        Dataset.load(tmp_path)
+
+
+def test_arrays_of_another_set_are_noticed(tmp_path):
+    _dataset().save(tmp_path)
+    about = json.loads((tmp_path / "dataset.json").read_text())
+    about["images"]["val"] = 5
+    (tmp_path / "dataset.json").write_text(json.dumps(about))
+    with pytest.raises(ValueError, match="holds 4 val images"):
+        Dataset.load(tmp_path)

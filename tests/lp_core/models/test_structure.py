@@ -1,0 +1,94 @@
+"""Prunable weights come in forward order, and blocks compose to the network they are cut from."""
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import get_args
+
+import pytest
+import torch
+from torch import nn
+
+from lp_core.models.factory import build
+from lp_core.models.spec import ModelName
+from lp_core.models.structure import blocks, prunable
+
+SETTINGS = [
+    *((name, 32, "auto") for name in get_args(ModelName)),
+    ("resnet8", 8, "auto"),
+    ("resnet18", 64, "imagenet"),
+    ("vgg16", 64, "cifar"),
+    ("vgg16", 32, "imagenet"),
+]
+BLOCKS = {"resnet8": 3, "resnet20": 9, "resnet18": 8, "resnet34": 16, "resnet50": 16}
+BLOCKS |= {"vgg16": 12, "wrn28_10": 12}
+
+
+@dataclass
+class Built:
+    name: ModelName
+    model: nn.Module
+    images: torch.Tensor
+
+
+@pytest.fixture(scope="module", params=SETTINGS, ids=lambda setting: "-".join(map(str, setting)))
+def built(request: pytest.FixtureRequest) -> Built:
+    """In eval mode, with batch-norm statistics and scales as no untrained network has them."""
+    name, size, stem = request.param
+    model = build(name, 10, 3, size, stem, seed=0).eval()
+    generator = torch.Generator().manual_seed(1)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
+                assert tensor is not None
+                tensor.data.uniform_(0.5, 1.5, generator=generator)
+    return Built(name, model, torch.randn(1, 3, size, size, generator=generator))
+
+
+def test_blocks_compose_to_the_network(built: Built) -> None:
+    with torch.no_grad():
+        expected = built.model(built.images.clone())
+        composed = reduce(lambda x, block: block(x), blocks(built.model).values(), built.images)
+    assert torch.equal(composed, expected)
+    assert expected.std() > 0
+
+
+def test_blocks_share_each_parameter_of_the_network_once(built: Built) -> None:
+    of_blocks = [id(p) for block in blocks(built.model).values() for p in block.parameters()]
+    assert of_blocks == [id(p) for p in built.model.parameters()]
+
+
+def test_blocks_run_from_stem_to_head(built: Built) -> None:
+    middle = [f"block{index}" for index in range(1, BLOCKS[built.name] + 1)]
+    assert list(blocks(built.model)) == ["stem", *middle, "head"]
+
+
+def test_prunable_weights_come_in_the_order_of_the_forward_pass(built: Built) -> None:
+    model = built.model
+    called: list[nn.Module] = []
+    hooks = [
+        module.register_forward_hook(lambda module, _args, _out: called.append(module))
+        for module in model.modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    ]
+    # Only the order matters: shapes are enough.
+    on_meta = {key: value.to("meta") for key, value in model.state_dict().items()}
+    torch.func.functional_call(model, on_meta, (built.images.to("meta"),))
+    for hook in hooks:
+        hook.remove()
+    convolutions = [id(m.weight) for m in called if isinstance(m, nn.Conv2d)]
+    everything = [id(m.weight) for m in called]
+    assert [id(model.get_parameter(name)) for name in prunable(model)] == convolutions
+    both = prunable(model, "conv+linear")
+    assert [id(model.get_parameter(name)) for name in both] == everything
+
+
+def test_a_network_that_is_one_layer_names_its_weight() -> None:
+    assert prunable(nn.Conv2d(3, 4, 1)) == ["weight"]
+    assert prunable(nn.Linear(3, 4)) == []
+
+
+def test_unknown_kinds_and_foreign_networks_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"prunable is 'all'.*conv\+linear"):
+        prunable(nn.Conv2d(3, 4, 1), "all")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="cannot cut a Linear into blocks"):
+        blocks(nn.Linear(3, 4))
