@@ -1,0 +1,1 @@
+"""One module for each DVC stage: reads inputs, calls lp_core, writes outputs."""

@@ -1,0 +1,49 @@
+"""Stage `corrupt`: the corrupted test sets of a data set."""
+
+import shutil
+from argparse import Namespace
+
+import numpy as np
+
+from lp_core.data.corrupted import (
+    CorruptSpec,
+    chosen_images,
+    generated,
+    official,
+    write_manifest,
+)
+from lp_core.data.loading import load_images
+from lp_core.data.store import Dataset
+from tasks import paths
+from tasks.params import Params
+from tasks.stage import run
+
+
+def main(arguments: Namespace) -> None:
+    """Write one array for each corruption, their labels, and a manifest."""
+    name = arguments.dataset
+    spec = Params().section("corrupt", CorruptSpec)
+    dataset = Dataset.load(paths.dataset(name))
+    labels = dataset.labels("test").numpy()
+    chosen = chosen_images(labels, spec)
+    if spec.source == "official":
+        arrays = official(labels, chosen, spec)
+    else:
+        images = load_images(dataset, "test", chosen).images
+        arrays = generated(images.permute(0, 2, 3, 1).contiguous().numpy(), spec)
+
+    folder = paths.corrupted(name)
+    unfinished = folder.with_name(f".{folder.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    for number, (corruption, array) in enumerate(arrays, start=1):
+        np.save(unfinished / f"{corruption}.npy", array)
+        print(f"corrupt@{name}: {corruption} {number}/{len(spec.corruptions)}", flush=True)
+    np.save(unfinished / "labels.npy", labels[chosen])
+    write_manifest(unfinished, spec.corruptions, spec.severities)
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)
+
+
+if __name__ == "__main__":
+    run(main, "dataset")

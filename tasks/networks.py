@@ -1,0 +1,38 @@
+"""An experiment's network and held-out data, as the stages that only evaluate need them."""
+
+from lp_core.compute import Compute, ComputeSpec
+from lp_core.data.loading import eval_batches
+from lp_core.data.store import Dataset
+from lp_core.models.factory import build
+from lp_core.models.spec import ModelSpec
+from lp_core.tickets import Ticket
+from lp_core.training.evaluation import Scores, evaluate
+from tasks import paths
+from tasks.params import Params
+
+EVAL_BATCH = 500
+
+
+class Network:
+    """A place to put tickets of one variant and evaluate them."""
+
+    def __init__(self, params: Params) -> None:
+        """Reads the sections dataset, model and compute."""
+        self.dataset = Dataset.load(paths.dataset(params.section("dataset", str)))
+        spec = params.section("model", ModelSpec)
+        self.compute = Compute(params.section("compute", ComputeSpec))
+        model = build(
+            spec.name,
+            len(self.dataset.classes),
+            self.dataset.channels,
+            self.dataset.size,
+            spec.stem,
+            seed=0,  # every weight is a ticket's before it is used
+        )
+        self.model = self.compute.place(model)
+
+    def scores(self, ticket: Ticket, split: str) -> Scores:
+        """Of a ticket on a split, unaugmented."""
+        ticket.load_into(self.model)
+        batches = eval_batches(self.dataset, split, EVAL_BATCH, self.compute.device)
+        return evaluate(self.model, batches, self.compute)

@@ -1,0 +1,90 @@
+"""Reading params.yaml, section by section, into the settings that lp_core declares.
+
+A stage asks only for the sections that dvc.yaml names for it, so that no other section can shape
+its result. Validation of the whole file is `tasks.experiment`'s.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from ruamel.yaml import YAML, YAMLError
+
+PARAMS = Path("params.yaml")
+
+T = TypeVar("T")
+
+
+class ParamsError(ValueError):
+    """A value in the params file is wrong; the message gives its path in the file."""
+
+
+class Params:
+    """A params file as one variant sees it: `variants.<variant>` laid over the rest."""
+
+    def __init__(self, variant: str | None = None, path: Path = PARAMS) -> None:
+        """Raises ParamsError if the file is missing, is not YAML, or has no such variant."""
+        self.path = path
+        try:
+            # The reader and the YAML version (1.2) that DVC uses: both see the same values.
+            self.raw: dict[str, Any] = YAML(typ="safe").load(path.read_text())
+        except FileNotFoundError:
+            raise ParamsError(f"{path}: not found; run in the project's root") from None
+        except YAMLError as error:
+            raise ParamsError(f"{path}: not valid YAML: {error}") from error
+        if not isinstance(self.raw, dict):
+            raise ParamsError(f"{path}: found {type(self.raw).__name__}; give `name: value` lines")
+        if variant is not None:
+            try:
+                self.raw = overlay(self.raw, self.raw["variants"][variant])
+            except KeyError:
+                raise ParamsError(f"{path}: variants.{variant} is not there") from None
+
+    def section(self, dotted: str, kind: type[T]) -> T:
+        """The section at a dotted path, as `kind`. Raises ParamsError for a wrong value."""
+        value: Any = self.raw
+        for key in dotted.split("."):
+            try:
+                value = value[key]
+            except (KeyError, TypeError):
+                raise ParamsError(f"{self.path}: {dotted} is missing") from None
+        return check(value, kind, self.path, dotted)
+
+
+def overlay(base: dict[str, Any], over: dict[str, Any] | None) -> dict[str, Any]:
+    """A copy of `base` with the values of `over` in place of its own, mapping by mapping."""
+    result = dict(base)
+    for key, value in (over or {}).items():
+        below = result.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            value = overlay(below, value)
+        result[key] = value
+    return result
+
+
+def check(value: Any, kind: type[T], path: Path, at: str) -> T:
+    """`value` as `kind`, or one ParamsError that lists every fault with its path in the file."""
+    try:
+        # JSON, because only there does pydantic's strict mode build dataclasses from mappings.
+        return TypeAdapter(kind).validate_json(json.dumps(value, default=str))
+    except ValidationError as error:
+        lines = [_line(fault, path, at) for fault in error.errors(include_url=False)]
+        raise ParamsError("\n".join(dict.fromkeys(lines))) from None
+
+
+def _line(fault: Any, path: Path, at: str) -> str:
+    where = ".".join([*([at] if at else []), *_keys(fault)])
+    if fault["type"] == "unexpected_keyword_argument" or fault["type"] == "extra_forbidden":
+        return f"{path}: {where}: unknown key"
+    if fault["type"] in ("missing", "missing_argument"):
+        return f"{path}: {where}: missing"
+    if fault["type"] == "value_error":
+        return f"{path}: {where}: {fault['ctx']['error']}"
+    return f"{path}: {where}: found {fault['input']!r}; {fault['msg'].lower()}"
+
+
+def _keys(fault: Any) -> list[str]:
+    # Pydantic also names the branch of a union it tried (`int`, `literal[...]`): not in the file.
+    keys = [str(key) for key in fault["loc"]]
+    return [k for k in keys if k not in ("int", "float", "str", "none") and "[" not in k]

@@ -1,0 +1,62 @@
+"""What every stage's command line does alike: arguments, errors, exit codes, progress."""
+
+import argparse
+import sys
+import traceback
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm
+
+ARGUMENTS: dict[str, type] = {
+    "dataset": str,
+    "variant": str,
+    "seed": int,
+    "ticket": int,
+    "parent": str,
+    "method": str,
+}
+INVALID_INPUT = 2  # retrying cannot mend it; the flow reads this code
+_PROJECT = Path(__file__).resolve().parent.parent
+
+T = TypeVar("T")
+
+
+def run(
+    main: Callable[[argparse.Namespace], None], *names: str, optional: tuple[str, ...] = ()
+) -> None:
+    """Run a stage with the named arguments of its command line.
+
+    Bad input (an error that the project's own code raises on purpose) ends in one line and exit
+    code 2. Anything else is a fault of the program or the machine: a traceback and exit code 1.
+    """
+    parser = argparse.ArgumentParser(description=sys.modules[main.__module__].__doc__)
+    for name in names:
+        parser.add_argument(f"--{name}", type=ARGUMENTS[name], required=True)
+    for name in optional:
+        parser.add_argument(f"--{name}", type=ARGUMENTS[name])
+    arguments = parser.parse_args()
+    try:
+        main(arguments)
+    except (ValueError, FileNotFoundError) as error:
+        if not _raised_here(error):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(INVALID_INPUT)
+
+
+def _raised_here(error: BaseException) -> bool:
+    innermost = traceback.extract_tb(error.__traceback__)[-1]
+    at = Path(innermost.filename).resolve()
+    return at.is_relative_to(_PROJECT) and ".venv" not in at.parts
+
+
+def progress(items: Collection[T], label: str) -> Iterator[T]:
+    """Iterate with a bar where there is a terminal, and a line an item where there is none."""
+    if sys.stderr.isatty():
+        yield from tqdm(items, desc=label)
+        return
+    for number, item in enumerate(items, start=1):
+        yield item
+        print(f"{label}: {number}/{len(items)}", flush=True)

@@ -1,0 +1,95 @@
+"""The figures of a run that a person reads first: accuracy by density, and what pooling gains."""
+
+from typing import Any
+
+import pandas as pd
+
+Frames = dict[str, pd.DataFrame]
+
+
+def by_density(frames: Frames) -> pd.DataFrame:
+    """Mean and standard deviation over seeds of test and corrupted accuracy.
+
+    One row for each variant, method (`ticket`: unpooled), ticket and place (`test` or
+    `corrupted`); columns density, mean, std (NaN with one seed). Corrupted accuracy is the mean
+    over corruptions and severities.
+    """
+    keys = ["variant", "method", "ticket", "seed"]
+    values = ["density", "accuracy"]
+    tickets = frames["tickets"].query("split == 'test'").assign(method="ticket")
+    pools = frames["pools"].query("split == 'test'")
+    test = pd.concat([frame[keys + values] for frame in (tickets, pools)])
+    corrupted = frames["ood"].groupby(keys, sort=False, as_index=False)[values].mean()
+    both = pd.concat([test.assign(place="test"), corrupted.assign(place="corrupted")])
+    return (
+        both.groupby(["variant", "method", "ticket", "place"], sort=False)
+        .agg(density=("density", "mean"), mean=("accuracy", "mean"), std=("accuracy", "std"))
+        .reset_index()
+    )
+
+
+def gains(frames: Frames) -> pd.DataFrame:
+    """Gain of each pooled ticket over the unpooled one of its seed and density, in accuracy 0–1.
+
+    Columns variant, method, ticket, seed, density, place (`test` or `corrupted`), gain.
+    """
+    keys = ["variant", "method", "ticket", "seed", "density"]
+    test = frames["pools"].query("split == 'test'")[[*keys, "gain"]].assign(place="test")
+    means = frames["ood"].groupby(keys, sort=False, as_index=False)["accuracy"].mean()
+    base = means.query("method == 'ticket'").drop(columns=["method", "density"])
+    pooled = means.query("method != 'ticket'")
+    pooled = pooled.merge(base, on=["variant", "ticket", "seed"], suffixes=("", "_ticket"))
+    corrupted = pooled.assign(gain=pooled.accuracy - pooled.accuracy_ticket, place="corrupted")
+    return pd.concat([test, corrupted[[*keys, "gain", "place"]]], ignore_index=True)
+
+
+def metrics(frames: Frames) -> dict[str, Any]:
+    """For `dvc metrics`: by variant, mean accuracy of the tickets and mean gain of each method."""
+    result: dict[str, Any] = {}
+    for row in by_density(frames).query("method == 'ticket'").groupby(["variant", "place"]):
+        (variant, place), group = row
+        result.setdefault(variant, {}).setdefault(place, {})["ticket_accuracy"] = round(
+            float(group["mean"].mean()), 6
+        )
+    for (variant, place, method), group in gains(frames).groupby(["variant", "place", "method"]):
+        result[variant][place][f"gain_{method}"] = round(float(group["gain"].mean()), 6)
+    return result
+
+
+def summary(frames: Frames) -> str:
+    """The table of gains in Markdown: test and corrupted accuracy of each ticket in percent, and
+    each method's gain in points, mean ± standard deviation over seeds."""
+    seeds = frames["tickets"]["seed"].nunique()
+    dataset = frames["tickets"]["dataset"].iloc[0]
+    accuracy, gained = by_density(frames), gains(frames)
+    methods = list(dict.fromkeys(gained["method"]))
+    lines = []
+    for variant, place in accuracy[["variant", "place"]].drop_duplicates().itertuples(index=False):
+        where = "test accuracy" if place == "test" else "accuracy on corrupted images"
+        model = frames["tickets"].query("variant == @variant")["model"].iloc[0]
+        lines += [
+            f"**{dataset}, {model}, variant {variant}: {where} of tickets in %, gain of pooling in "
+            f"points** (mean{' ± std' if seeds > 1 else ''} over {seeds} seed"
+            f"{'s' if seeds > 1 else ''})",
+            "",
+            "| density | ticket | " + " | ".join(methods) + " |",
+            "|---:|---:|" + "---:|" * len(methods),
+        ]
+        here = gained.query("variant == @variant and place == @place")
+        rows = accuracy.query("variant == @variant and place == @place and method == 'ticket'")
+        by_ticket = here.groupby(["ticket", "method"])["gain"].agg(["mean", "std"])
+        for row in rows.itertuples():
+            found = [by_ticket.loc[(row.ticket, method)] for method in methods]
+            cells = [f"{row.density:.1%}", _cell(row.mean, row.std)]
+            cells += [_cell(one["mean"], one["std"], sign=True) for one in found]
+            lines.append("| " + " | ".join(cells) + " |")
+        overall = here.groupby("method")["gain"].mean()
+        cells = ["all", _cell(rows["mean"].mean())]
+        cells += [_cell(overall[method], sign=True) for method in methods]
+        lines += ["| " + " | ".join(cells) + " |", ""]
+    return "\n".join(lines)
+
+
+def _cell(mean: float, std: float = float("nan"), sign: bool = False) -> str:
+    text = f"{100 * mean:+.2f}" if sign else f"{100 * mean:.2f}"
+    return text if std != std else f"{text} ± {100 * std:.2f}"
