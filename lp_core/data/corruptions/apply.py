@@ -24,16 +24,16 @@ def corrupt(
 
     images: uint8, N×H×W×C, C = 1 (grey) or 3 (RGB), any H and W; never modified.
     name: one of `CORRUPTIONS` (the benchmark's 15) or `EXTRA` (4 more). severity: 1–5. seed: ≥ 0.
-    first: the index in its set of the first image given. Image i's randomness comes from (seed, name,
-    severity, i) alone, so that a set may be corrupted piece by piece:
+    first: the index in its set of the first image given. Image i's randomness comes from (seed,
+    name, severity, i) alone, so that a set may be corrupted piece by piece:
     ``corrupt(x, …)[a:b]`` equals ``corrupt(x[a:b], …, first=a)``.
 
-    Lengths (radii, shifts, σ) are CIFAR-C's at 32 pixels and grow with the shorter side; noise, JPEG's
-    blocks and all strengths do not. Some constants leave some images as they are: `saturate` has nothing
-    to do on grey images, the milder blurs nothing on very small ones.
+    Lengths (radii, shifts, σ) are CIFAR-C's at 32 pixels and grow with the shorter side; noise,
+    JPEG's blocks and all strengths do not. Some images stay as they are: `saturate` has nothing to
+    do on grey ones, the milder blurs nothing on very small ones.
 
-    Raises ValueError for an unknown name, a severity outside 1–5, a negative seed or index, and images of
-    another type or shape.
+    Raises ValueError for an unknown name, a severity outside 1–5, a negative seed or index, and
+    images of another type or shape.
     """
     _check(images, name, severity, seed, first)
     function = FUNCTIONS[name]

@@ -1,4 +1,7 @@
-"""CIFAR-C's blurs but for glass: defocus, motion, zoom, Gaussian. Radii and σ scale with the side."""
+"""CIFAR-C's blurs but for glass: defocus, motion, zoom, Gaussian.
+
+Radii and σ are lengths, and scale with the side; zoom is about the centre and needs no scale.
+"""
 
 import math
 
@@ -18,7 +21,7 @@ from lp_core.data.corruptions.streams import Floats, Streams
 
 
 def disk_kernel(radius: float, alias: float, reach: int) -> Floats:
-    """A filled disk (radius in pixels) whose rim is softened by a Gaussian of σ `alias` over ±`reach`."""
+    """A filled disk, its rim softened by a Gaussian of σ `alias` over ±`reach` (all in pixels)."""
     half = int(radius) + reach
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
     disk = (x**2 + y**2 <= radius**2).astype(np.float32)
@@ -48,8 +51,8 @@ def motion_blur(images: Images, severity: int, streams: Streams) -> Images:
 def zoom_blur(images: Images, severity: int, _streams: Streams) -> Images:
     """The mean of the image and its zooms into the centre, 1, 1.01, … below a greatest one.
 
-    Zooms are exact about the image's centre, where the published script crops whole pixels; that keeps
-    small images from jumping and makes sizes comparable.
+    Zooms are exact about the image's centre, where the published script crops whole pixels; that
+    keeps small images from jumping and makes sizes comparable.
     """
     steps = (6, 11, 16, 21, 26)[severity - 1]
     height, width = images.shape[1:3]
@@ -62,9 +65,8 @@ def zoom_blur(images: Images, severity: int, _streams: Streams) -> Images:
         # Zoom 1 is the image once more.
         total = 2 * image
         for inverse in maps:
-            total += cv2.warpAffine(image, inverse, (width, height), flags=flags).reshape(
-                image.shape
-            )
+            layer = cv2.warpAffine(image, inverse, (width, height), flags=flags)
+            total += layer.reshape(image.shape)
         return total / np.float32(steps + 1)
 
     return to_uint8(each(blurred, to_unit(images)))

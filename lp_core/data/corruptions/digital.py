@@ -19,15 +19,15 @@ def contrast(images: Images, severity: int, _streams: Streams) -> Images:
     """Pulls values towards their mean, per image and channel: (x − mean)·c + mean."""
     c = (0.75, 0.5, 0.4, 0.3, 0.15)[severity - 1]
     x = to_unit(images)
-    mean = np.stack([np.float32(cv2.mean(image)[: x.shape[-1]]) for image in x])[:, None, None]
-    return to_uint8((x - mean) * np.float32(c) + mean)
+    means = np.array([cv2.mean(image)[: x.shape[-1]] for image in x], np.float32)[:, None, None]
+    return to_uint8((x - means) * np.float32(c) + means)
 
 
 def elastic_transform(images: Images, severity: int, streams: Streams) -> Images:
-    """An affine jitter, then a smooth random displacement: (α, σ, jitter), each a share of the side.
+    """An affine jitter, then a smooth random displacement: (α, σ, jitter), shares of the side.
 
-    The jitter moves three corners of a square, two thirds of the side wide, independently by up to its
-    share of the side; the displacement is uniform noise blurred by σ, times α.
+    The jitter moves three corners of a square, two thirds of the side wide, each by itself, by up
+    to its share of the side; the displacement is uniform noise blurred by σ, times α.
     """
     alpha, sigma, jitter = (
         (0, 0, 0.08),
@@ -38,7 +38,7 @@ def elastic_transform(images: Images, severity: int, streams: Streams) -> Images
     )[severity - 1]
     count, height, width, _ = images.shape
     side, scale = min(height, width), scale_of(images)
-    x, y, arm = width // 2, height // 2, side // 3
+    x, y, arm = width // 2, height // 2, max(1, side // 3)
     corners = np.array([[x + arm, y + arm], [x + arm, y - arm], [x - arm, y - arm]], np.float32)
     moves = streams.uniform(-jitter * side, jitter * side, 3, 2)
 
@@ -54,7 +54,6 @@ def elastic_transform(images: Images, severity: int, streams: Streams) -> Images
 
     out = to_unit(images)
     for image, move, (to_columns, to_rows) in zip(out, moves, shifts, strict=True):
-        # A jitter cannot make the triangle degenerate: its corners move by less than its half width.
         affine = cv2.getAffineTransform(corners, corners + move)
         bent = cv2.warpAffine(image, affine, (width, height), borderMode=cv2.BORDER_REFLECT_101)
         if alpha:
@@ -74,7 +73,8 @@ def pixelate(images: Images, severity: int, _streams: Streams) -> Images:
     for source, target in zip(images, out, strict=True):
         image = Image.fromarray(source if channels == 3 else source[..., 0])
         shrunk = image.resize(small, Image.Resampling.BOX)
-        target[...] = np.reshape(shrunk.resize(image.size, Image.Resampling.BOX), target.shape)
+        again = np.asarray(shrunk.resize(image.size, Image.Resampling.BOX))
+        target[...] = again.reshape(target.shape)
     return out
 
 
@@ -87,15 +87,17 @@ def jpeg_compression(images: Images, severity: int, _streams: Streams) -> Images
     out = np.empty_like(images)
     for source, target in zip(flipped, out, strict=True):
         encoded = cv2.imencode(".jpg", source, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        target[...] = cv2.imdecode(encoded, mode).reshape(target.shape)
+        decoded = cv2.imdecode(encoded, mode)
+        assert decoded is not None, "OpenCV cannot read back its own JPEG"
+        target[...] = decoded.reshape(target.shape)
     return np.ascontiguousarray(out[..., ::-1])
 
 
 def saturate(images: Images, severity: int, _streams: Streams) -> Images:
     """HSV saturation · a + b. Grey (one-channel) images have none and stay as they are.
 
-    Grey pixels of colour images have hue 0, red, by convention: where b > 0 they turn reddish, as in the
-    published sets.
+    Grey pixels of colour images have hue 0, red, by convention: where b > 0 they turn reddish, as
+    in the published sets.
     """
     a, b = ((0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2))[severity - 1]
     if images.shape[-1] == 1:

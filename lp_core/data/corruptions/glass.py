@@ -1,8 +1,9 @@
 """CIFAR-C's glass blur: pixels replaced by random neighbours between two light Gaussian blurs.
 
-Replacements happen one after another, from the last pixel to the first, and a later one sees the earlier
-ones' results. Those that cannot touch the same pixels commute, so they are carried out together, in waves,
-for all images at once: the result is that of the sequential procedure, in a tenth of the steps.
+Replacements happen one after another, from the last pixel to the first, and a later one sees the
+earlier ones' results. Those that cannot touch the same pixels commute, so they are carried out
+together, in waves, for all images at once: the result is the sequential procedure's, in a tenth of
+the steps.
 """
 
 from collections.abc import Iterator
@@ -16,9 +17,9 @@ from lp_core.data.corruptions.streams import Integers, Streams
 def glass_blur(images: Images, severity: int, streams: Streams) -> Images:
     """Blur, exchange pixels within a greatest shift, n times over, blur: (σ, shift, n).
 
-    The published script means to swap two pixels, but swaps two NumPy views: the pixel takes its partner's
-    colour and the partner keeps it. The published sets are made so, and this does the same; true swaps
-    would carry pixels far across the image and be another, much harder, corruption.
+    The published script means to swap two pixels, but swaps two NumPy views: the pixel takes its
+    partner's colour and the partner keeps it. The published sets are made so, and this does the
+    same; true swaps carry pixels far across the image, which is another, much harder corruption.
     """
     sigma, shift, times = (
         (0.05, 1, 1),
@@ -40,9 +41,9 @@ def glass_blur(images: Images, severity: int, streams: Streams) -> Images:
 def scattered(offsets: Integers, reach: int) -> Integers:
     """Where each pixel's colour comes from after all replacements: flat indices, N × H·W.
 
-    offsets: N × times × 2 × H × W, rows and columns from a pixel to its partner, in −reach … reach − 1
-    (the published range, which leaves out +reach). The `reach` first rows and columns and the
-    `reach` − 1 last ones have partners outside the image for some offsets, and are not replaced.
+    offsets: N × times × 2 × H × W, rows and columns from a pixel to its partner, in −reach …
+    reach − 1 (the published range, which leaves out +reach). As in the published script, the
+    `reach` + 1 first rows and columns and the `reach` − 1 last ones keep their colours.
     """
     count, times, _, height, width = offsets.shape
     # Pixel first, image last: what one wave touches lies together.
@@ -62,11 +63,12 @@ def scattered(offsets: Integers, reach: int) -> Integers:
 def waves(height: int, width: int, reach: int) -> Iterator[Integers]:
     """Flat indices of the pixels to replace, in groups whose members cannot touch the same pixel.
 
-    Replacing (h, w) reads rows h − reach … h + reach − 1 and the like columns. With pixels counted back
-    from the last one, the number 2·reach·row + column grows along every chain of overlapping
+    Replacing (h, w) reads rows h − reach … h + reach − 1 and the like columns. With pixels counted
+    back from the last one, the number 2·reach·row + column grows along every chain of overlapping
     replacements, and two pixels that share it lie at least 2·reach columns apart.
     """
-    rows, columns = np.mgrid[height - reach : reach : -1, width - reach : reach : -1]
+    rows = np.arange(height - reach, reach, -1)[:, None]
+    columns = np.arange(width - reach, reach, -1)
     number = (2 * reach * (height - rows) + (width - columns)).ravel()
     pixels = (rows * width + columns).ravel()
     order = np.argsort(number, kind="stable")

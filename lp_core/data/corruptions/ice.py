@@ -1,7 +1,7 @@
 """Ice on a window pane: bright crystalline textures, drawn from fixed seeds, for CIFAR-C's frost.
 
-The published script blends in photographs, which this project does not ship: it grows feathers of ice
-(needles that branch at 60°, as ice does) over a cloudy film. Same textures on every machine and run.
+The published script blends in photographs, which this project does not ship: it grows feathers of
+ice (needles that branch at 60°, as ice does) over a cloudy film, the same in every run.
 """
 
 import math
@@ -18,13 +18,13 @@ from lp_core.data.corruptions.streams import Floats
 Points = npt.NDArray[np.float64]
 
 TEXTURES = 5
-# Published photographs are about a thousand pixels wide and used at a fifth of their size for CIFAR.
+# The published photographs are about a thousand pixels wide, and used at a fifth of that for CIFAR.
 SIDE, SIDE_AT_32 = 1024, 205
 
 
 @lru_cache(maxsize=4 * TEXTURES)
 def ice(index: int, side: int) -> Images:
-    """Texture `index` (0 … 4) at side × side pixels, uint8, side × side × 3. Do not write into it."""
+    """Texture `index` (0 … 4): uint8, side × side × 3. It is shared: do not write into it."""
     if side == SIDE:
         return _grow(np.random.default_rng([2019, index]))
     way = cv2.INTER_AREA if side < SIDE else cv2.INTER_LINEAR
@@ -58,7 +58,7 @@ def _grow(rng: np.random.Generator) -> Images:
 
 
 def _clouds(rng: np.random.Generator) -> Floats:
-    """A film of uneven thickness in 0–1: octaves of smooth noise, each half as strong as the last."""
+    """A film of uneven thickness, 0–1: octaves of smooth noise, each half as strong as the last."""
     film = np.zeros((SIDE, SIDE), np.float32)
     for octave in range(2, 9):
         coarse = rng.standard_normal((2**octave, 2**octave), np.float32)
@@ -70,7 +70,7 @@ def _clouds(rng: np.random.Generator) -> Floats:
 def _feather(
     rng: np.random.Generator, start: Points, angle: float, length: float, order: int
 ) -> Iterator[tuple[int, Points]]:
-    """A needle that bends a little, and shorter ones off both its sides: (thickness, its points)."""
+    """A needle that bends a little, and shorter ones off both its sides: (thickness, points)."""
     spacing = max(14.0, length / 16)
     travelled = np.arange(0, length, spacing)
     angles = angle + rng.normal(0, 0.03, len(travelled)).cumsum()

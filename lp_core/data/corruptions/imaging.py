@@ -1,7 +1,7 @@
-"""What several corruptions share: the unit of length, number formats, blurs, luma, smooth random fields.
+"""What several corruptions share: the unit of length, number formats, blurs, colours, grain.
 
-CIFAR-C's constants are in pixels of a 32-pixel side; everything here takes lengths that are already in the
-pixels of the image at hand, which is `constant * scale_of(images)`.
+CIFAR-C's constants are in pixels of a 32-pixel side; everything here takes lengths that are already
+in the pixels of the image at hand, which is `constant * scale_of(images)`.
 """
 
 import math
@@ -44,7 +44,7 @@ def to_uint8(x: Floats) -> Images:
 
 
 def each(function: Callable[[Any], Any], images: Floats) -> Floats:
-    """Applies a shape-preserving OpenCV call to every image; OpenCV drops a single channel's axis."""
+    """A shape-preserving OpenCV call on every image; OpenCV drops the axis of a single channel."""
     out = np.empty_like(images)
     for source, target in zip(images, out, strict=True):
         target[...] = function(source).reshape(target.shape)
@@ -54,7 +54,7 @@ def each(function: Callable[[Any], Any], images: Floats) -> Floats:
 def gaussian(
     images: Floats, sigma: float, truncate: float = 4, border: int = cv2.BORDER_REPLICATE
 ) -> Floats:
-    """Gaussian blur of N×H×W(×C), σ in pixels, cut off after `truncate` σ; a tiny σ leaves images as is."""
+    """Gaussian blur of N×H×W(×C) by σ pixels, cut off after `truncate` σ; a tiny σ does nothing."""
     radius = int(truncate * sigma + 0.5)
     if radius == 0:
         return images.copy()
@@ -63,7 +63,7 @@ def gaussian(
 
 
 def motion_kernel(radius: float, sigma: float, degrees: float) -> tuple[Floats, tuple[int, int]]:
-    """A streak: half a Gaussian of 2·radius + 1 steps from the origin, along an angle, and its origin.
+    """A streak, half a Gaussian of 2·radius + 1 steps along an angle, and the pixel it starts from.
 
     Steps fall on whole pixels, as in ImageMagick's motion blur, which made CIFAR-C.
     """
@@ -97,15 +97,15 @@ def luma(images: Floats) -> Floats:
 
 def paint(rgb: tuple[int, int, int], channels: int) -> Floats:
     """An 8-bit colour in 0–1, as grey for grey images."""
-    colour = np.array(rgb, np.float32) / 255
-    return colour if channels == 3 else (colour @ LUMA)[None]
+    colour = np.array([rgb], np.float32) / np.float32(255)
+    return colour if channels == 3 else luma(colour)
 
 
 def grain(sigma: float, scale: float) -> float:
     """By how much to strengthen per-pixel noise that will be blurred by σ·scale instead of σ.
 
-    A finer grid puts more independent values under the same blur, which averages them away; this keeps
-    the blurred field's spread what it is at 32 pixels.
+    A finer grid puts more independent values under the same blur, which averages them away; this
+    keeps the blurred field's spread what it is at 32 pixels.
     """
 
     def kept(width: float) -> float:

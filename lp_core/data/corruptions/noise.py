@@ -1,4 +1,4 @@
-"""CIFAR-C's noise: independent in every value, so that it has no length and does not scale with the side."""
+"""CIFAR-C's noise: independent in every value, so that nothing in it scales with the side."""
 
 import numpy as np
 

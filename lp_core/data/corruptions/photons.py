@@ -1,8 +1,8 @@
 """Shot noise as a lookup: with 256 input and 256 output levels, it is a table of chances.
 
-Sampling a Poisson count costs ten times as much as sampling a Gaussian value. But what becomes of a level
-is one of 256 fixed distributions over levels, and Walker's alias method draws from those with one random
-word and one lookup. Exact up to the 24 bits of a chance.
+Sampling a Poisson count costs five times as much as a Gaussian value. But what becomes of a level
+is one of 256 fixed distributions over levels, and Walker's alias method draws from those with one
+random word and one lookup. Exact up to the 24 bits of a chance.
 """
 
 from functools import lru_cache
@@ -38,10 +38,11 @@ def level_chances(c: int) -> npt.NDArray[np.float64]:
 
 @lru_cache(maxsize=5)
 def _table(c: int) -> Words:
-    """Flat 256·256: the chance to keep a column, in 24 bits, and the column to take otherwise, in 8.
+    """Flat 256·256: the chance to keep a column, in 24 bits, and the one to take otherwise, in 8.
 
-    A column is drawn evenly; too likely ones lend to too unlikely ones. Each turn settles the least likely
-    unsettled column of every row: it keeps its own chance and takes the rest from the row's likeliest.
+    Columns are drawn evenly, and give the rest of their turns to likelier ones. Each round settles
+    the least likely unsettled column of every row: it keeps its own chance and takes the rest from
+    the row's likeliest.
     """
     share = level_chances(c) * 256
     keep = np.ones((256, 256))

@@ -8,9 +8,10 @@ from lp_core.data.corruptions.streams import Floats
 def plasma(noise: Floats, decay: float) -> Floats:
     """Fractal clouds in 0–1, each stretched to that whole range, on a torus.
 
-    noise: N × S × S with S a power of two, uniform in [−1, 1): how far each point strays from the mean of
-    its four neighbours, before scaling. The scale falls by decay² from one grid to the next one, twice as
-    fine: the published generator applies its roughness twice, and the constants were chosen with that.
+    noise: N × S × S with S a power of two, uniform in [−1, 1): how far each point strays from the
+    mean of its four neighbours, before scaling. The scale falls by decay² from one grid to the
+    next, twice as fine: the published generator applies its roughness twice, and the constants go
+    with that.
     """
     clouds = np.zeros_like(noise)
     step, strength = noise.shape[1], 1.0

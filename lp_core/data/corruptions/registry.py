@@ -2,28 +2,43 @@
 
 from collections.abc import Callable
 
-from lp_core.data.corruptions import blur, digital, glass, noise, weather
+from lp_core.data.corruptions.blur import defocus_blur, gaussian_blur, motion_blur, zoom_blur
+from lp_core.data.corruptions.digital import (
+    contrast,
+    elastic_transform,
+    jpeg_compression,
+    pixelate,
+    saturate,
+)
+from lp_core.data.corruptions.glass import glass_blur
 from lp_core.data.corruptions.imaging import Images
+from lp_core.data.corruptions.noise import (
+    gaussian_noise,
+    impulse_noise,
+    shot_noise,
+    speckle_noise,
+)
 from lp_core.data.corruptions.streams import Streams
+from lp_core.data.corruptions.weather import brightness, fog, frost, snow, spatter
 
 Corruption = Callable[[Images, int, Streams], Images]
 
 _BY_FAMILY: dict[str, list[Corruption]] = {
-    "noise": [noise.gaussian_noise, noise.shot_noise, noise.impulse_noise],
-    "blur": [blur.defocus_blur, glass.glass_blur, blur.motion_blur, blur.zoom_blur],
-    "weather": [weather.snow, weather.frost, weather.fog, weather.brightness],
+    "noise": [gaussian_noise, shot_noise, impulse_noise],
+    "blur": [defocus_blur, glass_blur, motion_blur, zoom_blur],
+    "weather": [snow, frost, fog, brightness],
     "digital": [
-        digital.contrast,
-        digital.elastic_transform,
-        digital.pixelate,
-        digital.jpeg_compression,
+        contrast,
+        elastic_transform,
+        pixelate,
+        jpeg_compression,
     ],
 }
 _EXTRA: dict[str, Corruption] = {
-    "noise": noise.speckle_noise,
-    "blur": blur.gaussian_blur,
-    "weather": weather.spatter,
-    "digital": digital.saturate,
+    "noise": speckle_noise,
+    "blur": gaussian_blur,
+    "weather": spatter,
+    "digital": saturate,
 }
 
 # The 15 whose mean is the benchmark's score, in its order, and the 4 extra ones.

@@ -1,7 +1,8 @@
 """One random stream per image.
 
-Image i of a corrupted set draws from a counter-based generator whose key comes from (seed, corruption,
-severity) and whose counter starts at i, so that no result depends on how a set is cut into batches.
+Image i of a corrupted set draws from a counter-based generator whose key comes from (seed,
+corruption, severity) and whose counter holds i, so that no result depends on how a set is cut into
+batches.
 """
 
 import math
@@ -16,10 +17,10 @@ Integers = npt.NDArray[np.integer]
 
 
 class Streams:
-    """The streams of `count` consecutive images of one corrupted set, the first of which has index `first`.
+    """The streams of the images `first` … `first` + `count` − 1 of one corrupted set.
 
-    Every method returns one array per image, stacked along a new first axis of length `count`; successive
-    calls give fresh values.
+    Every method returns one array per image, stacked along a new first axis of length `count`;
+    successive calls give fresh values.
     """
 
     def __init__(self, seed: int, name: str, severity: int, first: int, count: int) -> None:
@@ -58,11 +59,11 @@ class Streams:
         return np.stack(draws)
 
     def _generators(self) -> Iterator[np.random.Generator]:
-        """One generator per image: the same object, set to the image's place in the counter's range.
+        """One generator per image: the same object, its counter set to the image's place.
 
-        The counter has four words and counts in the first; the third and fourth say which call and which
-        image, so that streams are 2**128 draws apart. Setting it is ten times faster than making a
-        generator.
+        The counter has four words and counts in the first; the third and fourth say which call and
+        which image, so that streams are 2**128 draws apart. Setting it is ten times faster than
+        making a generator.
         """
         self._call += 1
         for image in self._images:

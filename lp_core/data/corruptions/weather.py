@@ -1,4 +1,7 @@
-"""CIFAR-C's weather: snow, frost, fog, brightness, spatter. Flakes, drops and crystals scale with the side."""
+"""CIFAR-C's weather: snow, frost, fog, brightness, and spatter.
+
+Flakes, drops and crystals scale with the side.
+"""
 
 import math
 
@@ -25,8 +28,8 @@ from lp_core.data.corruptions.streams import Floats, Streams
 def snow(images: Images, severity: int, streams: Streams) -> Images:
     """Flakes streaked by their fall, over a whitened image.
 
-    (mean and spread of the flakes' brightness, their size, the threshold under which there is none, radius
-    and σ of the streaks, share of the image's own colours); streaks fall within ±45° of straight down.
+    (mean and spread of the flakes' brightness, their size, the threshold under which there is none,
+    radius and σ of the streaks, share of the image's own colours). Streaks rise at 45° to 135°.
     """
     mean, spread, zoom, threshold, radius, sigma, own = (
         (0.1, 0.2, 1, 0.6, 8, 3, 0.95),
@@ -37,7 +40,7 @@ def snow(images: Images, severity: int, streams: Streams) -> Images:
     )[severity - 1]
     height, width = images.shape[1:3]
     scale = scale_of(images)
-    # Flakes are made at CIFAR's resolution, then enlarged: a threshold on finer noise makes other flakes.
+    # Made at CIFAR's resolution, then enlarged: a threshold on finer noise would make other flakes.
     base = [max(1, round(side / scale)) for side in (height, width)]
     grid = [math.ceil(side / zoom) for side in base]
     flakes = streams.normal(*grid) * np.float32(spread) + np.float32(mean)
@@ -68,7 +71,7 @@ def frost(images: Images, severity: int, streams: Streams) -> Images:
     out = to_unit(images) * np.float32(a)
     for image, (which, down, right) in zip(out, places, strict=True):
         texture = ice(int(which * TEXTURES), side)
-        # Only images more than six times as long as wide reach past the texture, which then repeats.
+        # Only images more than six times as long as wide reach past the texture; it then repeats.
         rows = (int(down * max(1, side - height + 1)) + np.arange(height)) % side
         columns = (int(right * max(1, side - width + 1)) + np.arange(width)) % side
         window = to_unit(texture[np.ix_(rows, columns)])
@@ -102,8 +105,8 @@ def brightness(images: Images, severity: int, _streams: Streams) -> Images:
 def spatter(images: Images, severity: int, streams: Streams) -> Images:
     """Drops where smooth noise passes a threshold: (mean, spread, blur σ, threshold, strength).
 
-    Severities 1–3 are water, lit from the upper left and added in pale turquoise; 4 and 5 are mud, opaque
-    brown, whose strength is the σ that rounds its outline.
+    Severities 1–3 are water, lit from the upper left and added in pale turquoise; 4 and 5 are mud,
+    opaque brown, whose strength is the σ that rounds its outline.
     """
     mean, spread, sigma, threshold, strength = (
         (0.62, 0.1, 0.7, 0.7, 0.5),
@@ -127,7 +130,7 @@ def spatter(images: Images, severity: int, streams: Streams) -> Images:
 
 
 def water(liquid: Floats, threshold: float, scale: float) -> Floats:
-    """How much light drops reflect, 0 to 1 in each image (N×H×W): their thickness under a slanting light."""
+    """The light that drops reflect, 0 to 1 in each image: their thickness under slanting light."""
     wet = np.where(liquid > threshold, liquid, 0)
     relief = gaussian((wet > 0).astype(np.float32), 0.7 * scale)
     slope = each(lambda f: cv2.Sobel(f, -1, 1, 0) + cv2.Sobel(f, -1, 0, 1), relief)

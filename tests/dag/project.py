@@ -1,0 +1,103 @@
+"""A copy of the project with a tiny experiment on real digits, for tests that run its real DAG."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tests.closure import ROOT
+
+TINY: dict[str, Any] = {
+    "seeds": [0],
+    "corrupt": {
+        "source": "generate",
+        "path": "downloads",
+        "images": 40,
+        "corruptions": ["gaussian_noise", "contrast"],
+        "severities": [1, 5],
+    },
+    "train": {
+        "epochs": 3,
+        "batch_size": 64,
+        "momentum": 0.9,
+        "weight_decay": 0.0005,
+        "schedule": {"kind": "step", "lr": 0.1, "drops": [2]},
+        "augment": {"crop": 1, "flip": False},
+    },
+    "rewind": {"epochs": 1},
+    "imp": {
+        "prunable": "conv",
+        "fraction": 0.2,
+        "rounds": [{"ticket": 0, "parent": "rewind"}, {"ticket": 1, "parent": 0}],
+    },
+    "pools": ["interpolation", "swa"],
+}
+
+
+class Project:
+    """A checkout in which commands run as a user would run them."""
+
+    def __init__(self, root: Path) -> None:
+        for name in ("lp_core", "tasks", "flows", "dvc.yaml", "params.yaml", ".dvcignore"):
+            source = ROOT / name
+            if source.is_dir():
+                ignore = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(source, root / name, ignore=ignore)
+            else:
+                shutil.copy(source, root / name)
+        (root / "downloads").mkdir()
+        shutil.copy(ROOT / ".gitignore", root)
+        self.root = root
+        self.params(TINY)
+        self.run("git", "init", "-q")
+        self.run("dvc", "init", "-q")
+        self.run("dvc", "config", "core.analytics", "false")
+
+    def params(self, changes: dict[str, Any]) -> None:
+        """Replace sections of params.yaml."""
+        yaml = YAML()
+        path = self.root / "params.yaml"
+        values = yaml.load(path.read_text())
+        values.update(changes)
+        with path.open("w") as file:
+            yaml.dump(values, file)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Change a line of code; `old` must be there."""
+        path = self.root / file
+        text = path.read_text()
+        assert old in text, f"{file} has no {old!r}"
+        path.write_text(text.replace(old, new))
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Of the commands: this Python's tools first, and the copy's own code before any other."""
+        bin_folder = str(Path(sys.executable).parent)
+        return os.environ | {
+            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.root),
+            "DO_NOT_TRACK": "1",
+        }
+
+    def run(self, *command: str, check: bool = True) -> str:
+        """Output of a command, both streams. With `check`, a failing command fails the test."""
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout}"
+        return done.stdout
+
+    def repro(self, *arguments: str) -> list[str]:
+        """`dvc repro`: names of the stages that ran, in order."""
+        return re.findall(r"Running stage '(.+?)'", self.run("dvc", "repro", *arguments))
