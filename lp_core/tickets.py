@@ -81,12 +81,20 @@ class Ticket:
     def load_into(self, model: nn.Module) -> None:
         """Copy weights and buffers into a network of the same architecture.
 
-        Raises KeyError where the network has other parameters.
+        Raises ValueError, before anything is copied, where the network's parameters or buffers
+        have other names or shapes.
         """
-        for name, parameter in model.named_parameters():
-            parameter.copy_(self.weights[name])
-        for name, buffer in model.named_buffers():
-            buffer.copy_(self.buffers[name])
+        ours = self.weights | self.buffers
+        theirs = dict(model.named_parameters()) | dict(model.named_buffers())
+        odd = set(ours) ^ set(theirs)
+        odd |= {name for name in set(ours) & set(theirs) if ours[name].shape != theirs[name].shape}
+        if odd:
+            raise ValueError(
+                f"the ticket is of another network: {len(odd)} tensors differ, such as "
+                f"{min(odd)}; build the network that it was trained with"
+            )
+        for name, tensor in theirs.items():
+            tensor.copy_(ours[name])
 
     def save(self, path: str | Path) -> None:
         """Write to `path` in one step; whatever was there stays whole until then."""
@@ -132,7 +140,7 @@ class Ticket:
                     raise TicketError(f"{path}: format {about['format']!r}, not {_FORMAT!r}")
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             return cls(*_unpack(tensors, about), about["meta"])
-        except (SafetensorError, KeyError, json.JSONDecodeError, RuntimeError) as error:
+        except (SafetensorError, KeyError, TypeError, json.JSONDecodeError, RuntimeError) as error:
             raise TicketError(
                 f"{path}: not a whole ticket ({error}); delete it and run its stage again"
             ) from error

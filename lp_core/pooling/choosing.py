@@ -73,6 +73,7 @@ def successive_halving(
                 normalisation[i] = Ticket({}, {}, ticket.buffers, ticket.meta)
             correct[i] += score.correct(ticket, piece)
             seen[i] += len(indices)
+            del ticket  # before the next is built
         alive.sort(key=lambda i: (-correct[i], i))
         if piece < len(score.slices) - 1:
             alive = alive[: max(1, math.ceil(len(alive) * _SURVIVING_SHARE))]

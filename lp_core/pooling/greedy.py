@@ -6,6 +6,7 @@ Lottery Pools (Average).
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from lp_core.pooling.choosing import Choose, best_of_all
@@ -77,14 +78,12 @@ def search(
 
     The inputs are not changed. If nothing was accepted, the ticket returned is the target.
     """
-    keep = target.kept if prune == "during" else target.prunable
+    kept, keep = target.kept, target.kept if prune == "during" else target.prunable
     best, best_score, trace = target, score(target), []
+    del target  # or it would be a copy more, where the caller has let go of it
     for number, candidate in enumerate(candidates, start=1):
-        base, name = best, candidate.meta.get("ticket", number)
-
-        def build(alpha: float, base: Ticket = base, other: Ticket = candidate) -> Ticket:
-            return interpolate(base, other, alpha, keep)
-
+        name = candidate.meta.get("ticket", number)
+        build = partial(interpolate, best, candidate, keep=keep)
         winner, scores = choose(build, coefficients, score)
         accepted = scores[winner].accuracy >= best_score
         trace += [
@@ -93,6 +92,7 @@ def search(
         ]
         if accepted:
             best, best_score = build(coefficients[winner]), scores[winner].accuracy
-    if prune == "after" and best is not target:
-        best = prune_to(best, target.kept)
+        del build  # it holds what was best before
+    if prune == "after" and any(step.accepted for step in trace):
+        best = prune_to(best, kept)
     return PoolResult(best, trace)

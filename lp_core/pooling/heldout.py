@@ -4,7 +4,8 @@ The statistics of an interpolated network are wrong (DESIGN §7). Re-estimating 
 hundred fixed training images before scoring costs a hundredth of a pass over the training set.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from lp_core.compute import Compute
 from lp_core.tickets import Ticket
+from lp_core.training.evaluation import right
 
 Batches = Sequence[tuple[Tensor, Tensor]]
 
@@ -19,7 +21,7 @@ Batches = Sequence[tuple[Tensor, Tensor]]
 class HeldOut:
     """Scores tickets of one architecture on one held-out set: `score = HeldOut(…); score(ticket)`.
 
-    The network's own weights are only a place: a ticket's tensors are put there, not copied.
+    The network lends its architecture; its parameters are the same before and after a call.
     """
 
     def __init__(
@@ -56,34 +58,47 @@ class HeldOut:
         if ticket.meta.get("batch_norm") != "averaged" or not self.calibration:
             return ticket
         norms = [m for m in self.model.modules() if isinstance(m, nn.BatchNorm2d)]
-        self._show(ticket)
-        self.model.eval()
-        for norm in norms:
-            norm.train()
-            norm.reset_running_stats()
-            norm.momentum = None  # a plain mean over the batches
-        with self.compute.autocast():
+        momenta = [norm.momentum for norm in norms]
+        with self._showing(ticket):
+            for norm in norms:
+                norm.train()
+                norm.reset_running_stats()
+            seen = 0
             for images in self.calibration:
+                seen += len(images)
+                for norm in norms:
+                    norm.momentum = len(images) / seen  # a mean in which every image weighs alike
                 self.model(images)
-        buffers = {n: b.detach().clone() for n, b in self.model.named_buffers()}
+            buffers = {n: b.detach().clone() for n, b in self.model.named_buffers()}
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
         return replace(ticket, buffers=buffers, meta=ticket.meta | {"batch_norm": "re-estimated"})
 
     @torch.no_grad()
     def correct(self, ticket: Ticket, piece: int) -> int:
         """Number of images of slice `piece` that the ticket gets right."""
-        self._show(ticket)
-        self.model.eval()
-        right = torch.zeros((), dtype=torch.long, device=self.compute.device)
-        with self.compute.autocast():
+        total = torch.zeros((), dtype=torch.long, device=self.compute.device)
+        with self._showing(ticket):
             for images, labels in self._batches[piece]:
-                right += (self.model(images).argmax(1) == labels).sum()
-        return int(right)
+                total += right(self.model(images), labels).sum()
+        return int(total)
 
-    def _show(self, ticket: Ticket) -> None:
-        # Puts the ticket's own tensors into the network: no copy where they lie on the device
-        # already, as they do throughout a search.
+    @contextmanager
+    def _showing(self, ticket: Ticket) -> Iterator[None]:
+        # The network evaluates with the ticket's own tensors: no copy where they lie on the device
+        # already, as they do throughout a search. It gets its own back, or whoever trains or loads
+        # into it next would write into the ticket.
         placed = ticket.to(self.compute.device, self.compute.layout)
-        for name, parameter in self.model.named_parameters():
-            parameter.data = placed.weights[name]
+        parameters = dict(self.model.named_parameters())
+        own = {name: parameter.data for name, parameter in parameters.items()}
         for name, buffer in self.model.named_buffers():
             buffer.copy_(placed.buffers[name])
+        self.model.eval()
+        try:
+            for name, parameter in parameters.items():
+                parameter.data = placed.weights[name]
+            with self.compute.autocast():
+                yield
+        finally:
+            for name, parameter in parameters.items():
+                parameter.data = own[name]

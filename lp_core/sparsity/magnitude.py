@@ -28,7 +28,13 @@ def magnitude_mask(weights: Mapping[str, Tensor], keep: int) -> dict[str, Tensor
     if keep in (0, total):
         fill = keep == total
         return {name: torch.full_like(w, fill, dtype=torch.bool) for name, w in weights.items()}
-    magnitude = torch.cat([weight.detach().abs().float().flatten() for weight in weights.values()])
+    # At least float32 (numpy has no bfloat16), and no less than what the weights tell apart.
+    magnitude = torch.cat(
+        [
+            w.detach().abs().to(torch.promote_types(w.dtype, torch.float32)).flatten()
+            for w in weights.values()
+        ]
+    )
     magnitude.nan_to_num_(nan=0.0, posinf=float("inf"))
     threshold = _kth_largest(magnitude, keep)
     survives = magnitude > threshold

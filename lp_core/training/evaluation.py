@@ -33,12 +33,18 @@ def predict(
     return torch.cat(logits).cpu(), torch.cat(labels).cpu()
 
 
+def right(logits: Tensor, labels: Tensor) -> Tensor:
+    """Which predictions are right (bool N), of N×classes logits and N labels.
+
+    A diverged network's NaN logits are no prediction: wrong, not class 0.
+    """
+    return (logits.argmax(1) == labels) & logits.isfinite().all(1)
+
+
 def scores(logits: Tensor, labels: Tensor) -> Scores:
     """Scores of predictions (N×classes logits, N labels)."""
-    # A diverged network's NaN logits are no prediction: wrong, not class 0.
-    right = (logits.argmax(1) == labels) & logits.isfinite().all(1)
     return Scores(
-        accuracy=right.double().mean().item(),
+        accuracy=right(logits, labels).double().mean().item(),
         nll=nn.functional.cross_entropy(logits, labels).item(),
         ece=expected_calibration_error(logits.softmax(1), labels),
     )
