@@ -1,7 +1,9 @@
 from . import analysis as analysis
+from . import compute as compute
 from . import data as data
 from . import models as models
 from . import pooling as pooling
+from . import seeds as seeds
 from . import sparsity as sparsity
 from . import tables as tables
 from . import tickets as tickets

@@ -52,7 +52,8 @@ TABLES: dict[str, pa.Schema] = {
 def write_table(name: str, rows: Iterable[Mapping[str, Any]], folder: Path) -> pa.Table:
     """Write `<folder>/<name>.parquet` in one step.
 
-    Raises ValueError if a row lacks a column or has one that the schema does not.
+    Raises ValueError if a row lacks a column, has one that the schema does not, or a value of
+    another type.
     """
     schema = TABLES[name]
     listed = list(rows)
@@ -60,7 +61,13 @@ def write_table(name: str, rows: Iterable[Mapping[str, Any]], folder: Path) -> p
         if set(row) != set(schema.names):
             odd = sorted(set(row) ^ set(schema.names))
             raise ValueError(f"table {name}: a row and the schema differ in {odd}: {dict(row)}")
-    table = pa.Table.from_pylist(listed, schema=schema)
+        cut = [c for c in row if schema.field(c).type == _INT and isinstance(row[c], float)]
+        if cut:  # pyarrow would cut them off at the point
+            raise ValueError(f"table {name}: {cut} must hold whole numbers: {dict(row)}")
+    try:
+        table = pa.Table.from_pylist(listed, schema=schema)
+    except pa.ArrowException as error:
+        raise ValueError(f"table {name}: a value does not fit its column: {error}") from error
     with replacing(folder / f"{name}.parquet") as temporary:
         pq.write_table(table, temporary)
     return table

@@ -56,9 +56,7 @@ class Ticket:
         return self.kept / self.prunable
 
     @classmethod
-    def of(
-        cls, model: nn.Module, mask: Mapping[str, Tensor], meta: Mapping[str, Any]
-    ) -> "Ticket":
+    def of(cls, model: nn.Module, mask: Mapping[str, Tensor], meta: Mapping[str, Any]) -> "Ticket":
         """A copy of the network's present state on the CPU."""
         # contiguous(): channels_last is how a device likes its weights, not a part of the ticket.
         weights = {n: p.detach().cpu().clone().contiguous() for n, p in model.named_parameters()}

@@ -58,7 +58,8 @@ def validate(path: Path = PARAMS) -> Experiment:
         try:
             one = check(merged, Experiment, path, "")
         except ParamsError as error:
-            faults.append(f"variants.{variant}: {error}")
+            lines = [line.removeprefix(f"{path}: ") for line in str(error).splitlines()]
+            faults += [f"variants.{variant}.{line}" for line in lines]
             continue
         if one.rewind.epochs >= one.train.epochs:
             faults.append(
@@ -80,9 +81,10 @@ def _faults(experiment: Experiment) -> list[str]:
     ):
         section = "variants" if key == "grid" else "methods"
         faults += [f"{key}: {name!r} is not in {section}" for name in chosen if name not in known]
+    for section in ("datasets", "variants", "methods"):
         faults += [
             f"{section}.{name}: names may have letters, digits, - and _ only (DVC reads the rest)"
-            for name in known
+            for name in getattr(experiment, section)
             if not name.replace("-", "").replace("_", "").isalnum()
         ]
     for key in ("seeds", "grid", "pools"):

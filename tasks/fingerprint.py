@@ -6,7 +6,6 @@ any change (a parameter, an input, the code, PyTorch, the machine) the key is an
 
 import hashlib
 import json
-import platform
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -25,7 +24,7 @@ def fingerprint(settings: Iterable[Any], inputs: Iterable[Path], compute: Comput
     digest = hashlib.sha256()
     for value in settings:
         plain = asdict(value) if hasattr(value, "__dataclass_fields__") else value
-        digest.update(json.dumps(plain, sort_keys=True).encode())
+        digest.update(json.dumps(plain, sort_keys=True).encode() + b"\n")
     for path in (*_files(inputs), *_code()):
         digest.update(f"\n{path.name} ".encode())
         with path.open("rb") as file:
@@ -33,7 +32,7 @@ def fingerprint(settings: Iterable[Any], inputs: Iterable[Path], compute: Comput
     device = (
         torch.cuda.get_device_name(compute.device)
         if compute.device.type == "cuda"
-        else f"{platform.machine()} {torch.get_num_threads()} threads"
+        else f"{torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()} threads"
     )
     digest.update(f"{torch.__version__} {device}".encode())
     return digest.hexdigest()[:16]

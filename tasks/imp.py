@@ -3,6 +3,7 @@
 Prunes the parent ticket by magnitude, goes back to the rewind point, trains to completion.
 """
 
+import math
 from argparse import Namespace
 
 from lp_core.analysis.flops import flops
@@ -37,8 +38,8 @@ def main(arguments: Namespace) -> None:
         return
     scores = {split: this.scores(this.model, split) for split in ("val", "test")}
     val = scores["val"].accuracy
-    loss = finished.curve[-1].loss
-    converged = loss == loss and above_chance(val, this.dataset.labels("val"))
+    finite = math.isfinite(finished.curve[-1].loss)
+    converged = finite and above_chance(val, this.dataset.labels("val"))
     ticket = Ticket.of(this.model, mask, rewind.meta)
     ticket.meta |= {
         "ticket": number,

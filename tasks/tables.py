@@ -35,7 +35,7 @@ def main(_: Namespace) -> None:
     }
     _write("metrics.json", json.dumps(metrics(frames), indent=2) + "\n")
     _write("summary.md", summary(frames))
-    print(summary(frames), flush=True)
+    print(f"tables: {', '.join(frames)} and a summary in {paths.RESULTS}/", flush=True)
 
 
 def _listed(experiment: Experiment) -> Iterator[tuple[Row, Any]]:

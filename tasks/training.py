@@ -5,22 +5,23 @@ import shlex
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.loading import eval_batches, train_loader
+from lp_core.data.loading import Batch, eval_batches, train_loader
 from lp_core.data.store import Dataset
 from lp_core.models.factory import build
 from lp_core.models.spec import ModelSpec
 from lp_core.seeds import noise_seed
 from lp_core.training.distributed import Workers
 from lp_core.training.evaluation import Scores, evaluate
-from lp_core.training.loop import train
+from lp_core.training.loop import Loader, train
 from lp_core.training.resume import Epoch
 from lp_core.training.spec import TrainSpec
 from tasks import paths
@@ -36,6 +37,21 @@ class Finished:
 
     curve: list[Epoch]
     seconds: float
+
+
+class Watched:
+    """A loader with a progress bar over each epoch, where there is a terminal to show it on."""
+
+    def __init__(self, loader: Loader, label: str) -> None:
+        self.loader, self.label = loader, label
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def epoch(self, seed: int) -> Iterator[Batch]:
+        """The loader's own batches."""
+        batches = self.loader.epoch(seed)
+        yield from tqdm(batches, self.label, len(self), leave=False, disable=None, unit="batch")
 
 
 class Run:
@@ -74,7 +90,7 @@ class Run:
         state = paths.RESUME / f"{self.stage}.{key}.safetensors"
         if self.workers.first and state.exists():
             print(f"{self.stage}: going on from {state}", flush=True)
-        loader = train_loader(
+        loader: Loader = train_loader(
             self.dataset,
             self.train.batch_size,
             self.train.augment,
@@ -83,6 +99,8 @@ class Run:
             world=self.workers.world,
             workers=self.train.workers,
         )
+        if self.workers.first:
+            loader = Watched(loader, self.stage)
         curve = train(
             self.model,
             mask,

@@ -1,7 +1,7 @@
 """Held-out accuracy of tickets, with batch norm made right first.
 
-The statistics of an interpolated network are wrong (DESIGN §7). Re-estimating them on a few
-hundred fixed training images before scoring costs a hundredth of a pass over the training set.
+The statistics of an interpolated network are wrong. Re-estimating them on a few hundred fixed
+training images before scoring costs a hundredth of a pass over the training set.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -50,10 +50,11 @@ class HeldOut:
         return correct / sum(len(piece) for piece in self.slices)
 
     @torch.no_grad()
-    def calibrate(self, ticket: Ticket) -> Ticket:
+    def calibrate(self, ticket: Ticket, images: Iterable[Tensor] | None = None) -> Ticket:
         """The ticket with batch-norm statistics of its own, if it has only averaged ones.
 
-        A trained ticket keeps what training gave it. Deterministic.
+        images: batches to re-estimate them on; by default those that the search uses. A trained
+        ticket keeps what training gave it. Deterministic.
         """
         if ticket.meta.get("batch_norm") != "averaged" or not self.calibration:
             return ticket
@@ -64,11 +65,11 @@ class HeldOut:
                 norm.train()
                 norm.reset_running_stats()
             seen = 0
-            for images in self.calibration:
-                seen += len(images)
+            for batch in images or self.calibration:
+                seen += len(batch)
                 for norm in norms:
-                    norm.momentum = len(images) / seen  # a mean in which every image weighs alike
-                self.model(images)
+                    norm.momentum = len(batch) / seen  # a mean in which every image weighs alike
+                self.model(batch)
             buffers = {n: b.detach().clone() for n, b in self.model.named_buffers()}
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum

@@ -13,8 +13,8 @@ class PoolSpec:
 
     search: `halving` over class-balanced slices of the held-out set, or `exact` (Algorithm 2).
     batch_norm: `re-estimate` the statistics of an interpolated ticket, or `average` its parents'.
-    calibration_images: training images, unaugmented and always the same, that the statistics are
-    re-estimated on.
+    calibration_images: training images that the statistics are re-estimated on, again for each
+    interpolation that is scored. final_calibration_images: the same, once for the pooled ticket.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
@@ -22,12 +22,12 @@ class PoolSpec:
     search: Literal["halving", "exact"] = "halving"
     batch_norm: Literal["re-estimate", "average"] = "re-estimate"
     calibration_images: int = 512
+    final_calibration_images: int = 4096
 
     def __post_init__(self) -> None:
-        if self.calibration_images < 2:
-            raise ValueError(
-                f"calibration_images is {self.calibration_images}; batch norm needs at least 2"
-            )
+        for name in ("calibration_images", "final_calibration_images"):
+            if getattr(self, name) < 2:
+                raise ValueError(f"{name} is {getattr(self, name)}; batch norm needs at least 2")
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ def train(
 ) -> list[Epoch]:
     """Train in place; returns the curve, one row for each finished epoch.
 
-    mask: weights outside it are zero before the first step and after every step.
+    mask: weights outside it are zero before the first step and after every step (of a run that
+    diverges: in the end).
     epochs: which of the schedule's epochs to run: a ticket starts at the rewind point.
     seed: noise seed of an epoch. validate: scores on held-out images, called after each epoch.
     state: where to keep the state after each epoch, and to go on from if it is there; the result
@@ -109,6 +110,9 @@ def train(
                 save_state(state, model, optimizer, curve)
             on_epoch(curve[-1])
         workers.wait()
+    for parameter, kept in masked.items():
+        # NaN · 0 is NaN: in a run that diverged the products below have left more than the mask.
+        parameter.detach().masked_fill_(kept == 0, 0.0)
     return curve
 
 

@@ -6,7 +6,6 @@ Safetensors, never pickle, and replaced in one step: a kill leaves the last fini
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -53,9 +52,9 @@ def load_state(path: Path, model: nn.Module, optimizer: torch.optim.SGD) -> list
     """
     try:
         with safe_open(path, framework="pt") as file:
-            rows: list[dict[str, Any]] = json.loads(file.metadata()["curve"])
+            curve = [Epoch(**row) for row in json.loads(file.metadata()["curve"])]
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (FileNotFoundError, SafetensorError, KeyError, TypeError):
+    except (FileNotFoundError, SafetensorError, KeyError, TypeError, json.JSONDecodeError):
         return []
     model.load_state_dict(
         {k.removeprefix("model:"): t for k, t in tensors.items() if k.startswith("model:")}
@@ -66,4 +65,4 @@ def load_state(path: Path, model: nn.Module, optimizer: torch.optim.SGD) -> list
             # As the optimizer would have made it: on the parameter's device, in its layout.
             kept = torch.empty_like(parameter, memory_format=torch.preserve_format)
             optimizer.state[parameter]["momentum_buffer"] = kept.copy_(momentum)
-    return [Epoch(**row) for row in rows]
+    return curve

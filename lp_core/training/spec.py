@@ -1,5 +1,6 @@
 """Settings of a training run."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -34,10 +35,17 @@ class TrainSpec:
             raise ValueError(
                 f"batch_size is {self.batch_size}; it must divide evenly by devices {self.devices}"
             )
+        if self.schedule.kind == "cosine" and self.schedule.warmup >= self.epochs:
+            raise ValueError(
+                f"schedule.warmup is {self.schedule.warmup}; a cosine of {self.epochs} epochs "
+                "needs less"
+            )
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum is {self.momentum}; it must lie in 0 … 1")
-        if self.weight_decay < 0 or self.workers < 0:
-            raise ValueError("weight_decay and workers cannot be negative")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay is {self.weight_decay}; give 0 or more")
+        if self.workers < 0:
+            raise ValueError(f"workers is {self.workers}; give 0 or more")
 
 
 @dataclass(frozen=True)

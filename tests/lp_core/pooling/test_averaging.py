@@ -1,0 +1,61 @@
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lp_core.pooling.averaging import ema, swa
+from lp_core.pooling.greedy import search
+from lp_core.tickets import Ticket
+from tests.lp_core.strategies import families, state, tickets
+
+dense = st.lists(tickets(finite=True), min_size=1, max_size=6)
+
+
+def _unpruned(family: list[Ticket]) -> list[Ticket]:
+    full = {n: torch.ones_like(m) for n, m in family[0].mask.items()}
+    return [Ticket(t.weights, full, t.buffers, {"ticket": i}) for i, t in enumerate(family)]
+
+
+@settings(deadline=None, max_examples=50)
+@given(family=dense.map(_unpruned))
+def test_swa_of_dense_tickets_is_their_plain_mean(family):
+    result = swa(family[0], family[1:])
+    for name, weight in result.ticket.weights.items():
+        mean = np.mean([t.weights[name].double().numpy() for t in family], axis=0)
+        np.testing.assert_allclose(weight.numpy(), mean, atol=1e-5)
+    mean = np.mean([t.buffers["bn.running_mean"].double().numpy() for t in family], axis=0)
+    np.testing.assert_allclose(result.ticket.buffers["bn.running_mean"].numpy(), mean, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=50)
+@given(family=dense.map(_unpruned), decay=st.floats(0, 1))
+def test_ema_of_dense_tickets_weighs_the_past_by_powers_of_the_decay(family, decay):
+    result = ema(family[0], family[1:], decay)
+    last = len(family) - 1
+    shares = [decay**last, *((1 - decay) * decay ** (last - n) for n in range(1, last + 1))]
+    assert abs(sum(shares) - 1) < 1e-9
+    for name, weight in result.ticket.weights.items():
+        parts = [s * t.weights[name].double().numpy() for s, t in zip(shares, family, strict=True)]
+        np.testing.assert_allclose(weight.numpy(), np.sum(parts, axis=0), atol=1e-5)
+
+
+@settings(deadline=None, max_examples=30)
+@given(family=families())
+def test_the_baselines_take_every_candidate_in_order_and_score_nothing(family):
+    target, *candidates = family
+    for result, weights in (
+        (swa(target, iter(candidates)), [n / (n + 1) for n in range(1, len(family))]),
+        (ema(target, iter(candidates)), [0.95] * len(candidates)),
+    ):
+        assert result.members == [ticket.meta["ticket"] for ticket in candidates]
+        assert [step.coefficient for step in result.trace] == weights
+        assert [step.step for step in result.trace] == list(range(1, len(family)))
+        assert all(step.val_accuracy is None and step.images == 0 for step in result.trace)
+
+
+@settings(deadline=None, max_examples=30)
+@given(family=families(most=1))
+def test_the_first_step_of_swa_is_the_average_pruned_to_the_target(family):
+    target, *candidates = family
+    averaged = search(target, candidates, [0.5], lambda _: 1.0)
+    assert state(swa(target, candidates).ticket) == state(averaged.ticket)

@@ -1,0 +1,202 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from lp_core.compute import Compute, ComputeSpec
+from lp_core.models.factory import build
+from lp_core.models.structure import prunable
+from lp_core.pooling.choosing import best_of_all, successive_halving
+from lp_core.pooling.greedy import search
+from lp_core.pooling.heldout import HeldOut
+from lp_core.pooling.interpolation import interpolate
+from lp_core.sparsity.magnitude import magnitude_mask
+from lp_core.tickets import Ticket
+from tests.lp_core.strategies import bits, state
+
+
+def _images(count: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 3, 8, 8, generator=generator) * 2 + 1
+
+
+def _labels(count: int, seed: int) -> Tensor:
+    return torch.randint(0, 4, (count,), generator=torch.Generator().manual_seed(seed))
+
+
+def _compute(channels_last: bool = True) -> Compute:
+    spec = ComputeSpec(device="cpu", precision="fp32", channels_last=channels_last, threads=1)
+    return Compute(spec)
+
+
+def _ticket(seed: int) -> Ticket:
+    """Half of a ResNet-8's convolution weights, with statistics that are not the initial ones."""
+    model = build("resnet8", 4, 3, 8, seed=seed)
+    model.train()
+    model(_images(16, seed))
+    weights = {n: model.get_parameter(n) for n in prunable(model)}
+    mask = magnitude_mask(weights, sum(w.numel() for w in weights.values()) // 2)
+    ticket = Ticket.of(model, mask, {"ticket": seed})
+    ticket.weights |= {n: ticket.weights[n] * m for n, m in mask.items()}
+    return ticket
+
+
+SLICES = [
+    [(_images(10, 1), _labels(10, 1))],
+    [(_images(9, 2), _labels(9, 2)), (_images(2, 3), _labels(2, 3))],
+]
+
+
+@pytest.fixture(scope="module")
+def held_out() -> HeldOut:
+    model = build("resnet8", 4, 3, 8, seed=9)
+    return HeldOut(model, SLICES, [_images(16, 4), _images(8, 5)], _compute())
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Ticket:
+    a = _ticket(0)
+    return interpolate(a, _ticket(1), 0.5, a.kept)
+
+
+def test_the_score_is_the_fraction_that_the_network_gets_right(held_out):
+    ticket = _ticket(0)
+    model = build("resnet8", 4, 3, 8, seed=5).eval()
+    ticket.load_into(model)
+    right = []
+    for piece in SLICES:
+        right.append(0)
+        for images, labels in piece:
+            for logits, label in zip(model(images).tolist(), labels.tolist(), strict=True):
+                right[-1] += max(range(4), key=logits.__getitem__) == label
+    assert held_out(ticket) == sum(right) / 21
+    assert [held_out.correct(ticket, piece) for piece in range(2)] == right
+    assert [len(piece) for piece in held_out.slices] == [10, 11]
+
+
+@pytest.mark.parametrize("sizes", [[24], [8, 8, 8], [20, 4]])
+def test_re_estimated_statistics_are_those_of_the_activations(sizes):
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 4),
+    )
+    mask = {"0.weight": torch.ones(4, 3, 3, 3, dtype=torch.bool)}
+    ticket = Ticket.of(model, mask, {"batch_norm": "averaged"})
+    calibration = _images(24, 0).split(sizes)
+    one = HeldOut(model, SLICES, calibration, _compute()).calibrate(ticket)
+    weight, bias = ticket.weights["0.weight"].double(), ticket.weights["0.bias"].double()
+    activations = [nn.functional.conv2d(images.double(), weight, bias) for images in calibration]
+    mean = torch.cat(activations).mean((0, 2, 3))
+    # Every image counts alike, in however small a batch it comes.
+    variance = sum(len(a) / 24 * a.transpose(0, 1).flatten(1).var(1) for a in activations)
+    torch.testing.assert_close(one.buffers["1.running_mean"].double(), mean, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        one.buffers["1.running_var"].double(), variance, atol=1e-5, rtol=1e-5
+    )
+    assert one.meta["batch_norm"] == "re-estimated"
+
+
+def test_calibration_is_deterministic_whatever_was_scored_before(held_out, mixed):
+    first = held_out.calibrate(mixed)
+    held_out(_ticket(3))
+    held_out.calibrate(interpolate(mixed, _ticket(2), 0.3, 50))
+    assert state(held_out.calibrate(mixed)) == state(first)
+    fresh = HeldOut(build("resnet8", 4, 3, 8, seed=1), SLICES, held_out.calibration, _compute())
+    assert state(fresh.calibrate(mixed)) == state(first)
+
+
+def test_other_images_may_be_given_for_the_last_calibration(held_out, mixed):
+    more = [_images(16, 6), _images(8, 7)]
+    fresh = HeldOut(build("resnet8", 4, 3, 8, seed=1), SLICES, more, _compute())
+    assert state(held_out.calibrate(mixed, more)) == state(fresh.calibrate(mixed))
+    assert state(held_out.calibrate(mixed, more)) != state(held_out.calibrate(mixed))
+
+
+def test_calibration_changes_the_statistics_alone(held_out, mixed):
+    before = state(mixed)
+    calibrated = held_out.calibrate(mixed)
+    assert bits(calibrated.weights) == bits(mixed.weights)
+    assert bits(calibrated.mask) == bits(mixed.mask)
+    assert bits(calibrated.buffers) != bits(mixed.buffers)
+    assert state(mixed) == before
+    assert held_out.calibrate(calibrated) is calibrated
+
+
+def test_a_trained_ticket_keeps_the_statistics_of_its_training(held_out):
+    ticket = _ticket(0)
+    assert held_out.calibrate(ticket) is ticket
+
+
+def test_without_calibration_images_the_averaged_statistics_stay(mixed):
+    scorer = HeldOut(build("resnet8", 4, 3, 8, seed=9), SLICES, [], _compute())
+    assert scorer.calibrate(mixed) is mixed
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_scoring_leaves_the_ticket_and_the_network_alone(channels_last, mixed):
+    model = build("resnet8", 4, 3, 8, seed=9)
+    own = bits(dict(model.named_parameters()))
+    momenta = [m.momentum for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    compute = _compute(channels_last)
+    scorer = HeldOut(model, SLICES, [_images(16, 4)], compute)
+    ticket = mixed.to(compute.device, compute.layout)
+    before = state(ticket)
+    scorer(ticket)
+    assert bits(dict(model.named_parameters())) == own
+    assert [m.momentum for m in model.modules() if isinstance(m, nn.BatchNorm2d)] == momenta
+    _ticket(2).load_into(model)  # whoever owns the network uses it for something else
+    assert state(ticket) == before
+
+
+def test_only_the_images_given_are_looked_at(mixed):
+    """So what selects can touch the test split only if somebody hands it over."""
+    seen = set()
+    model = build("resnet8", 4, 3, 8, seed=9)
+    model.register_forward_pre_hook(lambda _, inputs: seen.add(inputs[0].data_ptr()))
+    calibration = [_images(16, 4)]
+    scorer = HeldOut(model, SLICES, calibration, _compute())
+    scorer.calibrate(mixed)
+    assert seen == {images.data_ptr() for images in calibration}
+    scorer(mixed)
+    assert seen == {t.data_ptr() for t in (*calibration, *(i for s in SLICES for i, _ in s))}
+
+
+def test_labels_decide_on_right_and_wrong_but_not_on_statistics(held_out, mixed):
+    shifted = [[(images, (labels + 1) % 4) for images, labels in piece] for piece in SLICES]
+    other = HeldOut(held_out.model, shifted, held_out.calibration, _compute())
+    assert state(other.calibrate(mixed)) == state(held_out.calibrate(mixed))
+
+
+def test_a_diverged_ticket_gets_nothing_right(held_out):
+    ticket = _ticket(0)
+    ticket.weights["head.2.weight"] = torch.full((4, 64), float("nan"))
+    assert held_out(ticket) == 0
+    # …so that a diverged sibling is never taken in, not even by a target that stayed at chance.
+    assert search(_ticket(1), [ticket], [0.3, 0.7], held_out).members == []
+
+
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 20), choose=st.sampled_from([best_of_all, successive_halving]))
+def test_a_search_tells_the_accuracy_that_its_ticket_then_has(held_out, seed, choose):
+    target, *siblings = (_ticket(seed + i) for i in range(3))
+    before = [state(t) for t in (target, *siblings)]
+    result = search(target, siblings, [0.1, 0.5, 0.9], held_out, choose=choose)
+    accuracies = [held_out(target), *(s.val_accuracy for s in result.trace if s.accepted)]
+    assert held_out(result.ticket) == accuracies[-1]
+    assert result.ticket.kept == target.kept
+    assert [state(t) for t in (target, *siblings)] == before
+
+
+def test_over_one_slice_halving_and_the_exact_search_agree():
+    whole = [[batch for piece in SLICES for batch in piece]]
+    scorer = HeldOut(build("resnet8", 4, 3, 8, seed=9), whole, [_images(16, 4)], _compute())
+    results = [
+        search(_ticket(0), [_ticket(1)], [0.9, 0.5, 0.1], scorer, choose=choose)
+        for choose in (best_of_all, successive_halving)
+    ]
+    assert results[0].trace == results[1].trace
+    assert state(results[0].ticket) == state(results[1].ticket)

@@ -1,0 +1,328 @@
+"""The greedy search against Algorithms 2 and 3, written once more in plain loops."""
+
+import gc
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lp_core.pooling.averaging import ema, swa
+from lp_core.pooling.choosing import best_of_all, successive_halving
+from lp_core.pooling.greedy import Step, nearest, search
+from lp_core.tickets import Ticket
+from tests.lp_core.strategies import PRUNABLE, families, nonzero, state
+
+Weights = dict[str, np.ndarray]
+Accuracy = Callable[[Weights], float]
+
+# Dyadic, so that sums are exact in float32 and equal magnitudes really tie.
+coefficients = st.lists(st.integers(0, 8).map(lambda i: i / 8), min_size=1, max_size=5)
+
+
+def plain(ticket: Ticket) -> Weights:
+    return {name: weight.contiguous().numpy() for name, weight in ticket.weights.items()}
+
+
+def accuracies(levels: int, salt: int) -> Accuracy:
+    """A deterministic "accuracy" of any weights, one of `levels`: few levels make many ties."""
+
+    def accuracy(weights: Weights) -> float:
+        digest = hashlib.sha256(str(salt).encode())
+        for name in sorted(weights):
+            digest.update((weights[name] + 0.0).astype(np.float32).tobytes())  # −0 is 0
+        return int.from_bytes(digest.digest()[:4], "big") % levels / levels
+
+    return accuracy
+
+
+scores = st.builds(accuracies, st.sampled_from([1, 2, 3, 7, 1000]), st.integers(0, 10**6))
+
+
+def magnitude_pruning(weights: Weights, keep: int) -> Weights:
+    places = [(n, i) for n in PRUNABLE for i in range(weights[n].size)]
+    places.sort(key=lambda place: -abs(weights[place[0]].flat[place[1]]))  # stable
+    pruned = {name: weight.copy() for name, weight in weights.items()}
+    for name, index in places[keep:]:
+        pruned[name].flat[index] = 0
+    return pruned
+
+
+def mixture(a: Weights, b: Weights, alpha: float) -> Weights:
+    return {n: np.float32(alpha) * a[n] + np.float32(1 - alpha) * b[n] for n in a}
+
+
+def algorithm_2(
+    target: Weights, candidates: list[Weights], pool: Sequence[float], accuracy: Accuracy, keep: int
+) -> tuple[Weights, list[Step]]:
+    best, trace = target, []
+    for number, candidate in enumerate(candidates, start=1):
+        best_alpha, best_accuracy, tried = -1.0, -1.0, []
+        for alpha in pool:
+            found = accuracy(magnitude_pruning(mixture(best, candidate, alpha), keep))
+            tried.append((alpha, found))
+            if found > best_accuracy:
+                best_alpha, best_accuracy = alpha, found
+        interpolated = magnitude_pruning(mixture(best, candidate, best_alpha), keep)
+        accepted = accuracy(interpolated) >= accuracy(best)
+        first = pool.index(best_alpha)
+        trace += [
+            Step(number, number, alpha, found, 0, accepted and i == first)
+            for i, (alpha, found) in enumerate(tried)
+        ]
+        if accepted:
+            best = interpolated
+    return best, trace
+
+
+def algorithm_3(
+    target: Weights, candidates: list[Weights], accuracy: Accuracy, keep: int
+) -> tuple[Weights, list[Step]]:
+    best, trace = target, []
+    for number, candidate in enumerate(candidates, start=1):
+        average = {n: (best[n] + candidate[n]) / np.float32(2) for n in best}
+        average = magnitude_pruning(average, keep)
+        accepted = accuracy(average) >= accuracy(best)
+        trace.append(Step(number, number, 0.5, accuracy(average), 0, accepted))
+        if accepted:
+            best = average
+    return best, trace
+
+
+def same(ticket: Ticket, weights: Weights) -> bool:
+    return all(np.array_equal(array, weights[name]) for name, array in plain(ticket).items())
+
+
+@settings(deadline=None, max_examples=120)
+@given(family=families(), pool=coefficients, accuracy=scores)
+def test_the_search_is_algorithm_2_coefficient_by_coefficient(family, pool, accuracy):
+    target, *candidates = family
+    arrays = [plain(ticket) for ticket in candidates]
+    weights, trace = algorithm_2(plain(target), arrays, pool, accuracy, target.kept)
+    result = search(target, iter(candidates), pool, lambda t: accuracy(plain(t)))
+    assert result.trace == trace
+    assert same(result.ticket, weights)
+    assert result.members == [step.candidate for step in trace if step.accepted]
+
+
+@settings(deadline=None, max_examples=60)
+@given(family=families(), accuracy=scores)
+def test_with_one_half_alone_the_search_is_algorithm_3(family, accuracy):
+    target, *candidates = family
+    arrays = [plain(ticket) for ticket in candidates]
+    weights, trace = algorithm_3(plain(target), arrays, accuracy, target.kept)
+    result = search(target, iter(candidates), [0.5], lambda t: accuracy(plain(t)))
+    assert result.trace == trace
+    assert same(result.ticket, weights)
+
+
+@settings(deadline=None, max_examples=60)
+@given(family=families(), pool=coefficients, accuracy=scores)
+def test_pruned_after_the_search_sees_unpruned_mixtures(family, pool, accuracy):
+    target, *candidates = family
+    arrays = [plain(ticket) for ticket in candidates]
+    weights, trace = algorithm_2(plain(target), arrays, pool, accuracy, target.prunable)
+    result = search(target, iter(candidates), pool, lambda t: accuracy(plain(t)), prune="after")
+    assert result.trace == trace
+    assert same(result.ticket, magnitude_pruning(weights, target.kept))
+    assert result.ticket.kept == target.kept
+
+
+@settings(deadline=None, max_examples=30)
+@given(family=families(), pool=coefficients)
+def test_a_search_that_accepts_nothing_returns_the_target(family, pool):
+    target, *candidates = family
+    before, first = state(target), [True]
+
+    def only_the_target_is_right(_: Ticket) -> float:
+        return 1.0 if first and first.pop() else 0.0
+
+    for prune in ("during", "after"):
+        first[:] = [True]
+        result = search(target, iter(candidates), pool, only_the_target_is_right, prune)
+        assert state(result.ticket) == before
+        assert result.members == []
+
+
+@dataclass
+class Sliced:
+    """Made-up numbers of right answers, slice by slice; as deterministic as real ones."""
+
+    accuracy: Accuracy
+    sizes: list[int]
+
+    def __post_init__(self) -> None:
+        self.slices = [range(size) for size in self.sizes]
+
+    def correct(self, ticket: Ticket, piece: int) -> int:
+        salted = {**plain(ticket), "piece": np.array([piece])}
+        return round(self.accuracy(salted) * self.sizes[piece])
+
+    def calibrate(self, ticket: Ticket) -> Ticket:
+        return ticket
+
+    def __call__(self, ticket: Ticket) -> float:
+        right = sum(self.correct(ticket, piece) for piece in range(len(self.sizes)))
+        return right / sum(self.sizes)
+
+
+held_out = st.builds(Sliced, scores, st.lists(st.integers(1, 20), min_size=1, max_size=4))
+
+METHODS = {
+    "during": lambda t, c, pool, score: search(t, c, pool, score),
+    "after": lambda t, c, pool, score: search(t, c, pool, score, prune="after"),
+    "halving": lambda t, c, pool, score: search(t, c, pool, score, choose=successive_halving),
+    "swa": lambda t, c, *_: swa(t, c),
+    "ema": lambda t, c, *_: ema(t, c),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@settings(deadline=None, max_examples=30)
+@given(family=families(), pool=coefficients, score=held_out)
+def test_no_method_adds_weights_or_changes_its_inputs(method, family, pool, score):
+    target, *candidates = family
+    before = [state(ticket) for ticket in family]
+    result = METHODS[method](target, iter(candidates), pool, score)
+    assert [state(ticket) for ticket in family] == before
+    assert nonzero(result.ticket) <= target.kept
+    assert result.ticket.kept == target.kept
+    repeated = METHODS[method](target, iter(candidates), pool, score)
+    assert state(repeated.ticket) == state(result.ticket)
+
+
+@settings(deadline=None, max_examples=60)
+@given(family=families(), pool=coefficients, score=held_out)
+def test_halving_reports_the_winners_whole_accuracy(family, pool, score):
+    target, *candidates = family
+    result = search(target, iter(candidates), pool, score, choose=successive_halving)
+    whole = sum(score.sizes)
+    accepted = [step for step in result.trace if step.accepted]
+    assert all(step.images == whole for step in accepted)
+    assert [step.images for step in result.trace].count(whole) >= len(candidates)
+    if accepted:
+        assert accepted[-1].val_accuracy == score(result.ticket)
+    # Accuracy of the best so far never falls.
+    climb = [score(target), *(step.val_accuracy for step in accepted)]
+    assert climb == sorted(climb)
+
+
+@settings(deadline=None, max_examples=60)
+@given(family=families(), pool=coefficients, accuracy=scores, size=st.integers(1, 50))
+def test_halving_over_one_slice_is_the_exact_search(family, pool, accuracy, size):
+    target, *candidates = family
+    score = Sliced(accuracy, [size])
+    exact = search(target, iter(candidates), pool, score)
+    halved = search(target, iter(candidates), pool, score, choose=successive_halving)
+    assert halved.trace == exact.trace
+    assert state(halved.ticket) == state(exact.ticket)
+
+
+def test_halving_keeps_a_third_of_the_coefficients_from_slice_to_slice(family_of_two):
+    target, candidate = family_of_two
+    score = Sliced(accuracies(1000, 0), [10, 10, 20, 40])
+    pool = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
+    result = search(target, [candidate], pool, score, choose=successive_halving)
+    seen = sorted((step.images for step in result.trace), reverse=True)
+    assert seen == [80, 40, 20, 20, *[10] * 7]
+
+
+@pytest.fixture
+def family_of_two() -> list[Ticket]:
+    return [_random_ticket(seed, density) for seed, density in ((0, 0.3), (1, 0.6))]
+
+
+# A shape that nothing else has, by which the collector tells the weights of these tickets.
+_SHAPE = (7, 5, 3, 3)
+
+
+def _random_ticket(seed: int, density: float) -> Ticket:
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.rand(_SHAPE, generator=generator) < density
+    weights = {"conv": torch.randn(_SHAPE, generator=generator) * mask, "bias": torch.randn(7)}
+    return Ticket(weights, {"conv": mask}, {"mean": torch.zeros(7)}, {"ticket": seed})
+
+
+@pytest.fixture
+def weights_alive() -> Iterator[Callable[[], int]]:
+    """How many convolution weights of such tickets there are, made since the test began."""
+
+    def count() -> int:
+        things = (thing for thing in gc.get_objects() if type(thing) is torch.Tensor)
+        return sum(thing.shape == _SHAPE and thing.is_floating_point() for thing in things)
+
+    gc.collect()
+    gc.freeze()
+    yield count
+    gc.unfreeze()
+
+
+@pytest.mark.parametrize("choose", [best_of_all, successive_halving])
+@pytest.mark.parametrize("prune", ["during", "after"])
+@pytest.mark.parametrize("accepting", [True, False])
+def test_at_most_three_tickets_are_in_memory_at_any_time(accepting, prune, choose, weights_alive):
+    while_scoring, while_loading, while_building = [], [], []
+
+    class Counting:
+        """Accepts everything, or nothing; the held-out set has three slices."""
+
+        slices = (range(5), range(5), range(5))
+        scored = 0
+
+        def __call__(self, ticket: Ticket) -> float:
+            return self.correct(ticket, 0) / 5
+
+        def calibrate(self, ticket: Ticket) -> Ticket:
+            while_scoring.append(weights_alive())
+            return ticket
+
+        def correct(self, _: Ticket, __: int) -> int:
+            while_scoring.append(weights_alive())
+            self.scored += 1
+            return 3 if accepting or self.scored == 1 else 1
+
+    def candidates() -> Iterator[Ticket]:
+        for seed in range(1, 7):
+            while_loading.append(weights_alive())
+            yield _random_ticket(seed, 0.5)
+
+    def counting_choice(build: Callable[[float], Ticket], *others: Any) -> Any:
+        def counting_build(alpha: float) -> Ticket:
+            while_building.append(weights_alive())
+            return build(alpha)
+
+        return choose(counting_build, *others)
+
+    result = search(
+        _random_ticket(0, 0.3), candidates(), [0.2, 0.5, 0.8], Counting(), prune, counting_choice
+    )
+    assert bool(result.members) == accepting
+    # The best so far, the candidate, and the one being built.
+    assert max(while_scoring) == 3
+    assert max(while_building) == 2
+    assert max(while_loading) <= 2
+    assert len(while_loading) == 6
+    del result
+    assert weights_alive() == 0
+
+
+@given(tickets=st.lists(st.integers(0, 30), unique=True), data=st.data())
+def test_siblings_come_nearest_first_the_denser_before_the_sparser(tickets, data):
+    target = data.draw(st.sampled_from(tickets)) if tickets else 0
+    order = nearest(target, tickets)
+    assert sorted(order) == sorted(set(tickets) - {target})
+    for earlier, later in pairwise(order):
+        near, far = abs(earlier - target), abs(later - target)
+        assert near < far or (near == far and earlier < later)
+    count = data.draw(st.integers(1, 40))
+    assert nearest(target, tickets, count) == order[:count]
+
+
+def test_the_order_of_candidates_is_that_of_the_papers_example():
+    assert nearest(3, range(7)) == [2, 4, 1, 5, 0, 6]

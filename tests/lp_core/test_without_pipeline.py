@@ -1,0 +1,134 @@
+"""lp_core as a library: with PyTorch alone, through its packages' faces."""
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lp_core
+from lp_core.pooling.greedy import search
+
+ROOT = Path(lp_core.__file__).parent.parent
+PACKAGES = ["lp_core"] + [
+    module.name for module in pkgutil.walk_packages(lp_core.__path__, "lp_core.") if module.ispkg
+]
+ROOMS = [
+    module.name
+    for module in pkgutil.walk_packages(lp_core.__path__, "lp_core.")
+    if not module.ispkg
+]
+
+# None there is what Python itself writes for a module that cannot be imported.
+_BLOCK = """
+import sys
+BLOCKED = "prefect dvc pydantic yaml ruamel ruamel.yaml pandas matplotlib tqdm tasks flows".split()
+sys.modules |= dict.fromkeys(BLOCKED)
+"""
+
+_TRAIN_PRUNE_POOL = """
+import lp_core
+assert callable(lp_core.pooling.search)
+
+import torch
+from lp_core.compute import Compute, ComputeSpec
+
+compute = Compute(ComputeSpec(device="cpu", threads=1))
+generator = torch.Generator().manual_seed(0)
+images = torch.randint(0, 256, (32, 8, 8, 3), dtype=torch.uint8, generator=generator)
+split = lp_core.data.Split(images.permute(0, 3, 1, 2), torch.arange(32) % 4)
+augment = lp_core.data.AugmentSpec(crop=1)
+loader = lp_core.data.MemoryLoader(split, [0.5] * 3, [0.3] * 3, 16, augment, "cpu")
+schedule = lp_core.training.schedules.Schedule(lr=0.1)
+spec = lp_core.training.TrainSpec(1, 16, 0.9, 5e-4, schedule, augment)
+
+def held_out():
+    batches = lp_core.data.normalised_batches
+    return batches(split.images, split.labels, [0.5] * 3, [0.3] * 3, 32, "cpu")
+
+def ticket(mask, number):
+    model = lp_core.models.build("resnet8", 4, 3, 8, seed=0)
+    curve = lp_core.training.train(
+        model, mask, loader, spec=spec, epochs=range(1), seed=lambda epoch: number, compute=compute,
+        validate=lambda network: lp_core.training.evaluate(network, held_out(), compute))
+    assert len(curve) == 1 and curve[0].loss > 0
+    return lp_core.tickets.Ticket.of(model, mask, {"ticket": number})
+
+model = lp_core.models.build("resnet8", 4, 3, 8, seed=0)
+names = lp_core.models.prunable(model)
+mask = {name: torch.ones_like(model.get_parameter(name), dtype=torch.bool) for name in names}
+dense = ticket(mask, 0)
+sparse = ticket(lp_core.sparsity.next_mask(dense, 0.2), 1)
+score = lp_core.pooling.HeldOut(model, [list(held_out())], [next(held_out())[0]], compute)
+result = lp_core.pooling.search(sparse, [dense], [0.5], score)
+assert result.ticket.kept == sparse.kept < dense.kept
+"""
+
+_EVERY_ROOM = """
+import importlib
+for name in {rooms!r}:
+    importlib.import_module(name)
+"""
+
+
+def _run(script: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_lp_core_trains_prunes_and_pools_without_the_pipeline_and_no_room_imports_it():
+    _run(_BLOCK + _TRAIN_PRUNE_POOL + _EVERY_ROOM.format(rooms=ROOMS))
+
+
+def test_importing_lp_core_imports_nothing_heavy():
+    _run("import sys, lp_core; assert not {'torch', 'numpy', 'cv2', 'pyarrow'} & set(sys.modules)")
+
+
+def _promised(package: str) -> dict[str, str]:
+    """Public name: the room it comes from ("" for a room itself), as the stub has it."""
+    stub = Path(*package.split("."), "__init__.pyi")
+    names = {}
+    for node in ast.parse((ROOT / stub).read_text()).body:
+        assert isinstance(node, ast.ImportFrom), f"{stub}: only `from .room import name as name`"
+        assert node.level == 1
+        for alias in node.names:
+            assert alias.asname == alias.name, f"{stub}: {alias.name} is not public without `as`"
+            names[alias.name] = node.module or ""
+    return names
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_name_that_a_face_promises_is_there(package):
+    face = importlib.import_module(package)
+    promised = _promised(package)
+    assert promised
+    for name, room in promised.items():
+        origin = importlib.import_module(f"{package}.{room}" if room else f"{package}.{name}")
+        assert getattr(face, name) is (getattr(origin, name) if room else origin)
+    assert set(face.__all__) == set(promised) <= set(dir(face))
+    with pytest.raises(AttributeError):
+        _ = face.nothing_of_the_kind
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_room_is_called_as_a_name_of_its_package(package):
+    """The room, once imported, would stand in the name's place."""
+    rooms = {room.rpartition(".")[2] for room in ROOMS if room.rpartition(".")[0] == package}
+    assert not rooms & {name for name, room in _promised(package).items() if room}
+
+
+def test_the_published_names_are_where_the_design_has_them():
+    for name in (
+        *("tickets.Ticket", "sparsity.magnitude_mask", "pooling.interpolate", "pooling.search"),
+        *("data.corrupt", "analysis.expected_calibration_error", "tables.TABLES"),
+        "training.schedules.superposing_lr",
+    ):
+        found = lp_core
+        for part in name.split("."):
+            found = getattr(found, part)
+    assert lp_core.pooling.search is search

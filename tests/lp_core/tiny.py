@@ -1,0 +1,158 @@
+"""A training run of a fraction of a second, whole in every other respect.
+
+`python -m tests.lp_core.tiny STATE TICKET` is the run that a test kills and starts again;
+`torchrun … -m tests.lp_core.tiny FOLDER` is the one that several processes share.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from lp_core.compute import Compute, ComputeSpec
+from lp_core.data.augment import AugmentSpec
+from lp_core.data.memory import MemoryLoader
+from lp_core.data.store import Split
+from lp_core.models.factory import build
+from lp_core.models.structure import prunable
+from lp_core.seeds import noise_seed
+from lp_core.sparsity.magnitude import magnitude_mask
+from lp_core.tickets import Ticket
+from lp_core.training.distributed import Workers
+from lp_core.training.evaluation import Scores, evaluate
+from lp_core.training.loop import train
+from lp_core.training.resume import Epoch
+from lp_core.training.schedules import Schedule
+from lp_core.training.spec import TrainSpec
+
+ROOT = Path(__file__).resolve().parents[2]
+CLASSES = 4
+
+
+def images(count: int, seed: int) -> Split:
+    """Noise of 8×8 pixels, each class a little brighter than the one before, so that it learns."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, CLASSES, (count,), generator=generator)
+    pixels = torch.randint(0, 100, (count, 8, 8, 3), dtype=torch.uint8, generator=generator)
+    pixels += (labels * 40).to(torch.uint8)[:, None, None, None]
+    return Split(pixels.permute(0, 3, 1, 2), labels)
+
+
+def plain_network() -> nn.Module:
+    """Without batch norm: every image counts alike, whoever shares its batch."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, CLASSES)
+    )
+
+
+def residual_network() -> nn.Module:
+    return build("resnet8", CLASSES, 3, 8, seed=0)
+
+
+@dataclass
+class Run:
+    """Its settings; call it to train. After that, `model` is what came out."""
+
+    epochs: int = 3
+    noise: int = 0
+    lr: float = 0.1
+    compute: ComputeSpec = field(
+        default_factory=lambda: ComputeSpec("cpu", "fp32", channels_last=False, threads=1)
+    )
+    network: Callable[[], nn.Module] = residual_network
+    density: float = 0.5
+    stop: int | None = None  # before the schedule's end
+    state: Path | None = None
+    workers: Workers | None = None
+    on_epoch: Callable[[Epoch], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        self.model = self.network()
+        weights = {n: self.model.get_parameter(n) for n in prunable(self.model)}
+        total = sum(weight.numel() for weight in weights.values())
+        self.mask = magnitude_mask(weights, round(self.density * total))
+
+    def __call__(self) -> list[Epoch]:
+        compute = Compute(self.compute)
+        workers = self.workers or Workers()
+        mean, std, augment = [0.4] * 3, [0.2] * 3, AugmentSpec(crop=1, flip=True)
+        loader = MemoryLoader(
+            images(48, 1), mean, std, 16, augment, "cpu", workers.rank, workers.world
+        )
+        held_out = MemoryLoader(images(24, 2), mean, std, 24, AugmentSpec(0, False), "cpu")
+
+        def validate(model: nn.Module) -> Scores:
+            return evaluate(model, held_out.epoch(0), compute)
+
+        schedule = Schedule(lr=self.lr, kind="step", drops=[self.epochs - 1 or 1], warmup=0.5)
+        return train(
+            self.model,
+            self.mask,
+            loader,
+            spec=TrainSpec(self.epochs, 16, 0.9, 5e-4, schedule, augment),
+            epochs=range(self.stop or self.epochs),
+            seed=lambda epoch: noise_seed(self.noise, 1, epoch),
+            compute=compute,
+            validate=validate,
+            state=self.state,
+            workers=workers,
+            on_epoch=self.on_epoch,
+        )
+
+    def ticket(self) -> Ticket:
+        return Ticket.of(self.model, self.mask, {"noise": self.noise})
+
+    def again(self, **changes: object) -> "Run":
+        """The same settings with a fresh network."""
+        return replace(self, **changes)
+
+
+def without_time(curve: list[Epoch]) -> list[dict[str, float]]:
+    return [{k: v for k, v in asdict(epoch).items() if k != "seconds"} for epoch in curve]
+
+
+LONG = {"epochs": 25, "compute": ComputeSpec("cpu", "bf16", channels_last=True, threads=1)}
+
+
+def killable(state: Path, ticket: Path) -> None:
+    """A line an epoch, then the ticket; slow enough to be killed on the way."""
+
+    def tell(epoch: Epoch) -> None:
+        print("epoch", epoch.epoch, flush=True)
+        time.sleep(0.03)
+
+    run = Run(**LONG, state=state, on_epoch=tell)
+    run()
+    run.ticket().save(ticket)
+
+
+def shared(folder: Path) -> None:
+    """Leaves each process's curve and weights, of a run at one go and of one that was resumed."""
+    workers = Workers()
+    run = Run(network=plain_network, workers=workers, state=folder / "state")
+    curve = without_time(run())
+    _leave(folder / f"whole-{workers.rank}.json", curve, dict(run.model.named_parameters()))
+    run.again(state=folder / "resumed-state", stop=2)()
+    last = run.again(state=folder / "resumed-state")
+    curve = without_time(last())
+    _leave(folder / f"resumed-{workers.rank}.json", curve, dict(last.model.named_parameters()))
+    workers.close()
+
+
+def _leave(path: Path, curve: list[dict[str, float]], weights: dict[str, Tensor]) -> None:
+    path.write_text(json.dumps([curve, {n: w.tolist() for n, w in weights.items()}]))
+
+
+if __name__ == "__main__":
+    paths = [Path(argument) for argument in sys.argv[1:]]
+    if "RANK" in os.environ:
+        shared(*paths)
+    else:
+        killable(*paths)

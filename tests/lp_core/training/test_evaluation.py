@@ -1,0 +1,82 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from lp_core.analysis.calibration import expected_calibration_error
+from lp_core.compute import Compute, ComputeSpec
+from lp_core.training.evaluation import above_chance, evaluate, right, scores
+
+
+@st.composite
+def predictions(draw: st.DrawFn) -> tuple[torch.Tensor, torch.Tensor]:
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    count, classes = draw(st.integers(1, 30)), draw(st.integers(2, 6))
+    logits = random.standard_normal((count, classes)) * draw(st.sampled_from([0.1, 1, 10]))
+    return torch.tensor(logits).float(), torch.tensor(random.integers(0, classes, count))
+
+
+@settings(deadline=None, max_examples=60)
+@given(predicted=predictions())
+def test_scores_are_what_their_definitions_say(predicted):
+    logits, labels = predicted
+    found = scores(logits, labels)
+    rows, truth = logits.double().numpy(), labels.numpy()
+    assert found.accuracy == pytest.approx((rows.argmax(1) == truth).mean())
+    probs = np.exp(rows) / np.exp(rows).sum(1, keepdims=True)
+    assert found.nll == pytest.approx(-np.log(probs[np.arange(len(truth)), truth]).mean(), abs=1e-5)
+    assert found.ece == pytest.approx(expected_calibration_error(probs, truth), abs=1e-4)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_prediction_that_is_no_number_is_wrong_and_no_error(value):
+    logits = torch.tensor([[3.0, 1.0], [float(value), 1.0]])
+    labels = torch.tensor([0, 0])
+    assert right(logits, labels).tolist() == [True, False]
+    found = scores(logits, labels)
+    assert found.accuracy == 0.5
+    assert math.isnan(found.ece) == (value != "-inf")  # which is a probability of 0
+    diverged = scores(torch.full((4, 3), float(value)), torch.zeros(4, dtype=torch.long))
+    assert diverged.accuracy == 0
+    assert math.isnan(diverged.nll)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_network_is_evaluated_in_evaluation_mode_batch_by_batch(precision):
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.9), nn.Flatten(), nn.Linear(16, 3)
+    )
+    images, labels = torch.randn(20, 3, 4, 4), torch.randint(0, 3, (20,))
+    compute = Compute(ComputeSpec("cpu", precision, channels_last=False, threads=1))
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    model.train()
+    whole = evaluate(model, [(images, labels)], compute)
+    parts = evaluate(model, zip(images.split(7), labels.split(7), strict=True), compute)
+    assert all(torch.equal(buffer, before[name]) for name, buffer in model.named_buffers())
+    assert whole == evaluate(model, [(images, labels)], compute)
+    assert parts.accuracy == whole.accuracy
+    assert parts.nll == pytest.approx(whole.nll, rel=1e-2 if precision == "bf16" else 1e-5)
+
+
+def test_chance_is_the_most_frequent_class_and_three_standard_errors():
+    labels = torch.tensor([0] * 60 + [1] * 40)
+    assert not above_chance(0.6, labels)
+    assert not above_chance(0.74, labels)  # 0.6 + 3 · √(0.24/100) = 0.747
+    assert above_chance(0.75, labels)
+    assert above_chance(0.31, torch.arange(10).repeat(100))
+    assert not above_chance(0.12, torch.arange(10).repeat(100))
+    assert not above_chance(0.0, labels)
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 1000), classes=st.integers(2, 10))
+def test_guessing_is_hardly_ever_above_chance(seed, classes):
+    random = np.random.default_rng(seed)
+    labels = np.arange(1000) % classes
+    guesses = [(random.integers(0, classes, 1000) == labels).mean() for _ in range(20)]
+    assert sum(above_chance(guess, torch.tensor(labels)) for guess in guesses) <= 1

@@ -1,0 +1,186 @@
+"""Whole params files: the shipped ones are valid, and every fault is found before anything runs."""
+
+import copy
+import io
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tasks import experiment
+from tasks.experiment import validate
+from tasks.params import Params, ParamsError
+
+ROOT = Path(experiment.__file__).resolve().parent.parent
+SHIPPED = [ROOT / "params.yaml", *sorted((ROOT / "presets").glob("*.yaml"))]
+DEFAULT: dict[str, Any] = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _fault(changes: dict[str, Any]) -> str:
+    """What validation says of the default file with values changed (`...`: taken out)."""
+    raw = copy.deepcopy(DEFAULT)
+    for dotted, value in changes.items():
+        *path, last = [int(key) if key.isdigit() else key for key in dotted.split(".")]
+        place: Any = raw
+        for key in path:
+            place = place[key]
+        if value is ...:
+            del place[last]
+        else:
+            place[last] = value
+    text = io.StringIO()
+    YAML(typ="safe").dump(raw, text)
+    Path("params.yaml").write_text(text.getvalue())
+    with pytest.raises(ParamsError) as error:
+        validate()
+    return str(error.value)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_params_file_is_valid(path):
+    found = validate(path)
+    assert found.dataset in found.datasets
+    for variant in found.grid:
+        Params(variant, path)
+
+
+def test_there_is_a_preset_for_every_published_setting():
+    names = {path.stem for path in SHIPPED}
+    cifar = {
+        f"{model}-{data}" for model in ("resnet18", "vgg16") for data in ("cifar10", "cifar100")
+    }
+    assert names >= cifar | {"resnet18-imagenet", "resnet34-imagenet", "params"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"colour": "red"}, "params.yaml: colour: unknown key"),
+        ({"train.colour": "red"}, "params.yaml: train.colour: unknown key"),
+        ({"train.schedule.colour": 1}, "params.yaml: train.schedule.colour: unknown key"),
+        ({"datasets.digits.colour": 1}, "params.yaml: datasets.digits.colour: unknown key"),
+        ({"train": ...}, "params.yaml: train: missing"),
+        ({"methods": ...}, "params.yaml: methods: missing"),
+        ({"train.schedule.lr": ...}, "params.yaml: train.schedule.lr: missing"),
+        ({"train.schedule.lr": "fast"}, "params.yaml: train.schedule.lr: found 'fast'"),
+        ({"train.schedule.lr": 0}, "params.yaml: train.schedule: lr is 0"),
+        ({"train.epochs": "16"}, "params.yaml: train.epochs: found '16'"),
+        ({"train.epochs": 0}, "params.yaml: train: epochs is 0"),
+        ({"train.schedule": {"kind": "cosine", "lr": 0.1, "warmup": 16}}, "schedule.warmup is 16"),
+        ({"train.weight_decay": -0.1}, "params.yaml: train: weight_decay is -0.1"),
+        ({"train.workers": -1}, "params.yaml: train: workers is -1"),
+        ({"train.momentum": 1}, "params.yaml: train: momentum is 1"),
+        ({"train.devices": 3}, "params.yaml: train: batch_size is 64"),
+        ({"seeds": [0, 0]}, "params.yaml: seeds: [0, 0]"),
+        ({"seeds": [-1]}, "params.yaml: seeds: [-1]"),
+        ({"seeds": []}, "params.yaml: seeds: []"),
+        ({"seeds": ["0"]}, "params.yaml: seeds.0: found '0'"),
+        ({"seeds": 0}, "params.yaml: seeds: found 0"),
+        ({"model.name": "resnet19"}, "params.yaml: model.name: found 'resnet19'"),
+        ({"compute.precision": "fp8"}, "params.yaml: compute.precision: found 'fp8'"),
+        ({"compute.device": "toaster"}, "params.yaml: compute: device is 'toaster'"),
+        ({"imp.fraction": 1.0}, "params.yaml: imp: fraction is 1.0"),
+        ({"imp.prunable": "bias"}, "params.yaml: imp.prunable: found 'bias'"),
+        ({"imp.rounds": []}, "params.yaml: imp: rounds is empty"),
+        ({"imp.rounds.2.parent": 6}, "params.yaml: imp: rounds[2] has parent 6"),
+        ({"imp.rounds.2.parent": 2}, "params.yaml: imp: rounds[2] has parent 2"),
+        ({"imp.rounds.2.parent": -1}, "params.yaml: imp: rounds[2] has parent -1"),
+        ({"imp.rounds.2.parent": "rewind"}, "params.yaml: imp: rounds[2] has parent rewind"),
+        ({"imp.rounds.0.parent": 0}, "params.yaml: imp: rounds[0] has parent 0"),
+        ({"imp.rounds.2.parent": "rewound"}, "params.yaml: imp.rounds.2.parent: found 'rewound'"),
+        ({"imp.rounds.2.ticket": 3}, "params.yaml: imp: rounds[2] is ticket 3"),
+        ({"imp.rounds.2": ...}, "params.yaml: imp: rounds[2] is ticket 3"),
+        ({"imp.rounds.2.ticket": ...}, "params.yaml: imp.rounds.2.ticket: missing"),
+        ({"rewind.epochs": 16}, "params.yaml: rewind.epochs: 16"),
+        ({"rewind.epochs": -1}, "params.yaml: rewind: epochs is -1"),
+        ({"pool.search": "guess"}, "params.yaml: pool.search: found 'guess'"),
+        ({"pool.calibration_images": 1}, "params.yaml: pool: calibration_images is 1"),
+        ({"pools": ["soup"]}, "params.yaml: pools: 'soup' is not in methods"),
+        ({"methods.swa.recipe": "soup"}, "params.yaml: methods.swa.recipe: found 'soup'"),
+        ({"methods.ema.decay": 1.5}, "params.yaml: methods.ema: decay is 1.5"),
+        ({"methods.average.coefficients": [0.5, 2]}, "params.yaml: methods.average: coefficients"),
+        ({"methods.average.candidates": 0}, "params.yaml: methods.average: candidates is 0"),
+        ({"methods.ticket": {"recipe": "swa"}}, "params.yaml: methods.ticket: "),
+        ({"methods.a/b": {"recipe": "swa"}}, "params.yaml: methods.a/b: names may have"),
+        ({"datasets": {"cifar10.1": {"source": "digits"}}}, "datasets.cifar10.1: names may have"),
+        ({"variants.a b": {}}, "params.yaml: variants.a b: names may have"),
+        ({"grid": ["other"]}, "params.yaml: grid: 'other' is not in variants"),
+        ({"grid": []}, "params.yaml: grid: []"),
+        ({"variants.base": 3}, "params.yaml: variants.base: found 3"),
+        ({"dataset": "cifar10"}, "params.yaml: dataset: 'cifar10' is none of ['digits']"),
+        (
+            {"datasets.digits.source": "clouds"},
+            "params.yaml: datasets.digits.source: found 'clouds'",
+        ),
+        ({"corrupt.images": 0}, "params.yaml: corrupt: images is 0"),
+    ],
+)
+def test_a_fault_is_reported_with_its_path_in_the_file(changes, message):
+    assert message in _fault(changes)
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        ({"train": {"epochs": 2}}, "params.yaml: rewind.epochs: 2 in variant other"),
+        ({"train": {"epoch": 2}}, "variants.other"),
+        ({"train": {"schedule": {"lr": "fast"}}}, "train.schedule.lr: found 'fast'"),
+        ({"pool": {"search": "exact"}}, "params.yaml: variants.other.pool: a variant may change"),
+        ({"imp": {"rounds": []}}, "params.yaml: variants.other.imp.rounds: all variants"),
+        ({"imp": None}, "variants.other"),
+        ({"train": 5}, "variants.other"),
+    ],
+)
+def test_a_fault_of_a_variant_is_reported_with_its_path(over, message):
+    lines = _fault({"variants.other": over}).splitlines()
+    assert any(message in line for line in lines)
+    # Every line says where it is, once.
+    assert all(line.startswith("params.yaml: ") for line in lines)
+    assert all(line.count("params.yaml") == 1 for line in lines)
+
+
+def test_all_faults_are_reported_at_once():
+    lines = _fault({"train.epochs": "x", "model.name": "y", "colour": 1}).splitlines()
+    assert len(lines) == 3
+
+
+def _paths(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if path and path != ("variants", "base"):
+        yield path
+    pairs = (
+        tree.items()
+        if isinstance(tree, dict)
+        else enumerate(tree)
+        if isinstance(tree, list)
+        else ()
+    )
+    for key, value in pairs:
+        yield from _paths(value, (*path, str(key)))
+
+
+@pytest.mark.parametrize("path", sorted(set(_paths(DEFAULT))), ids=".".join)
+def test_a_value_of_another_kind_is_reported_wherever_it_stands(path):
+    """No setting takes a list of such mappings."""
+    dotted = ".".join(path)
+    lines = _fault({dotted: [{"nonsense": [[]]}]}).splitlines()
+    assert all(line.startswith(f"params.yaml: {dotted}") for line in lines), lines
+
+
+def test_the_stage_params_leaves_a_file_that_never_changes(root):
+    default = (ROOT / "params.yaml").read_text()
+    Path("params.yaml").write_text(default)
+    experiment.main(Namespace())
+    first = (root / "data" / "params.valid").read_bytes()
+    assert "seeds: [" in default
+    Path("params.yaml").write_text(default.replace("seeds: [", "seeds: [97, "))
+    experiment.main(Namespace())
+    assert (root / "data" / "params.valid").read_bytes() == first

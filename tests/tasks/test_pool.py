@@ -1,0 +1,141 @@
+"""The stage `pool` on three tiny tickets."""
+
+import json
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lp_core.data.store import Dataset
+from lp_core.sparsity.rounds import next_mask
+from lp_core.tickets import Ticket
+from tasks import paths, pool
+from tasks.rows import read_rows
+from tests.lp_core.strategies import nonzero
+from tests.lp_core.tiny import CLASSES, images, residual_network
+
+PARAMS: dict[str, Any] = {
+    "dataset": "noise",
+    "model": {"name": "resnet8"},
+    "compute": {"device": "cpu", "precision": "fp32", "channels_last": True, "threads": 1},
+    "train": {"augment": {"crop": 1, "flip": False}},
+    "pool": {"calibration_images": 16},
+    "imp": {"rounds": [{"ticket": i, "parent": i - 1 if i else "rewind"} for i in range(3)]},
+    "methods": {
+        "interpolation": {"coefficients": [0.2, 0.5, 0.8]},
+        "after": {"coefficients": [0.5], "prune": "after"},
+        "nearest": {"coefficients": [0.5], "candidates": 1},
+        "swa": {"recipe": "swa"},
+        "ema": {"recipe": "ema"},
+    },
+    "variants": {"base": {}},
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(json.dumps(PARAMS))  # JSON is YAML
+    parts = {name: images(32, seed) for seed, name in enumerate(("train", "val", "test"))}
+    classes = [f"class {i}" for i in range(CLASSES)]
+    Dataset("noise", classes, 3, 8, [0.4] * 3, [0.2] * 3, parts).save(paths.dataset("noise"))
+    model = residual_network()
+    mask = {
+        n: torch.ones_like(p, dtype=torch.bool) for n, p in model.named_parameters() if p.ndim == 4
+    }
+    for number in range(3):
+        generator = torch.Generator().manual_seed(number)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.02)
+                parameter.mul_(mask.get(name, torch.ones(())))
+        ticket = Ticket.of(model, mask, {"ticket": number})
+        ticket.save(paths.ticket("base", 0, number))
+        mask = next_mask(ticket, 0.2)
+        with torch.no_grad():
+            for name, kept in mask.items():
+                model.get_parameter(name).mul_(kept)
+    return tmp_path
+
+
+@pytest.mark.parametrize("method", PARAMS["methods"])
+def test_pooled_tickets_keep_their_targets_density(root, method):
+    before = {path: path.read_bytes() for path in (root / "tickets").rglob("*.safetensors")}
+    pool.main(Namespace(variant="base", seed=0, method=method))
+    rows = read_rows(paths.rows("pool", "base", 0, method))
+    for number in range(3):
+        target = Ticket.load(paths.ticket("base", 0, number))
+        pooled = Ticket.load(paths.pooled("base", 0, method, number))
+        assert pooled.kept == target.kept
+        assert nonzero(pooled) <= target.kept
+        assert pooled.meta["method"] == method
+        mine = [row for row in rows["pools"] if row["ticket"] == number]
+        assert {row["split"] for row in mine} == {"val", "test"}
+        assert all(row["density"] == target.density for row in mine)
+        accepted = [
+            s["candidate"] for s in rows["pool_search"] if s["ticket"] == number and s["accepted"]
+        ]
+        assert pooled.meta["members"] == accepted
+        assert all(row["members"] == len(accepted) for row in mine)
+    assert len(before) == 3
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.usefixtures("root")
+def test_the_test_split_is_not_read_while_anything_is_chosen(monkeypatch):
+    """It is opened to report, after the search of a target is over."""
+    choosing, read = [False], set()
+
+    def watched(name: str) -> None:
+        original = getattr(Dataset, name)
+
+        def reader(self: Dataset, split: str) -> Any:
+            read.add((split, choosing[0]))
+            return original(self, split)
+
+        monkeypatch.setattr(Dataset, name, reader)
+
+    def flagged(name: str) -> None:
+        original = getattr(pool, name)
+
+        def during(*arguments: Any) -> Any:
+            choosing[0] = True
+            try:
+                return original(*arguments)
+            finally:
+                choosing[0] = False
+
+        monkeypatch.setattr(pool, name, during)
+
+    for name in ("split", "labels"):
+        watched(name)
+    for name in ("_calibration", "_slices", "_pool"):
+        flagged(name)
+    pool.main(Namespace(variant="base", seed=0, method="interpolation"))
+    assert {split for split, chosen in read if chosen} == {"train", "val"}
+    assert ("test", False) in read
+
+
+@pytest.mark.usefixtures("root")
+def test_siblings_are_tried_nearest_first():
+    pool.main(Namespace(variant="base", seed=0, method="interpolation"))
+    trace = read_rows(paths.rows("pool", "base", 0, "interpolation"))["pool_search"]
+    tried = {n: [s["candidate"] for s in trace if s["ticket"] == n] for n in range(3)}
+    assert tried == {0: [1] * 3 + [2] * 3, 1: [0] * 3 + [2] * 3, 2: [1] * 3 + [0] * 3}
+
+
+@pytest.mark.usefixtures("root")
+def test_what_the_search_reported_is_the_pooled_tickets_accuracy():
+    """Exactly, where nothing is re-estimated on more images after the search."""
+    params = PARAMS | {"pool": {"batch_norm": "average"}}
+    Path("params.yaml").write_text(json.dumps(params))
+    pool.main(Namespace(variant="base", seed=0, method="interpolation"))
+    rows = read_rows(paths.rows("pool", "base", 0, "interpolation"))
+    accepted = [step for step in rows["pool_search"] if step["accepted"]]
+    assert accepted
+    assert all(step["images"] == 32 for step in accepted)
+    last = {step["ticket"]: step["val_accuracy"] for step in accepted}
+    val = {row["ticket"]: row["accuracy"] for row in rows["pools"] if row["split"] == "val"}
+    assert {number: val[number] for number in last} == last
