@@ -100,10 +100,10 @@ def test_the_test_split_is_not_read_while_anything_is_chosen(monkeypatch):
     def flagged(name: str) -> None:
         original = getattr(pool, name)
 
-        def during(*arguments: Any) -> Any:
+        def during(*arguments: Any, **named: Any) -> Any:
             choosing[0] = True
             try:
-                return original(*arguments)
+                return original(*arguments, **named)
             finally:
                 choosing[0] = False
 
@@ -111,7 +111,7 @@ def test_the_test_split_is_not_read_while_anything_is_chosen(monkeypatch):
 
     for name in ("split", "labels"):
         watched(name)
-    for name in ("_calibration", "_slices", "_pool"):
+    for name in ("_calibration", "_slices", "search"):
         flagged(name)
     pool.main(Namespace(variant="base", seed=0, method="interpolation"))
     assert {split for split, chosen in read if chosen} == {"train", "val"}
