@@ -1,0 +1,199 @@
+"""Training speed: the library's loop, fed by its loader, against a bare loop on synthetic tensors.
+
+    python -m benchmarks.training [--model resnet20 resnet18] [--steps N] [--device cuda]
+
+Both take turns in this process. The library does in every step what a round of magnitude pruning
+does (crop, flip, normalise, schedule, mask of a sparse ticket, running loss and accuracy); the bare
+loop does forward, backward and SGD on one batch that lies on the device, with PyTorch's default
+switches. Validation is left out; keeping the resumable state, which comes once an epoch, is timed
+on its own and charged by the epoch in the last column.
+"""
+
+import argparse
+import itertools
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from statistics import median, quantiles
+from typing import get_args
+
+import torch
+from torch import Tensor, nn
+
+from lp_core.compute import Compute, ComputeSpec
+from lp_core.data.augment import AugmentSpec
+from lp_core.data.loading import train_loader
+from lp_core.data.store import Dataset, Split
+from lp_core.models.factory import build
+from lp_core.models.spec import ModelName
+from lp_core.models.structure import prunable
+from lp_core.seeds import noise_seed
+from lp_core.sparsity.magnitude import magnitude_mask
+from lp_core.training.evaluation import Scores
+from lp_core.training.loop import Loader, train
+from lp_core.training.resume import save_state
+from lp_core.training.schedules import Schedule
+from lp_core.training.spec import TrainSpec
+
+# Of the ticket in training: number 10 in a chain where each round removes a fifth.
+DENSITY = 0.8**10
+# CIFAR's training images less the held-out tenth.
+RANDOM_IMAGES = 45_000
+AUGMENT = AugmentSpec(crop=4, flip=True)
+
+
+class FirstSteps:
+    """The first batches of each of a loader's epochs."""
+
+    def __init__(self, loader: Loader, steps: int) -> None:
+        self.loader, self.steps = loader, min(steps, len(loader))
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def epoch(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return itertools.islice(self.loader.epoch(seed), self.steps)
+
+
+class Library:
+    """Epochs of `train` on a sparse ticket."""
+
+    def __init__(self, model: nn.Module, loader: Loader, batch_size: int, compute: Compute) -> None:
+        self.model, self.loader, self.compute = compute.place(model), loader, compute
+        schedule = Schedule(lr=0.1, drops=[91, 136])
+        self.spec = TrainSpec(182, batch_size, 0.9, 1e-4, schedule, AUGMENT)
+        parameters = dict(model.named_parameters())
+        weights = {name: parameters[name] for name in prunable(model)}
+        count = sum(weight.numel() for weight in weights.values())
+        self.mask = magnitude_mask(weights, round(DENSITY * count))
+
+    def __call__(self, turn: int) -> None:
+        train(
+            self.model,
+            self.mask,
+            self.loader,
+            spec=self.spec,
+            epochs=range(turn, turn + 1),
+            seed=lambda epoch: noise_seed(0, 10, epoch),
+            compute=self.compute,
+            validate=lambda _: Scores(0.0, 0.0, 0.0),
+        )
+
+
+class Bare:
+    """The least that training can be: one dense network, one batch, nothing of the library."""
+
+    def __init__(
+        self, model: nn.Module, dataset: Dataset, batch_size: int, steps: int, compute: Compute
+    ) -> None:
+        self.model, self.steps, self.compute = compute.place(model).train(), steps, compute
+        self.optimizer = torch.optim.SGD(
+            model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4
+        )
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randn(batch_size, *dataset.input_shape, generator=generator)
+        self.images = images.to(compute.device).contiguous(memory_format=compute.layout)
+        labels = torch.randint(0, len(dataset.classes), (batch_size,), generator=generator)
+        self.labels = labels.to(compute.device)
+
+    def __call__(self, _: int) -> None:
+        torch.use_deterministic_algorithms(False)
+        for _step in range(self.steps):
+            with self.compute.autocast():
+                loss = nn.functional.cross_entropy(self.model(self.images), self.labels)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def random_dataset() -> Dataset:
+    """Noise in the shape of CIFAR-10's training split."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (RANDOM_IMAGES, 32, 32, 3)
+    pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    labels = torch.randint(0, 10, (RANDOM_IMAGES,), generator=generator)
+    split = Split(pixels.permute(0, 3, 1, 2), labels)
+    classes = [str(label) for label in range(10)]
+    return Dataset("random", classes, 3, 32, [0.5] * 3, [0.25] * 3, {"train": split})
+
+
+def seconds(run: Callable[[], object], device: torch.device) -> float:
+    """Wall time of a call, with all that it left to the device."""
+    began = time.perf_counter()
+    run()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
+def keeping_the_state(bare: Bare) -> float:
+    """Seconds to write what a run needs to go on after a kill."""
+    with tempfile.TemporaryDirectory() as folder:
+        save = partial(save_state, Path(folder) / "state", bare.model, bare.optimizer, [])
+        return median(seconds(save, bare.compute.device) for _ in range(3))
+
+
+def line(name: ModelName, dataset: Dataset, compute: Compute, options: argparse.Namespace) -> str:
+    """Measure one network; its line of the table."""
+
+    def network() -> nn.Module:
+        return build(name, len(dataset.classes), dataset.channels, dataset.size, seed=0)
+
+    batch = options.batch_size
+    whole = train_loader(dataset, batch, AUGMENT, compute.device)
+    loader = FirstSteps(whole, options.steps)
+    bare = Bare(network(), dataset, batch, len(loader), compute)
+    library = Library(network(), loader, batch, compute)
+    times: list[list[float]] = [[], []]
+    for turn in range(options.repeats + 1):
+        # Every second turn the other way round, so that a drift of the machine cancels out.
+        for way in (0, 1) if turn % 2 else (1, 0):
+            run = partial((bare, library)[way], turn)
+            times[way].append(seconds(run, compute.device))
+    bare_times, library_times = (measured[1:] for measured in times)  # the first is a warm-up
+    ratios = [b / ours for b, ours in zip(bare_times, library_times, strict=True)]
+    lower, ratio, upper = quantiles(ratios, n=4)
+    epoch = median(library_times) / len(loader) * len(whole)
+    state = keeping_the_state(bare)
+    rates = [len(loader) * batch / median(measured) for measured in (bare_times, library_times)]
+    return (
+        f"{name:<10}{rates[0]:>14.0f}{rates[1]:>14.0f}{ratio:>8.3f}"
+        f"{f'{lower:.3f}–{upper:.3f}':>14}{ratio * epoch / (epoch + state):>12.3f}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    add, names = parser.add_argument, get_args(ModelName)
+    add("--model", nargs="+", default=["resnet20", "resnet18"], choices=names, help="networks")
+    add("--steps", type=int, help="steps in a turn; default: 2 on a CPU, an epoch on a GPU")
+    add("--repeats", type=int, default=15, help="turns of each way, after a warm-up (15)")
+    add("--batch-size", type=int, default=128, help="images in a step (128)")
+    add("--device", default="auto", help="cpu, cuda or auto, which is a GPU where there is one")
+    add("--precision", default="bf16", choices=["bf16", "fp32"], help="bf16 is autocast (bf16)")
+    add("--threads", type=int, default=0, help="on the CPU; 0 is PyTorch's choice (0)")
+    add("--data", type=Path, help="folder that the stage dataset wrote; default: random images")
+    options = parser.parse_args()
+    compute = Compute(ComputeSpec(options.device, options.precision, True, options.threads))
+    dataset = Dataset.load(options.data) if options.data else random_dataset()
+    on_gpu = compute.device.type == "cuda"
+    options.steps = options.steps or (len(dataset.labels("train")) if on_gpu else 2)
+    device = torch.cuda.get_device_name() if on_gpu else f"{torch.get_num_threads()} CPU thread(s)"
+    print(
+        f"images/s on {device}, {options.precision}, channels_last, batch {options.batch_size}, "
+        f"{dataset.name} images, medians of {options.repeats} turns"
+    )
+    print(
+        f"{'model':<10}{'bare':>14}{'library':>14}{'ratio':>8}{'quartiles':>14}{'with state':>12}"
+    )
+    for name in options.model:
+        print(line(name, dataset, compute, options), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""Reads the DVC graph: which stages there are, what each builds on, and which are stale.
+
+DVC alone decides what is stale; this module only asks it, in this process, because a stage costs
+a few milliseconds here and more than half a second as a `dvc` command.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows import quiet  # noqa: F401  (before DVC is imported)
+
+if TYPE_CHECKING:
+    from dvc.stage import Stage as DvcStage
+
+# DVC's Repo is not thread-safe, and neither is changing its module-level caches side by side.
+_one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the graph as it stood when it was read.
+
+    `name` is what `dvc repro` takes, `upstream` the names of the stages whose outputs it reads,
+    `outs` its outputs' paths relative to the project, `stale` whether `dvc repro` would act on it.
+    """
+
+    name: str
+    upstream: tuple[str, ...]
+    outs: tuple[str, ...]
+    stale: bool
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The chosen stages of the project in `root`, each after everything it builds on."""
+
+    root: Path
+    stages: dict[str, Stage]
+
+    def producer(self, path: str) -> str | None:
+        """The name of the stage that writes `path` (relative to the project), if one does."""
+        for stage in self.stages.values():
+            if any(path == out or path.startswith(out.rstrip("/") + "/") for out in stage.outs):
+                return stage.name
+        return None
+
+
+def find_root() -> Path:
+    """The DVC project that the working directory is in. ValueError where it is in none."""
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+
+    try:
+        return Path(Repo.find_root())
+    except NotDvcRepoError:
+        raise ValueError(
+            f"{Path.cwd()} is not in a DVC project; start from the folder that holds dvc.yaml"
+        ) from None
+
+
+def read_graph(root: Path, targets: Sequence[str] = ("*",)) -> Graph:
+    """The stages that `targets` choose and everything upstream of them, in topological order.
+
+    `targets` are globs over stage names (`pool@*`, `imp@base-0-*`); a plain `imp` means all of
+    `imp@*`, as it does to DVC. ValueError where a target matches nothing or DVC cannot read the
+    graph.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo, lock_repo
+    from dvc.repo.reproduce import get_active_graph
+    from networkx import lexicographical_topological_sort
+
+    try:
+        # Other DVC processes rewrite dvc.lock in place, always under the repository's lock, and
+        # hold it whenever they are not running a stage's command; a read without it could see
+        # half a file.
+        with (
+            _one_at_a_time,
+            Repo(root_dir=str(root), _wait_for_lock=True) as repo,
+            lock_repo(repo),
+        ):
+            active = get_active_graph(repo.index.graph)
+            # DVC's own order among independent stages changes from one process to the next.
+            position = {stage: i for i, stage in enumerate(repo.index.stages)}
+            ordered = {
+                _name(stage): stage
+                for stage in lexicographical_topological_sort(active.reverse(), position.get)
+            }
+            upstream = {
+                name: tuple(_name(parent) for parent in active.successors(stage))
+                for name, stage in ordered.items()
+            }
+            chosen = select(upstream, targets)
+            return Graph(
+                root,
+                {
+                    name: Stage(name, upstream[name], _outs(stage, root), _is_stale(stage))
+                    for name, stage in ordered.items()
+                    if name in chosen
+                },
+            )
+    except DvcException as error:
+        raise ValueError(f"DVC cannot read the graph in {root}: {_causes(error)}") from error
+
+
+def select(upstream: Mapping[str, Iterable[str]], targets: Sequence[str]) -> set[str]:
+    """The names that the globs `targets` match, with everything upstream of them.
+
+    `upstream`: for each stage's name, the names it directly builds on.
+    """
+    chosen: set[str] = set()
+    for target in targets:
+        matched = [
+            name
+            for name in upstream
+            if fnmatch.fnmatchcase(name, target) or fnmatch.fnmatchcase(name, f"{target}@*")
+        ]
+        if not matched:
+            raise ValueError(
+                f"targets: {target!r} matches no stage of the graph; "
+                f"near it: {_near(target, upstream)}"
+            )
+        chosen.update(matched)
+    to_visit = list(chosen)
+    while to_visit:
+        new = set(upstream[to_visit.pop()]) - chosen
+        chosen |= new
+        to_visit.extend(new)
+    return chosen
+
+
+def _near(target: str, names: Iterable[str]) -> str:
+    groups = list(dict.fromkeys(name.partition("@")[0] for name in names))
+    plain = target.replace("*", "").replace("?", "")
+    close = difflib.get_close_matches(plain, {*names, *groups}, n=4, cutoff=0.5)
+    return ", ".join(close or groups) or "(there are no stages)"
+
+
+def _name(stage: DvcStage) -> str:
+    # Not DVC's own `addressing`, which depends on the working directory.
+    path = stage.path_in_repo
+    name = getattr(stage, "name", None)
+    if name is None:
+        return path
+    return name if path == "dvc.yaml" else f"{path}:{name}"
+
+
+def _outs(stage: DvcStage, root: Path) -> tuple[str, ...]:
+    return tuple(
+        Path(os.path.relpath(out.fs_path, root)).as_posix()
+        for out in stage.outs
+        if out.protocol == "local"
+    )
+
+
+def _is_stale(stage: DvcStage) -> bool:
+    from dvc.exceptions import DvcException
+
+    try:
+        return bool(stage.status())
+    except DvcException:
+        # Another process is writing its files, or DVC has an objection, which the stage's own
+        # `dvc repro` will word better than this could.
+        return True
+
+
+def _causes(error: BaseException) -> str:
+    texts: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        if str(cause) and str(cause) not in texts:
+            texts.append(str(cause))
+        cause = cause.__cause__
+    return ": ".join(texts)

@@ -1,0 +1,102 @@
+"""Runs commands that can all be ended at once, each on a leash that ends it if the flow dies."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+GRACE_SECONDS = 10.0  # Prefect kills a cancelled flow run after 30
+
+_LEASH = Path(__file__).with_name("leash.py")
+
+
+class StoppedError(RuntimeError):
+    """The flow is being ended: no further command is started, and running ones were ended."""
+
+
+class Commands:
+    """The commands of one flow run. Threads run them; any thread may end them all."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = threading.Event()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Sleeps for `seconds`, or until `stop` is called."""
+        self._stopped.wait(seconds)
+
+    def run(
+        self,
+        command: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        on_line: Callable[[str], None],
+    ) -> int:
+        """Runs `command`, hands each line it prints to `on_line`, and returns its exit status.
+
+        Standard output and error come together; a carriage return ends a line as well, as
+        progress bars use it. Whatever the command leaves running in its process group is killed.
+        StoppedError where `stop` ended it or had been called before.
+        """
+        with self._lock:
+            if self.stopped:
+                raise StoppedError("the flow is being ended")
+            process = subprocess.Popen(
+                # -P: the modules beside the script must not pass for others' of the same name.
+                [sys.executable, "-P", str(_LEASH), str(GRACE_SECONDS), *command],
+                cwd=cwd,
+                env=dict(env),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C in the terminal reaches the flow alone
+            )
+            self._running.add(process)
+        try:
+            for line in _lines(process):
+                on_line(line)
+        finally:
+            _release([process])
+            with self._lock:
+                self._running.discard(process)
+        if self.stopped:
+            raise StoppedError("the flow is being ended")
+        return process.returncode
+
+    def stop(self) -> None:
+        """Ends every running command and all its descendants; returns once they are gone."""
+        with self._lock:
+            self._stopped.set()
+            running = list(self._running)
+        _release(running)
+
+
+def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
+    assert process.stdout is not None
+    rest = b""
+    with process.stdout as stream:
+        while chunk := os.read(stream.fileno(), 65536):
+            *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
+            for line in filter(None, lines):
+                yield line.decode("utf-8", errors="replace")
+    if rest:
+        yield rest.decode("utf-8", errors="replace")
+
+
+def _release(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Lets go of the leashes, and waits for what was on them to end."""
+    for process in processes:
+        if process.stdin is not None:
+            process.stdin.close()
+    for process in processes:
+        process.wait()

@@ -1,0 +1,60 @@
+"""What stages run on: how many at once, and which GPUs each may use.
+
+GPUs are counted without importing torch, which would take seconds and hold GPU memory.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs this process may use, as CUDA_VISIBLE_DEVICES names them (indices or UUIDs)."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        # CUDA ignores everything after the first entry that is no device.
+        names: list[str] = []
+        for name in (part.strip() for part in chosen.split(",")):
+            if not name or name == "-1":
+                break
+            names.append(name)
+        return names
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [str(i) for i in range(sum(line.startswith("GPU ") for line in listed.splitlines()))]
+
+
+class Slots:
+    """Places for stages to run in, each with its share of the GPUs.
+
+    `count` places (default: one for each GPU, or one) share the GPUs evenly, so that with eight
+    GPUs and two places each stage can train on four; where there are more places than GPUs,
+    places double up. A single place leaves every GPU to its stage.
+    """
+
+    def __init__(self, count: int | None = None, gpus: list[str] | None = None) -> None:
+        gpus = visible_gpus() if gpus is None else gpus
+        self.count = count if count is not None else max(1, len(gpus))
+        self._free: queue.Queue[dict[str, str]] = queue.Queue()
+        for place in range(self.count):
+            first, end = (p * len(gpus) // self.count for p in (place, place + 1))
+            share = gpus[first : max(first + 1, end)]
+            restrict = bool(share) and self.count > 1
+            self._free.put({"CUDA_VISIBLE_DEVICES": ",".join(share)} if restrict else {})
+
+    @contextmanager
+    def take(self) -> Iterator[dict[str, str]]:
+        """Waits for a free place and holds it; gives the environment variables that go with it."""
+        place = self._free.get()
+        try:
+            yield place
+        finally:
+            self._free.put(place)

@@ -1,0 +1,340 @@
+"""The flow on toy projects, against a Prefect server for tests."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psutil
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.exceptions import TerminationSignal
+
+from flows import artifacts, processes, stage
+from flows.imp_pool import imp_pool, main
+from tests.flows.toy import STAGES, Toy
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.fixture(autouse=True)
+def _retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage.reproduce, "retry_delay_seconds", [0.1, 0.1, 0.1])
+
+
+@contextlib.contextmanager
+def no_commands(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails where a command is started."""
+
+    def refuse(*_: Any) -> int:
+        raise AssertionError("a command was started")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(processes.Commands, "run", refuse)
+        yield
+
+
+def task_runs(state: State[Any]) -> dict[str, TaskRun]:
+    """The task runs of a finished flow run by name, once the server has seen how each ended."""
+    assert state.state_details.flow_run_id is not None
+    flow_run = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+    end = time.monotonic() + 20
+    with get_client(sync_client=True) as client:
+        while True:
+            runs = client.read_task_runs(flow_run_filter=flow_run)
+            if runs and all(run.state is not None and run.state.is_final() for run in runs):
+                return {run.name: run for run in runs}
+            assert time.monotonic() < end, [(run.name, run.state_name) for run in runs]
+            time.sleep(0.2)
+
+
+def test_flow_and_repro_find_done_what_the_other_did(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A first run does everything, in order, and DVC has nothing to add.
+    first = imp_pool(max_parallel=2, return_state=True)
+    ran = toy.ran()
+    assert sorted(ran) == sorted(
+        ["base", "aside", "imp-0-0", "imp-0-1", "imp-1-0", "imp-1-1", "table"]
+    )
+    assert ran.index("base") < min(ran.index(n) for n in ran if n.startswith("imp"))
+    assert first.result() == dict.fromkeys(STAGES, "Completed")
+    assert "up to date" in toy.dvc("status")
+    assert "up to date" in toy.dvc("repro")
+
+    # Task runs are named as DVC names the stages, and know what they build on.
+    runs = task_runs(first)
+    assert set(runs) == STAGES
+    upstream = {getattr(edge, "id", None) for edge in runs["table"].task_inputs["upstream"]}
+    assert upstream == {runs["imp@0-round1"].id, runs["imp@1-round1"].id}
+
+    # The results are shown.
+    with get_client(sync_client=True) as client:
+        shown = {a.key: a.data for a in client.read_artifacts()}
+    assert shown["imp-pool-accuracy"] == toy.read("results/summary.md")
+    assert shown["imp-pool-figure"] == "![accuracy](data:image/png;base64,UE5H)"
+
+    # A second run starts no process at all.
+    with no_commands(monkeypatch):
+        assert imp_pool() == dict.fromkeys(STAGES, "Cached")
+
+    # What `dvc repro` does, the flow finds done.
+    toy.write("source.txt", "other\n")
+    toy.dvc("repro", "-q")
+    assert "base" in toy.ran()
+    with no_commands(monkeypatch):
+        assert imp_pool(["table"]) == dict.fromkeys(
+            ["base", "imp@0-round1", "imp@1-round1", "table"], "Cached"
+        )
+
+
+def test_what_is_downstream_of_a_change_is_asked_again(done_toy: Toy) -> None:
+    toy = done_toy
+
+    # An upstream that ran and gave other bytes makes a stage stale that was not so at first.
+    toy.write("source.txt", "other\n")
+    got = imp_pool(["imp@0-*"])
+    assert got == {"base": "Completed", "imp@0-round0": "Completed", "imp@0-round1": "Completed"}
+    assert sorted(toy.ran()) == ["base", "imp-0-0", "imp-0-1"]
+
+    # One that was restored from the run cache counts as cached, and still changes its output.
+    toy.write("source.txt", "source\n")
+    got = imp_pool(["imp@0-round0"])
+    assert got == {"base": "Cached", "imp@0-round0": "Cached"}
+    assert toy.read("base.txt") == "source\n"
+    assert "source" in toy.read("t0-0.txt")
+    assert toy.ran() == []
+
+    # One that ran and gave the same bytes leaves the rest as it is.
+    toy.write("dvc.yaml", toy.read("dvc.yaml").replace("cp source.txt", "cp -f source.txt"))
+    got = imp_pool(["imp@0-round0"])
+    assert got == {"base": "Completed", "imp@0-round0": "Cached"}
+    assert toy.ran() == ["base"]
+
+
+def test_force_runs_what_has_not_changed(done_toy: Toy) -> None:
+    toy = done_toy
+    assert imp_pool(["imp@1-round0"], force=True) == {
+        "base": "Completed",
+        "imp@1-round0": "Completed",
+    }
+    assert toy.ran() == ["base", "imp-1-0"]
+
+
+def test_overrides_are_written_first_and_stay(done_toy: Toy) -> None:
+    toy = done_toy
+    got = imp_pool(["imp@0-round0", "aside"], overrides=["train.epochs=5"])
+    assert got == {"base": "Cached", "imp@0-round0": "Completed", "aside": "Cached"}
+    assert "epochs: 5" in toy.read("params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"overrides": ["train.epochs=-1"]}, r"params\.yaml: train\.epochs must not"),
+        ({"overrides": ["train.epocs=1"]}, "near it: train.epochs"),
+        ({"targets": ["pool@*"]}, "'pool@.*' matches no stage"),
+    ],
+)
+def test_invalid_parameters_stop_the_flow_before_anything_runs(
+    toy: Toy, parameters: dict[str, list[str]], message: str
+) -> None:
+    state = imp_pool(**parameters, return_state=True)
+    assert state.name == "InvalidInput"
+    with pytest.raises(ValueError, match=message):
+        state.result()
+    assert toy.ran() == []
+    assert "epochs: 2" in toy.read("params.yaml")
+
+
+WIDE = """\
+stages:
+  one:
+    matrix: {n: [1, 2, 3, 4, 5, 6, 7, 8]}
+    cmd: >-
+      python -c "import time, os; a = time.monotonic(); time.sleep(0.7);
+      print(a, time.monotonic(), os.environ.get('CUDA_VISIBLE_DEVICES'),
+      file=open('out${item.n}.txt', 'w'))"
+    outs: ["out${item.n}.txt"]
+"""
+
+
+def test_parallel_stages_leave_the_lock_file_complete_and_share_the_gpus(
+    make_toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = make_toy(WIDE)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
+    imp_pool()  # four GPUs: four at once
+    assert toy.locked() == {f"one@{n}" for n in range(1, 9)}
+
+    spans = [toy.read(f"out{n}.txt").split() for n in range(1, 9)]
+    assert {gpu for _, _, gpu in spans} == {"4", "5", "6", "7"}
+    times = [(float(a), float(b), gpu) for a, b, gpu in spans]
+    at_once = [[gpu for a, b, gpu in times if a <= start < b] for start, _, _ in times]
+    assert 2 <= max(map(len, at_once)) <= 4
+    assert all(len(set(gpus)) == len(gpus) for gpus in at_once)  # no GPU was shared
+
+
+BROKEN = """\
+stages:
+  invalid:
+    cmd: "echo tried-invalid >> ran.log; echo error: bad data; exit 2"
+    outs: [invalid.txt]
+  crash:
+    cmd: "echo tried-crash >> ran.log; echo what went wrong; exit 1"
+    outs: [crash.txt]
+  flaky:
+    cmd: "echo tried-flaky >> ran.log; test $(grep -c flaky ran.log) = 3 && echo > flaky.txt"
+    outs: [flaky.txt]
+  forgets:
+    cmd: "echo tried-forgets >> ran.log"
+    outs: [forgets.txt]
+  next:
+    cmd: echo next >> ran.log
+    deps: [crash.txt, flaky.txt]
+    outs: [next.txt]
+  after:
+    cmd: echo after >> ran.log
+    deps: [next.txt]
+    outs: [after.txt]
+  good:
+    cmd: echo good >> ran.log; echo > good.txt
+    deps: [flaky.txt]
+    outs: [good.txt]
+"""
+
+
+def test_failures_are_told_apart_and_independent_branches_go_on(
+    make_toy: Callable[..., Toy],
+) -> None:
+    toy = make_toy(BROKEN)
+    state = imp_pool(max_parallel=2, return_state=True)
+    ran = toy.ran()
+    tries = {name: ran.count(f"tried-{name}") for name in ("invalid", "crash", "flaky", "forgets")}
+    assert tries == {"invalid": 1, "crash": 1 + stage.RETRIES, "flaky": 3, "forgets": 1}
+    assert "next" not in ran
+    assert "good" in ran
+
+    assert state.is_failed()
+    assert state.message is not None
+    for name in ("invalid", "crash", "forgets"):
+        assert name in state.message.partition("failed: ")[2]
+    runs = task_runs(state)
+    assert {name: run.state_name for name, run in runs.items()} == {
+        "invalid": "InvalidInput",
+        "crash": "Failed",
+        "flaky": "Completed",
+        "forgets": "Refused",
+        "next": "NotRun",
+        "after": "NotRun",
+        "good": "Completed",
+    }
+    messages = {name: run.state.message or "" for name, run in runs.items() if run.state}
+    assert "what went wrong" in messages["crash"]
+    assert "exited with 1" in messages["crash"]
+    assert "error: bad data" in messages["invalid"]
+    assert messages["next"] == "needs crash"
+
+
+def test_the_command_line_tells_its_failures_apart(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for arguments, code in (
+        (["--set", "train.epochs=-1"], 2),
+        (["--targets", "aside", "base"], 1),
+    ):
+        monkeypatch.setattr(sys, "argv", ["imp_pool", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == code
+        toy.write("dvc.yaml", toy.read("dvc.yaml").replace("echo base >> ran.log;", "exit 2;"))
+    assert toy.ran() == ["aside"]
+
+
+SLOW = """\
+stages:
+  slow:
+    cmd: "echo $$ > pid; echo epoch 1/4; sleep 1; echo epoch 2/4; sleep ${seconds}"
+    outs:
+      - slow.txt: {cache: false}
+  idle:
+    cmd: "echo $$ > pid2; sleep 30; echo > idle.txt"
+    outs: [idle.txt]
+  last:
+    cmd: echo > last.txt
+    deps: [slow.txt]
+    outs: [last.txt]
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_running_stages_and_starts_no_others(
+    make_toy: Callable[..., Toy], number: signal.Signals
+) -> None:
+    toy = make_toy(SLOW, "seconds: 30\n")
+    children: list[psutil.Process] = []
+
+    def interrupt() -> None:
+        end = time.monotonic() + 40
+        while not all((toy.root / name).exists() for name in ("pid", "pid2")):
+            if time.monotonic() > end:
+                break
+            time.sleep(0.05)
+        children.extend(
+            child
+            for child in psutil.Process().children(recursive=True)
+            if "dvc" in child.cmdline() or "sleep" in child.cmdline()
+        )
+        os.kill(os.getpid(), number)
+
+    # Prefect hands SIGTERM on to the handler that was there before it.
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    start = time.monotonic()
+    try:
+        with pytest.raises((KeyboardInterrupt, TerminationSignal)):
+            imp_pool(max_parallel=2)
+    finally:
+        thread.join()
+        signal.signal(signal.SIGTERM, before)
+    assert time.monotonic() - start < 28
+    assert len(children) >= 4  # two of DVC, two sleeping
+    assert not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in children)
+    assert not (toy.root / "last.txt").exists()
+    assert not (toy.root / "dvc.lock").exists()
+
+
+def test_a_long_stage_shows_its_progress(
+    make_toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = make_toy(SLOW.replace("sleep ${seconds}", "echo > slow.txt"), "seconds: 0\n")
+    monkeypatch.setattr(artifacts, "LONG_SECONDS", 0.5)
+    state = imp_pool(["slow"], return_state=True)
+    with get_client(sync_client=True) as client:
+        (bar,) = (a for a in client.read_artifacts() if a.key == "slow")
+    assert bar.data == 50.0
+    assert bar.description == "slow: epoch 2 of 4"
+    assert bar.task_run_id == task_runs(state)["slow"].id
+    assert (toy.root / "slow.txt").exists()
+
+
+def test_files_that_another_dvc_process_uses_are_waited_for(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "BUSY_SECONDS", 0.2)
+    other = f'{{"write": {{"{toy.root}/aside.txt": {{"pid": {os.getpid()}, "cmd": "x"}}}}}}'
+    toy.write(".dvc/tmp/rwlock", other)
+    release = threading.Timer(
+        2.5, lambda: (toy.root / ".dvc/tmp/rwlock").write_text('{"write": {}, "read": {}}')
+    )
+    release.start()
+    assert imp_pool(["aside"]) == {"aside": "Completed"}
+    release.join()
+    assert toy.ran() == ["aside"]

@@ -1,0 +1,58 @@
+import pytest
+
+from flows.stage import FAILED, INVALID, REFUSED, Outcome, Transcript, worth_retrying
+
+CMD = "python -m tasks.imp --seed 0"
+
+
+def transcript(*lines: str) -> Transcript:
+    made = Transcript("imp@0-round1")
+    for line in lines:
+        made.see(line)
+    return made
+
+
+def test_what_dvc_says_first_tells_what_it_did() -> None:
+    skipped = transcript("Stage 'imp@0-round1' didn't change, skipping")
+    assert skipped.outcome is Outcome.UNCHANGED
+    cached = "Stage 'imp@0-round1' is cached - skipping run, checking out outputs"
+    assert transcript(cached).outcome is Outcome.RESTORED
+    running = "Running stage 'imp@0-round1':"
+    assert transcript(running, f"> {CMD}").outcome is Outcome.RAN
+
+
+def test_a_stage_cannot_pass_for_cached_by_what_it_prints() -> None:
+    said = "Stage 'imp@0-round1' didn't change, skipping"
+    assert transcript("Running stage 'imp@0-round1':", f"> {CMD}", said).outcome is Outcome.RAN
+
+
+@pytest.mark.parametrize(
+    ("status", "name"), [(2, INVALID), (1, FAILED), (-9, FAILED), (137, FAILED)]
+)
+def test_only_the_code_for_invalid_input_is_not_retried(status: int, name: str) -> None:
+    state = transcript(
+        "Running stage 'imp@0-round1':",
+        f"> {CMD}",
+        "error: params.yaml: train.epochs",
+        f"\x1b[31mERROR\x1b[39m: failed to reproduce 'imp@0-round1': failed to run: {CMD}, "
+        f"exited with {status}",
+    ).failure(255)
+    assert state.name == name
+    assert worth_retrying(None, None, state) == (name == FAILED)  # type: ignore[arg-type]
+    assert state.message is not None
+    assert "error: params.yaml: train.epochs" in state.message
+    assert "failed to reproduce" not in state.message
+
+
+def test_what_dvc_itself_refuses_is_not_retried_unless_it_was_unexpected() -> None:
+    refused = transcript("ERROR: failed to reproduce 'imp@0-round1': output 't' does not exist")
+    assert refused.failure(255).name == REFUSED
+    full = transcript("ERROR: unexpected error - [Errno 28] No space left on device")
+    assert full.failure(255).name == FAILED
+    assert transcript().failure(-9).name == FAILED
+
+
+def test_files_in_use_by_another_dvc_process_are_told_apart() -> None:
+    line = "ERROR: failed to reproduce 'imp@0-round1': '/x/t' is busy, it is being blocked by:"
+    assert transcript(line).busy
+    assert not transcript("Running stage 'imp@0-round1':", line).busy
