@@ -120,7 +120,7 @@ def main() -> None:
     rows = [
         (f"bringing {stages} stages up to date at first", first),
         ("`dvc repro`, whole process", repro),
-        (f"one `dvc repro --single-item` for each of {stages} stages", one * stages),
+        (f"`dvc repro --single-item`, one process times {stages}", one * stages),
         ("flow: graph read, all found cached", inside["graph"]),
         (f"flow: the run, {stages} Prefect tasks included", inside["flow"]),
         ("`python -m flows.imp_pool`, whole process with a server of its own", whole),

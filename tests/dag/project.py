@@ -12,6 +12,8 @@ from ruamel.yaml import YAML
 
 from tests.closure import ROOT
 
+FOLDERS = ("lp_core", "tasks", "flows")
+
 TINY: dict[str, Any] = {
     "seeds": [0],
     "corrupt": {
@@ -43,7 +45,7 @@ class Project:
     """A checkout in which commands run as a user would run them."""
 
     def __init__(self, root: Path) -> None:
-        for name in ("lp_core", "tasks", "flows", "dvc.yaml", "params.yaml", ".dvcignore"):
+        for name in (*FOLDERS, "dvc.yaml", "params.yaml", "prefect.toml", ".dvcignore"):
             source = ROOT / name
             if source.is_dir():
                 ignore = shutil.ignore_patterns("__pycache__")
