@@ -4,10 +4,11 @@
 
 For every interpolation that it tries, the published procedure of Lottery Pools re-estimates batch
 norm over the whole augmented training set and scores on the whole held-out set. `exact` does the
-same with batch norm from 512 fixed images, and `halving`, the default, scores most coefficients on
-a part of the held-out set only. All three search the same tickets in this process, target by
-target, the two fast ones before and after the slow one. A time covers everything from the files of
-the tickets to the pooled ticket; scoring that on the test split is left out.
+same with batch norm from 512 fixed augmented images (4096 for the pooled ticket), and `halving`, the
+default, scores most coefficients on a part of the held-out set only. All three search the same
+tickets in this process, target by target, the two fast ones before and after the slow one. A time
+covers everything from the files of the tickets to the pooled ticket; scoring that on the test split
+is left out.
 """
 
 import time
@@ -18,26 +19,24 @@ from pathlib import Path
 from statistics import mean
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lp_core.compute import Compute, ComputeSpec
 from lp_core.data.augment import AugmentSpec
-from lp_core.data.loading import eval_batches, load_images, normalised_batches, train_loader
-from lp_core.data.store import Dataset, Split
-from lp_core.data.subsets import balanced_indices, balanced_slices
+from lp_core.data.loading import eval_batches, train_loader
+from lp_core.data.store import Dataset
 from lp_core.models.factory import build
 from lp_core.models.spec import ModelName
 from lp_core.pooling.choosing import Choose, best_of_all, successive_halving
 from lp_core.pooling.greedy import nearest, search
 from lp_core.pooling.heldout import HeldOut
+from lp_core.pooling.preparing import prepare
 from lp_core.pooling.spec import MethodSpec, PoolSpec
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import evaluate
 
 WAYS = ("halving", "exact", "published")
 EVAL_BATCH = 500
-# Cumulative shares of the held-out set after each slice, as in the stage `pool`.
-SLICES = [1 / 8, 1 / 4, 1 / 2, 1.0]
 
 
 class Published:
@@ -52,11 +51,11 @@ class Published:
         self.passes = 0
 
     def __call__(self, ticket: Ticket) -> float:
-        self.calibrate(ticket).load_into(self.model)
+        self.finish(ticket).load_into(self.model)
         return evaluate(self.model, self.val, self.compute).accuracy
 
     @torch.no_grad()
-    def calibrate(self, ticket: Ticket) -> Ticket:
+    def finish(self, ticket: Ticket) -> Ticket:
         """The ticket with statistics of its own; a trained one has them already."""
         if ticket.meta.get("batch_norm") != "averaged":
             return ticket
@@ -96,20 +95,7 @@ class Experiment:
 
     def held_out(self, model: nn.Module) -> HeldOut:
         """As the stage `pool` makes it."""
-
-        data = self.dataset
-        how = (data.mean, data.std, EVAL_BATCH, self.compute.device)
-
-        def batches(part: Split) -> list[tuple[Tensor, Tensor]]:
-            return list(normalised_batches(part.images, part.labels, *how))
-
-        labels = data.labels("train").numpy()
-        count = min(PoolSpec().calibration_images, len(labels))
-        chosen = load_images(data, "train", balanced_indices(labels, count, seed=0))
-        val = load_images(data, "val")
-        pieces = balanced_slices(val.labels.numpy(), SLICES, seed=0)
-        slices = [batches(Split(val.images[piece], val.labels[piece])) for piece in pieces]
-        return HeldOut(model, slices, [images for images, _ in batches(chosen)], self.compute)
+        return prepare(model, self.dataset, PoolSpec(), self.augment, 0, self.compute)
 
     def pool(self, way: str, target: int) -> tuple[Ticket, float]:
         """The pooled ticket, batch norm made right, and the seconds that it took."""
@@ -124,7 +110,7 @@ class Experiment:
         choose: Choose = successive_halving if way == "halving" else best_of_all
         others = map(self.load, nearest(target, self.numbers, self.candidates))
         result = search(ticket, others, MethodSpec().coefficients, score, choose=choose)
-        pooled = score.calibrate(result.ticket)
+        pooled = score.finish(result.ticket)
         if self.compute.device.type == "cuda":
             torch.cuda.synchronize()
         return pooled, time.perf_counter() - began

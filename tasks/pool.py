@@ -7,34 +7,26 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
-from itertools import islice
-from math import ceil
 from typing import Any
 
-from torch import Tensor
-
 from lp_core.data.augment import AugmentSpec
-from lp_core.data.loading import Batch, load_images, normalised_batches, train_loader
-from lp_core.data.subsets import balanced_slices
 from lp_core.pooling.averaging import ema, swa
 from lp_core.pooling.choosing import best_of_all, successive_halving
 from lp_core.pooling.greedy import PoolResult, nearest, search
 from lp_core.pooling.heldout import HeldOut
+from lp_core.pooling.preparing import prepare
 from lp_core.pooling.spec import MethodSpec, PoolSpec
 from lp_core.seeds import noise_seed
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.tickets import Ticket
 from tasks import paths
-from tasks.networks import EVAL_BATCH, Network
+from tasks.networks import Network
 from tasks.params import Params
 from tasks.rows import write_rows
 from tasks.stage import progress, run
 
 # What a pooled ticket has in common with its target; accuracies, say, are its own.
 _LINEAGE = ("dataset", "model", "variant", "init_seed", "noise_seed", "ticket")
-_CALIBRATION_BATCH = 128
-# Cumulative shares of the held-out set after each slice of a halving.
-_SLICES = [1 / 8, 1 / 4, 1 / 2, 1.0]
 
 
 def main(arguments: Namespace) -> None:
@@ -46,8 +38,8 @@ def main(arguments: Namespace) -> None:
     numbers = [line.ticket for line in params.section("imp", ImpSpec).rounds]
     network = Network(params)
     augment = params.section("train.augment", AugmentSpec)
-    searching, final = _calibration(network, spec, augment, noise_seed(seed, None, 0))
-    held_out = HeldOut(network.model, _slices(network), searching, network.compute)
+    drawn = noise_seed(seed, None, 0)
+    held_out = prepare(network.model, network.dataset, spec, augment, drawn, network.compute)
     pool = _recipe(method, spec, held_out)
 
     def load(number: int) -> Ticket:
@@ -59,7 +51,7 @@ def main(arguments: Namespace) -> None:
     for number in progress(numbers, f"pool@{variant}-{seed}-{name}"):
         siblings = (load(i) for i in nearest(number, numbers, method.candidates))
         result = pool(load(number), siblings)  # nobody else holds the target's weights
-        ticket = held_out.calibrate(result.ticket, final)
+        ticket = held_out.finish(result.ticket)
         lineage = {key: value for key, value in ticket.meta.items() if key in _LINEAGE}
         ticket.meta = lineage | {
             "method": name,
@@ -92,41 +84,6 @@ def _recipe(
         prune=method.prune,
         choose=successive_halving if spec.search == "halving" else best_of_all,
     )
-
-
-def _slices(network: Network) -> list[list[Batch]]:
-    dataset = network.dataset
-    val = load_images(dataset, "val")
-    batches = partial(
-        normalised_batches,
-        mean=dataset.mean,
-        std=dataset.std,
-        batch_size=EVAL_BATCH,
-        device=network.compute.device,
-    )
-    return [
-        list(batches(val.images[piece], val.labels[piece]))
-        for piece in balanced_slices(val.labels.numpy(), _SLICES, seed=0)
-    ]
-
-
-def _calibration(
-    network: Network, spec: PoolSpec, augment: AugmentSpec, seed: int
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Training images to re-estimate batch norm on: during the search, and of the pooled ticket.
-
-    Augmented as in training, since a network expects the statistics that it was trained with, but
-    always the same, so that a search can be repeated.
-    """
-    if spec.batch_norm == "average":
-        return [], []
-    device = network.compute.device
-    size = min(_CALIBRATION_BATCH, len(network.dataset.labels("train")))
-    loader = train_loader(network.dataset, size, augment, device)
-    wanted = (spec.calibration_images, spec.final_calibration_images)
-    few, many = (min(len(loader), ceil(images / size)) for images in wanted)
-    batches = [images for images, _ in islice(loader.epoch(seed), max(few, many))]
-    return batches[:few], batches[:many]
 
 
 if __name__ == "__main__":

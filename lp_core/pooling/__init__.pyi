@@ -9,5 +9,6 @@ from .greedy import search as search
 from .heldout import HeldOut as HeldOut
 from .interpolation import interpolate as interpolate
 from .interpolation import prune as prune
+from .preparing import prepare as prepare
 from .spec import MethodSpec as MethodSpec
 from .spec import PoolSpec as PoolSpec

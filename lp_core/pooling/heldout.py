@@ -30,16 +30,19 @@ class HeldOut:
         slices: Sequence[Batches],
         calibration: Iterable[Tensor],
         compute: Compute,
+        final: Iterable[Tensor] = (),
     ) -> None:
         """
         slices: the held-out set in disjoint class-balanced pieces, each a list of batches
         (images float B×C×H×W normalised, labels int64 B), on the device.
-        calibration: batches of training images to re-estimate batch norm on; empty leaves the
-        averaged statistics as they are.
+        calibration: batches of training images to re-estimate batch norm on before a ticket is
+        scored; empty leaves the averaged statistics as they are. final: more of them, for
+        `finish`.
         """
         self.model = compute.place(model)
         self.compute = compute
         self.calibration = list(calibration)
+        self.final = list(final) or self.calibration
         self._batches = slices
         self.slices = [range(sum(len(labels) for _, labels in piece)) for piece in slices]
 
@@ -49,14 +52,20 @@ class HeldOut:
         correct = sum(self.correct(ticket, piece) for piece in range(len(self.slices)))
         return correct / sum(len(piece) for piece in self.slices)
 
-    @torch.no_grad()
-    def calibrate(self, ticket: Ticket, images: Iterable[Tensor] | None = None) -> Ticket:
+    def calibrate(self, ticket: Ticket) -> Ticket:
         """The ticket with batch-norm statistics of its own, if it has only averaged ones.
 
-        images: batches to re-estimate them on; by default those that the search uses. A trained
-        ticket keeps what training gave it. Deterministic.
+        A trained ticket keeps what training gave it. Deterministic.
         """
-        if ticket.meta.get("batch_norm") != "averaged" or not self.calibration:
+        return self._re_estimate(ticket, self.calibration)
+
+    def finish(self, ticket: Ticket) -> Ticket:
+        """The same for the ticket that a search ended with: on more images, since only once."""
+        return self._re_estimate(ticket, self.final)
+
+    @torch.no_grad()
+    def _re_estimate(self, ticket: Ticket, batches: list[Tensor]) -> Ticket:
+        if ticket.meta.get("batch_norm") != "averaged" or not batches:
             return ticket
         norms = [m for m in self.model.modules() if isinstance(m, nn.BatchNorm2d)]
         momenta = [norm.momentum for norm in norms]
@@ -65,7 +74,7 @@ class HeldOut:
                 norm.train()
                 norm.reset_running_stats()
             seen = 0
-            for batch in images or self.calibration:
+            for batch in batches:
                 seen += len(batch)
                 for norm in norms:
                     norm.momentum = len(batch) / seen  # a mean in which every image weighs alike

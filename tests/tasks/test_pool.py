@@ -111,7 +111,7 @@ def test_the_test_split_is_not_read_while_anything_is_chosen(monkeypatch):
 
     for name in ("split", "labels"):
         watched(name)
-    for name in ("_calibration", "_slices", "search"):
+    for name in ("prepare", "search"):
         flagged(name)
     pool.main(Namespace(variant="base", seed=0, method="interpolation"))
     assert {split for split, chosen in read if chosen} == {"train", "val"}
