@@ -109,11 +109,14 @@ def test_calibration_is_deterministic_whatever_was_scored_before(held_out, mixed
     assert state(fresh.calibrate(mixed)) == state(first)
 
 
-def test_other_images_may_be_given_for_the_last_calibration(held_out, mixed):
+def test_a_search_may_be_finished_on_other_images(held_out, mixed):
     more = [_images(16, 6), _images(8, 7)]
     fresh = HeldOut(build("resnet8", 4, 3, 8, seed=1), SLICES, more, _compute())
-    assert state(held_out.calibrate(mixed, more)) == state(fresh.calibrate(mixed))
-    assert state(held_out.calibrate(mixed, more)) != state(held_out.calibrate(mixed))
+    both = HeldOut(fresh.model, SLICES, held_out.calibration, _compute(), final=more)
+    assert state(both.calibrate(mixed)) == state(held_out.calibrate(mixed))
+    assert state(both.finish(mixed)) == state(fresh.calibrate(mixed))
+    assert state(both.finish(mixed)) != state(both.calibrate(mixed))
+    assert state(held_out.finish(mixed)) == state(held_out.calibrate(mixed))
 
 
 def test_calibration_changes_the_statistics_alone(held_out, mixed):
