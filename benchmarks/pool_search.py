@@ -23,7 +23,7 @@ from torch import nn
 
 from lp_core.compute import Compute, ComputeSpec
 from lp_core.data.augment import AugmentSpec
-from lp_core.data.loading import eval_batches, train_loader
+from lp_core.data.loading import EVAL_BATCH, eval_batches, train_loader
 from lp_core.data.store import Dataset
 from lp_core.models.factory import build
 from lp_core.models.spec import ModelName
@@ -36,7 +36,6 @@ from lp_core.tickets import Ticket
 from lp_core.training.evaluation import evaluate
 
 WAYS = ("halving", "exact", "published")
-EVAL_BATCH = 500
 
 
 class Published:

@@ -1,7 +1,7 @@
 """An experiment's network and held-out data, as the stages that only evaluate need them."""
 
 from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.loading import eval_batches
+from lp_core.data.loading import EVAL_BATCH, eval_batches
 from lp_core.data.store import Dataset
 from lp_core.models.factory import build
 from lp_core.models.spec import ModelSpec
@@ -9,8 +9,6 @@ from lp_core.tickets import Ticket
 from lp_core.training.evaluation import Scores, evaluate
 from tasks import paths
 from tasks.params import Params
-
-EVAL_BATCH = 500
 
 
 class Network:

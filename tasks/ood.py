@@ -9,12 +9,12 @@ from dataclasses import asdict
 from typing import Any
 
 from lp_core.data.corrupted_store import corrupted_labels, corrupted_sets
-from lp_core.data.loading import normalised_batches
+from lp_core.data.loading import EVAL_BATCH, normalised_batches
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import evaluate
 from tasks import paths
-from tasks.networks import EVAL_BATCH, Network
+from tasks.networks import Network
 from tasks.params import Params
 from tasks.rows import write_rows
 from tasks.stage import progress, run

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.loading import Batch, eval_batches, train_loader
+from lp_core.data.loading import EVAL_BATCH, Batch, eval_batches, train_loader
 from lp_core.data.store import Dataset
 from lp_core.models.factory import build
 from lp_core.models.spec import ModelSpec
@@ -27,8 +27,6 @@ from lp_core.training.spec import TrainSpec
 from tasks import paths
 from tasks.fingerprint import fingerprint
 from tasks.params import Params
-
-EVAL_BATCH = 500
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from lp_core.data.store import Dataset, Listing, Split
 from lp_core.data.stream import StreamLoader
 
 Batch = tuple[Tensor, Tensor]
+EVAL_BATCH = 500  # images at a time wherever nothing is trained
 
 
 def train_loader(

@@ -7,13 +7,12 @@ from torch import Tensor, nn
 
 from lp_core.compute import Compute
 from lp_core.data.augment import AugmentSpec
-from lp_core.data.loading import load_images, normalised_batches, train_loader
+from lp_core.data.loading import EVAL_BATCH, load_images, normalised_batches, train_loader
 from lp_core.data.store import Dataset
 from lp_core.data.subsets import balanced_slices
 from lp_core.pooling.heldout import HeldOut
 from lp_core.pooling.spec import PoolSpec
 
-_BATCH = 500
 _CALIBRATION_BATCH = 128
 # Cumulative shares of the held-out set after each slice of a halving.
 _SLICES = [1 / 8, 1 / 4, 1 / 2, 1.0]
@@ -35,16 +34,11 @@ def prepare(
     """
     searching, final = _calibration(dataset, spec, augment, seed, compute)
     val = load_images(dataset, "val")
-    slices = []
-    for piece in balanced_slices(val.labels.numpy(), _SLICES, seed=0):
-        images, labels = val.images[piece], val.labels[piece]
-        slices.append(
-            list(
-                normalised_batches(
-                    images, labels, dataset.mean, dataset.std, _BATCH, compute.device
-                )
-            )
-        )
+    how = (dataset.mean, dataset.std, EVAL_BATCH, compute.device)
+    slices = [
+        list(normalised_batches(val.images[piece], val.labels[piece], *how))
+        for piece in balanced_slices(val.labels.numpy(), _SLICES, seed=0)
+    ]
     return HeldOut(model, slices, searching, compute, final)
 
 
