@@ -293,8 +293,10 @@ def test_a_signal_ends_running_stages_and_starts_no_others(
         )
         os.kill(os.getpid(), number)
 
-    # Prefect hands SIGTERM on to the handler that was there before it.
+    # Prefect hands SIGTERM on to the handler that was there before it. SIGINT is ignored in a test
+    # run that a shell started in the background.
     before = signal.signal(signal.SIGTERM, lambda *_: None)
+    before_interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=interrupt)
     thread.start()
     start = time.monotonic()
@@ -304,6 +306,7 @@ def test_a_signal_ends_running_stages_and_starts_no_others(
     finally:
         thread.join()
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, before_interrupt)
     assert time.monotonic() - start < 28
     assert len(children) >= 4  # two of DVC, two sleeping
     assert not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in children)
