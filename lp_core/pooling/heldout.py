@@ -49,7 +49,7 @@ class HeldOut:
     def __call__(self, ticket: Ticket) -> float:
         """Accuracy 0–1 on the whole held-out set."""
         ticket = self.calibrate(ticket)
-        correct = sum(self.correct(ticket, piece) for piece in range(len(self.slices)))
+        correct = sum(self.judge(ticket, piece)[0] for piece in range(len(self.slices)))
         return correct / sum(len(piece) for piece in self.slices)
 
     def calibrate(self, ticket: Ticket) -> Ticket:
@@ -85,13 +85,16 @@ class HeldOut:
         return replace(ticket, buffers=buffers, meta=ticket.meta | {"batch_norm": "re-estimated"})
 
     @torch.no_grad()
-    def correct(self, ticket: Ticket, piece: int) -> int:
-        """Number of images of slice `piece` that the ticket gets right."""
-        total = torch.zeros((), dtype=torch.long, device=self.compute.device)
+    def judge(self, ticket: Ticket, piece: int) -> tuple[int, float]:
+        """How many images of slice `piece` the ticket gets right, and its summed loss on them."""
+        total = torch.zeros(2, dtype=torch.float64, device=self.compute.device)
         with self._showing(ticket):
             for images, labels in self._batches[piece]:
-                total += right(self.model(images), labels).sum()
-        return int(total)
+                logits = self.model(images).float()
+                total[0] += right(logits, labels).sum()
+                total[1] += nn.functional.cross_entropy(logits, labels, reduction="sum")
+        correct, loss = total.tolist()
+        return int(correct), loss
 
     @contextmanager
     def _showing(self, ticket: Ticket) -> Iterator[None]:

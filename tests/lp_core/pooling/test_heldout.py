@@ -64,14 +64,18 @@ def test_the_score_is_the_fraction_that_the_network_gets_right(held_out):
     ticket = _ticket(0)
     model = build("resnet8", 4, 3, 8, seed=5).eval()
     ticket.load_into(model)
-    right = []
+    right, losses = [], []
     for piece in SLICES:
         right.append(0)
+        losses.append(0.0)
         for images, labels in piece:
             for logits, label in zip(model(images).tolist(), labels.tolist(), strict=True):
                 right[-1] += max(range(4), key=logits.__getitem__) == label
+                losses[-1] += math.log(sum(map(math.exp, logits))) - logits[label]
     assert held_out(ticket) == sum(right) / 21
-    assert [held_out.correct(ticket, piece) for piece in range(2)] == right
+    judged = [held_out.judge(ticket, piece) for piece in range(2)]
+    assert [correct for correct, _ in judged] == right
+    assert [loss for _, loss in judged] == pytest.approx(losses, rel=1e-4)
     assert [len(piece) for piece in held_out.slices] == [10, 11]
 
 

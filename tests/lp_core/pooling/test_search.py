@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from lp_core.pooling.averaging import ema, swa
 from lp_core.pooling.choosing import best_of_all, successive_halving
 from lp_core.pooling.greedy import Step, nearest, search
+from lp_core.pooling.interpolation import interpolate
 from lp_core.tickets import Ticket
 from tests.lp_core.strategies import PRUNABLE, families, nonzero, state
 
@@ -160,15 +161,16 @@ class Sliced:
     def __post_init__(self) -> None:
         self.slices = [range(size) for size in self.sizes]
 
-    def correct(self, ticket: Ticket, piece: int) -> int:
+    def judge(self, ticket: Ticket, piece: int) -> tuple[int, float]:
         salted = {**plain(ticket), "piece": np.array([piece])}
-        return round(self.accuracy(salted) * self.sizes[piece])
+        correct = round(self.accuracy(salted) * self.sizes[piece])
+        return correct, float(self.sizes[piece] - correct)
 
     def calibrate(self, ticket: Ticket) -> Ticket:
         return ticket
 
     def __call__(self, ticket: Ticket) -> float:
-        right = sum(self.correct(ticket, piece) for piece in range(len(self.sizes)))
+        right = sum(self.judge(ticket, piece)[0] for piece in range(len(self.sizes)))
         return right / sum(self.sizes)
 
 
@@ -230,7 +232,30 @@ def test_halving_keeps_a_third_of_the_coefficients_from_slice_to_slice(family_of
     pool = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
     result = search(target, [candidate], pool, score, choose=successive_halving)
     seen = sorted((step.images for step in result.trace), reverse=True)
-    assert seen == [80, 40, 20, 20, *[10] * 7]
+    assert seen == [80, 80, 20, 20, *[10] * 7]
+
+
+def test_halving_drops_by_loss_and_crowns_by_accuracy(family_of_two):
+    target, candidate = family_of_two
+    # By alpha: right answers and loss on each of two slices of 10 images.
+    judged = {0.1: (9, 9.0), 0.3: (5, 1.0), 0.5: (6, 2.0), 0.7: (4, float("nan"))}
+
+    class Score:
+        slices = (range(10), range(10))
+
+        def __call__(self, _: Ticket) -> float:
+            return 0.0
+
+        def calibrate(self, ticket: Ticket) -> Ticket:
+            return ticket
+
+        def judge(self, ticket: Ticket, _: int) -> tuple[int, float]:
+            made = {a: interpolate(target, candidate, a, target.kept) for a in judged}
+            return next(judged[a] for a in judged if state(made[a]) == state(ticket))
+
+    result = search(target, [candidate], list(judged), Score(), choose=successive_halving)
+    assert [step.images for step in result.trace] == [10, 20, 20, 10]
+    assert [step.coefficient for step in result.trace if step.accepted] == [0.5]
 
 
 @pytest.fixture
@@ -276,16 +301,16 @@ def test_at_most_three_tickets_are_in_memory_at_any_time(accepting, prune, choos
         scored = 0
 
         def __call__(self, ticket: Ticket) -> float:
-            return self.correct(ticket, 0) / 5
+            return self.judge(ticket, 0)[0] / 5
 
         def calibrate(self, ticket: Ticket) -> Ticket:
             while_scoring.append(weights_alive())
             return ticket
 
-        def correct(self, _: Ticket, __: int) -> int:
+        def judge(self, _: Ticket, __: int) -> tuple[int, float]:
             while_scoring.append(weights_alive())
             self.scored += 1
-            return 3 if accepting or self.scored == 1 else 1
+            return (3 if accepting or self.scored == 1 else 1), 0.0
 
     def candidates() -> Iterator[Ticket]:
         for seed in range(1, 7):
