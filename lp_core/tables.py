@@ -1,4 +1,4 @@
-"""Every table's schema: the columns of `results/*.parquet`, in one place (DESIGN §5).
+"""Every table's schema: the columns of `results/*.parquet`, in one place.
 
 Long ("tidy") tables, one fact a row. Accuracies, errors and gains are fractions 0–1; densities are
 the fraction of prunable weights kept; times are seconds; losses and nll are in nats.

@@ -1,4 +1,4 @@
-"""Where the artifacts lie, below the project's root (DESIGN §4). dvc.yaml names the same places."""
+"""Where the artifacts lie, below the project's root. dvc.yaml names the same places."""
 
 from pathlib import Path
 
