@@ -45,6 +45,9 @@ TABLES: dict[str, pa.Schema] = {
         | {"coefficient": _FLOAT, "val_accuracy": _FLOAT, "images": _INT, "accepted": _BOOL},
         # method is `ticket` for the unpooled one.
         "ood": {"method": _STRING} | _TICKET | {"corruption": _STRING, "severity": _INT} | _SCORES,
+        # One row a stage. item: the ticket or method that it is of. seconds: wall time.
+        "stages": {"stage": _STRING, "item": _STRING, "seconds": _FLOAT}
+        | {"device": _STRING, "threads": _INT, "python": _STRING, "torch": _STRING},
     }.items()
 }
 

@@ -13,6 +13,7 @@ from lp_core.tickets import Ticket
 from lp_core.training.evaluation import above_chance
 from lp_core.training.spec import RewindSpec
 from tasks import paths
+from tasks.provenance import provenance
 from tasks.rows import write_rows
 from tasks.stage import run
 from tasks.training import Run, spread
@@ -69,6 +70,7 @@ def main(arguments: Namespace) -> None:
                 for s, x in scores.items()
             ],
             "curves": this.curve_rows(finished, ticket.density),
+            "stages": [provenance("imp", number, this.compute)],
         },
     )
     this.forget()

@@ -16,6 +16,7 @@ from lp_core.training.evaluation import evaluate
 from tasks import paths
 from tasks.networks import Network
 from tasks.params import Params
+from tasks.provenance import provenance
 from tasks.rows import write_rows
 from tasks.stage import progress, run
 
@@ -48,7 +49,8 @@ def main(arguments: Namespace) -> None:
             )
             scores = evaluate(network.model, batches, network.compute)
             rows.append(about | {"corruption": corruption, "severity": severity} | asdict(scores))
-    write_rows(paths.rows("ood", variant, seed, method), {"ood": rows})
+    ran = provenance("ood", method, network.compute)
+    write_rows(paths.rows("ood", variant, seed, method), {"ood": rows, "stages": [ran]})
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from lp_core.tickets import Ticket
 from tasks import paths
 from tasks.networks import Network
 from tasks.params import Params
+from tasks.provenance import provenance
 from tasks.rows import write_rows
 from tasks.stage import progress, run
 
@@ -67,7 +68,9 @@ def main(arguments: Namespace) -> None:
                 row | asdict(network.scores(ticket, split)) | {"members": len(result.members)}
             )
         trace += [about | asdict(step) for step in result.trace]
-    write_rows(paths.rows("pool", variant, seed, name), {"pools": pools, "pool_search": trace})
+    found = {"pools": pools, "pool_search": trace}
+    found["stages"] = [provenance("pool", name, network.compute)]
+    write_rows(paths.rows("pool", variant, seed, name), found)
 
 
 def _recipe(

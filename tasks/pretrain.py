@@ -9,6 +9,7 @@ from lp_core.sparsity.spec import ImpSpec
 from lp_core.tickets import Ticket
 from lp_core.training.spec import RewindSpec
 from tasks import paths
+from tasks.provenance import provenance
 from tasks.rows import write_rows
 from tasks.stage import run
 from tasks.training import Run, spread
@@ -37,7 +38,10 @@ def main(arguments: Namespace) -> None:
     Ticket.of(this.model, mask, meta).save(paths.ticket(variant, seed, "rewind"))
     write_rows(
         paths.rows("pretrain", variant, seed, "rewind"),
-        {"curves": this.curve_rows(finished, density=1.0)},
+        {
+            "curves": this.curve_rows(finished, density=1.0),
+            "stages": [provenance("pretrain", "rewind", this.compute)],
+        },
     )
     this.forget()
 
