@@ -19,6 +19,7 @@ _STRING, _INT, _FLOAT, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 _RUN = {"dataset": _STRING, "model": _STRING, "variant": _STRING, "seed": _INT}
 _SCORES = {"accuracy": _FLOAT, "nll": _FLOAT, "ece": _FLOAT}
 _TICKET = {"ticket": _INT, "density": _FLOAT}
+_PAIR = {"ticket_a": _INT, "ticket_b": _INT}
 
 TABLES: dict[str, pa.Schema] = {
     name: pa.schema(_RUN | columns)
@@ -45,6 +46,28 @@ TABLES: dict[str, pa.Schema] = {
         | {"coefficient": _FLOAT, "val_accuracy": _FLOAT, "images": _INT, "accepted": _BOOL},
         # method is `ticket` for the unpooled one.
         "ood": {"method": _STRING} | _TICKET | {"corruption": _STRING, "severity": _INT} | _SCORES,
+        # One row a pair, ticket_a <= ticket_b: test accuracy of their average, pruned to the sparser
+        # one's density; of the ticket itself where they are the same.
+        "heatmap": _PAIR | {"density": _FLOAT, "accuracy": _FLOAT},
+        # The straight line between neighbours, unpruned. alpha: weight of ticket_a.
+        "interpolation": _PAIR
+        | {"alpha": _FLOAT, "split": _STRING, "error": _FLOAT, "loss": _FLOAT},
+        # The highest point of that line above the mean of its ends; 0 where nothing rises.
+        "barriers": _PAIR | {"split": _STRING, "error_barrier": _FLOAT, "loss_barrier": _FLOAT},
+        # One row an ordered pair, on test images. disagreement: share of images that the two
+        # label differently. kl: mean KL(a‖b) of their predictions.
+        "disagreement": _PAIR | {"disagreement": _FLOAT, "kl": _FLOAT},
+        # A ticket and its nearest siblings, pooled by `method` and by averaging their logits, on
+        # test images. members: networks in the ensemble, so its forward passes an image; the
+        # pooled ticket takes one. flops: of one image.
+        "ensembles": {"method": _STRING}
+        | _TICKET
+        | {"members": _INT, "accuracy_pool": _FLOAT, "accuracy_ensemble": _FLOAT}
+        | {"flops_pool": _INT, "flops_ensemble": _INT},
+        # One row a prunable layer of a pooled ticket. weights: how many it has. ticket_density:
+        # before pooling. moved: share of the weights kept before that the pooled mask drops.
+        "layers": {"method": _STRING, "ticket": _INT, "layer": _STRING, "weights": _INT}
+        | {"ticket_density": _FLOAT, "density": _FLOAT, "moved": _FLOAT},
         # One row a stage. item: the ticket or method that it is of. seconds: wall time.
         "stages": {"stage": _STRING, "item": _STRING, "seconds": _FLOAT}
         | {"device": _STRING, "threads": _INT, "python": _STRING, "torch": _STRING},
