@@ -52,7 +52,7 @@ TABLES: dict[str, pa.Schema] = {
         # The straight line between neighbours, unpruned. alpha: weight of ticket_a.
         "interpolation": _PAIR
         | {"alpha": _FLOAT, "split": _STRING, "error": _FLOAT, "loss": _FLOAT},
-        # The highest point of that line above the mean of its ends; 0 where nothing rises.
+        # The highest point of that line above the mean of its ends.
         "barriers": _PAIR | {"split": _STRING, "error_barrier": _FLOAT, "loss_barrier": _FLOAT},
         # One row an ordered pair, on test images. disagreement: share of images that the two
         # label differently. kl: mean KL(a‖b) of their predictions.

@@ -11,7 +11,7 @@ from lp_core.data.corrupted import CorruptSpec
 from lp_core.data.spec import DatasetSpec
 from lp_core.files import replacing
 from lp_core.models.spec import ModelSpec
-from lp_core.pooling.spec import MethodSpec, PoolSpec
+from lp_core.pooling.spec import EnsembleSpec, MethodSpec, PoolSpec
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.training.spec import RewindSpec, TrainSpec
 from tasks import paths
@@ -39,7 +39,10 @@ class Experiment(BaseModel):
     rewind: RewindSpec
     imp: ImpSpec
     pool: PoolSpec
+    pooled: list[str]
     pools: list[str]
+    ood: list[str]
+    ensemble: EnsembleSpec
     methods: dict[str, MethodSpec]
 
 
@@ -75,11 +78,13 @@ def _faults(experiment: Experiment) -> list[str]:
     faults = []
     if experiment.dataset not in experiment.datasets:
         faults.append(f"dataset: {experiment.dataset!r} is none of {list(experiment.datasets)}")
-    for key, chosen, known in (
-        ("grid", experiment.grid, experiment.variants),
-        ("pools", experiment.pools, experiment.methods),
+    for key, chosen, section, known in (
+        ("grid", experiment.grid, "variants", experiment.variants),
+        ("pooled", experiment.pooled, "grid", experiment.grid),
+        ("pools", experiment.pools, "methods", experiment.methods),
+        ("ood", experiment.ood, "pools", experiment.pools),
+        ("ensemble.method", [experiment.ensemble.method], "pools", experiment.pools),
     ):
-        section = "variants" if key == "grid" else "methods"
         faults += [f"{key}: {name!r} is not in {section}" for name in chosen if name not in known]
     for section in ("datasets", "variants", "methods"):
         faults += [
@@ -87,7 +92,7 @@ def _faults(experiment: Experiment) -> list[str]:
             for name in getattr(experiment, section)
             if not name.replace("-", "").replace("_", "").isalnum()
         ]
-    for key in ("seeds", "grid", "pools"):
+    for key in ("seeds", "grid", "pooled", "pools", "ood"):
         values: list[Any] = getattr(experiment, key)
         if not values or len(set(values)) < len(values):
             faults.append(f"{key}: {values}; give at least one, each once")

@@ -1,12 +1,14 @@
 """An experiment's network and held-out data, as the stages that only evaluate need them."""
 
+from torch import Tensor
+
 from lp_core.compute import Compute, ComputeSpec
 from lp_core.data.loading import EVAL_BATCH, eval_batches
 from lp_core.data.store import Dataset
 from lp_core.models.factory import build
 from lp_core.models.spec import ModelSpec
 from lp_core.tickets import Ticket
-from lp_core.training.evaluation import Scores, evaluate
+from lp_core.training.evaluation import Scores, predict, scores
 from tasks import paths
 from tasks.params import Params
 
@@ -29,8 +31,12 @@ class Network:
         )
         self.model = self.compute.place(model)
 
-    def scores(self, ticket: Ticket, split: str) -> Scores:
-        """Of a ticket on a split, unaugmented."""
+    def predict(self, ticket: Ticket, split: str) -> tuple[Tensor, Tensor]:
+        """Logits (float32 N×classes) of a ticket on a split, unaugmented, and labels (N)."""
         ticket.load_into(self.model)
         batches = eval_batches(self.dataset, split, EVAL_BATCH, self.compute.device)
-        return evaluate(self.model, batches, self.compute)
+        return predict(self.model, batches, self.compute)
+
+    def scores(self, ticket: Ticket, split: str) -> Scores:
+        """Of a ticket on a split, unaugmented."""
+        return scores(*self.predict(ticket, split))

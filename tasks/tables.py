@@ -47,10 +47,14 @@ def _listed(experiment: Experiment) -> Iterator[tuple[Row, Any]]:
             yield about, paths.rows("pretrain", variant, seed, "rewind")
             for line in experiment.imp.rounds:
                 yield about, paths.rows("imp", variant, seed, line.ticket)
+            yield about, paths.rows("landscape", variant, seed, "tickets")
+            if variant not in experiment.pooled:
+                continue
             for method in experiment.pools:
                 yield about, paths.rows("pool", variant, seed, method)
-            for method in ("ticket", *experiment.pools):
+            for method in ("ticket", *experiment.ood):
                 yield about, paths.rows("ood", variant, seed, method)
+            yield about, paths.rows("ensemble", variant, seed, "tickets")
 
 
 def _winning(found: dict[str, list[Row]]) -> None:

@@ -1,1 +1,4 @@
 from .calibration import expected_calibration_error as expected_calibration_error
+from .connectivity import error_barrier as error_barrier
+from .diversity import disagreement as disagreement
+from .diversity import kl_divergence as kl_divergence

@@ -10,5 +10,6 @@ from .heldout import HeldOut as HeldOut
 from .interpolation import interpolate as interpolate
 from .interpolation import prune as prune
 from .preparing import prepare as prepare
+from .spec import EnsembleSpec as EnsembleSpec
 from .spec import MethodSpec as MethodSpec
 from .spec import PoolSpec as PoolSpec

@@ -57,3 +57,12 @@ class MethodSpec:
             raise ValueError(f"candidates is {self.candidates}; give at least 1, or null for all")
         if not 0 <= self.decay <= 1:
             raise ValueError(f"decay is {self.decay}; it must lie between 0 and 1")
+
+
+@dataclass(frozen=True)
+class EnsembleSpec:
+    """method: the one whose pooled tickets are held against an ensemble of their outputs."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    method: str
