@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import pandas as pd
 
 from tasks.figures.matrices import pair_gains
 from tasks.figures.results import Results
-from tasks.figures.style import percent, styles
+from tasks.figures.style import percent, points, styles
 from tasks.summary import by_density, gains
 
 HALF_A_POINT = 0.005
@@ -52,7 +53,9 @@ def verdict(barriers: Effect, averages: Effect) -> str:
     seen = [name for name, what in places.items() if what == "visible"]
     against = [name for name, what in places.items() if what == "reversed"]
     if seen and not against:
-        beyond = "" if len(seen) == 2 else f", but not in {next(n for n in places if n not in seen)}"
+        beyond = (
+            "" if len(seen) == 2 else f", but not in {next(n for n in places if n not in seen)}"
+        )
         return f"Rewinding's effect is visible in {' and in '.join(seen)}{beyond}."
     if seen:
         return (
@@ -89,13 +92,15 @@ def rewinding(results: Results) -> list[str]:
     high = {v: heights[heights["variant"] == v]["value"] for v in (with_, without)}
     mean = {v: averages[averages["variant"] == v]["value"].mean() for v in (with_, without)}
     return [
-        f"{plain} Error barrier of neighbouring tickets: mean {_points(high[with_].mean())}, "
-        f"highest {_points(high[with_].max())} points with rewinding (variant {with_}); mean "
-        f"{_points(high[without].mean())}, highest {_points(high[without].max())} points without "
-        f"(variant {without}). The average of two neighbours against the sparser one: "
-        f"{_points(mean[with_], '+')} points with rewinding, {_points(mean[without], '+')} "
-        "without (means over pairs and seeds). An effect counts as visible if the means differ "
-        "by half a point and the seeds of both variants do not overlap."
+        plain,
+        f"Error barrier of neighbouring tickets: mean {points(high[with_].mean(), '.2f')}, highest "
+        f"{points(high[with_].max(), '.2f')} points with rewinding (variant {with_}); mean "
+        f"{points(high[without].mean(), '.2f')}, highest {points(high[without].max(), '.2f')} "
+        f"points without (variant {without}).",
+        f"The average of two neighbours against the sparser one: {points(mean[with_])} points "
+        f"with rewinding, {points(mean[without])} without (test accuracy, means over pairs and "
+        "seeds). An effect counts as visible if the means differ by half a point or more and the "
+        "seeds of both variants do not overlap.",
     ]
 
 
@@ -109,7 +114,7 @@ def average_by_pair(results: Results) -> pd.DataFrame:
     """Heat-map gain of neighbours. Columns variant, seed, value."""
     rows = pair_gains(results.frames["heatmap"]).rename(columns={"gain": "value"})
     numbers = sorted({*rows["ticket_a"], *rows["ticket_b"]})
-    following = dict(zip(numbers, numbers[1:], strict=False))
+    following = dict(pairwise(numbers))
     adjacent = rows["ticket_a"].map(following) == rows["ticket_b"]
     return rows[adjacent][["variant", "seed", "value"]]
 
@@ -143,8 +148,8 @@ def _gain(
     )
     where = percent(results.densities(variant)[best])
     return [
-        f"{styles([method])[method].label} on {PLACES[place]}: {_points(by_ticket.mean(), '+')} "
-        f"points over the unpooled tickets on average, at best {_points(by_ticket.max(), '+')} "
+        f"{styles([method])[method].label} on {PLACES[place]}: {points(by_ticket.mean())} "
+        f"points over the unpooled tickets on average, at best {points(by_ticket.max())} "
         f"points at {where}% density (variant {variant}{tested})."
     ]
 
@@ -166,7 +171,3 @@ def p_value(p: float) -> str:
     if math.isnan(p):
         return "p is undefined"
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-
-
-def _points(value: float, sign: str = "") -> str:
-    return f"{100 * value:{sign}.2f}"

@@ -9,7 +9,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks.figures.results import Results
-from tasks.figures.style import percent, styles
+from tasks.figures.style import percent, points, styles
 from tasks.headline import PLACES, p_value, sentences
 from tasks.published import nearest
 from tasks.summary import by_density, gains
@@ -106,7 +106,7 @@ def paired_table(tests: pd.DataFrame) -> Table:
                 str(row.method),
                 str(row.place),
                 str(int(row.pairs)),
-                f"{100 * float(row.gain):+.2f}",
+                points(float(row.gain)),
                 p_value(float(row.p)).removeprefix("p ").removeprefix("= "),
             ]
             for row in tests.itertuples(index=False)
@@ -159,7 +159,7 @@ def claims_table(results: Results) -> Table:
             f"{row.model} on {row.dataset}",
             str(row.ticket_kind),
             PLACES.get(str(row.place), str(row.place)),
-            f"{row.value:+.2f}",
+            points(row.value / 100),
             ours.get((str(row.place), str(row.ticket_kind)), "–"),
         ]
         for row in results.published.claims.itertuples(index=False)
@@ -203,7 +203,7 @@ def _own_gains(results: Results) -> dict[tuple[str, str], str]:
     means = found[here].groupby(["place", "ticket"])["gain"].mean().dropna().reset_index()
     kinds = {"dense": means[means["ticket"] == 0], "sparse": means[means["ticket"] != 0]}
     return {
-        (str(place), kind): f"{100 * rows['gain'].max():+.2f}"
+        (str(place), kind): points(float(rows["gain"].max()))
         for kind, of in kinds.items()
         for place, rows in of.groupby("place")
     }
@@ -226,5 +226,3 @@ def _total(seconds: "pd.Series[float]") -> list[str]:
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
-
-

@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -68,6 +69,7 @@ def _accuracy(results: Results, variant: str, rows: pd.DataFrame) -> Figure:
     paper = results.paper(variant)
     figure = blank(4.6, f"Accuracy: {results.setting(variant)}", bars(seeds))
     axes = figure.subplots(1, 2)
+    more: list[Artist] = []
     for axis, (place, name) in zip(axes, _PLACES.items(), strict=True):
         here = rows[rows["place"] == place]
         if here.empty:
@@ -75,17 +77,18 @@ def _accuracy(results: Results, variant: str, rows: pd.DataFrame) -> Figure:
         lines(axis, here, drawn, "method")
         dense = here[(here["method"] == "ticket") & (here["ticket"] == 0)]["mean"]
         for value in dense.dropna():
-            axis.axhline(100 * value, color="0.5", linestyle=":", label="Dense network")
+            more = [axis.axhline(100 * value, color="0.5", linestyle=":", label="Dense network")]
         if place == "test" and len(paper):
             _hollow(axis, paper[paper["density"] > 0.98 * here["density"].min()], drawn)
-        density_axis(axis, list(rows["density"]))
+        density_axis(axis, list(results.densities(variant)))
         axis.set_ylabel("Accuracy (%)")
         axis.set_title(name, fontsize=10)
-    handles, labels = axes[0].get_legend_handles_labels()
     if len(paper):
-        handles.append(Line2D([], [], marker="o", mfc="none", color="0.3", linestyle="none"))
-        labels.append("Hollow: the paper's numbers")
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+        label = "Hollow: the paper's numbers"
+        more.append(
+            Line2D([], [], marker="o", mfc="none", color="0.3", linestyle="none", label=label)
+        )
+    legend(figure, axes[0], more)
     return figure
 
 

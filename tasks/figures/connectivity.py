@@ -1,10 +1,21 @@
 """The straight lines between neighbouring tickets and their barriers (Figure 2)."""
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tasks.figures.results import NoData, Results, spread
-from tasks.figures.style import bars, blank, density_axis, legend, lines, variant_styles
+from tasks.figures.style import (
+    Style,
+    bars,
+    blank,
+    density_axis,
+    flattest,
+    legend,
+    lines,
+    variant_styles,
+)
 
 STABLE = 0.02  # error barrier below which a network counts as stable to SGD noise
 
@@ -15,36 +26,57 @@ def interpolation(results: Results) -> dict[str, Figure]:
     drawn = variant_styles({v: results.described(v) for v in variants})
     seeds = max(results.seeds(v) for v in variants)
     title = f"Straight lines between neighbouring tickets: {_setting(results, variants)}"
-    figure = blank(6.4, title, bars(seeds, "bands"))
-    axes = figure.subplots(2, 1, sharex=True)
-    densities: set[float] = set()
-    for variant, style in drawn.items():
-        rows = results.of("interpolation", variant, split="test")
-        known = results.densities(variant)
-        densities |= {float(d) for d in known}
-        # Where alpha runs from 1 to 0, the logarithm of the density runs from a's to b's.
-        a, b = rows["ticket_a"].map(known), rows["ticket_b"].map(known)
-        rows = rows.assign(density=a ** rows["alpha"] * b ** (1 - rows["alpha"]))
-        for axis, column, scale in ((axes[0], "error", 100), (axes[1], "loss", 1)):
-            keys = ["ticket_a", "ticket_b", "alpha"]
-            path = spread(rows, keys, column).sort_values(
-                ["ticket_a", "alpha"], ascending=[True, False]
-            )
-            x, y = 100 * path["density"], scale * path["mean"]
-            axis.plot(x, y, color=style.colour, linewidth=1.4, label=style.label)
-            ends = path["alpha"].isin([0.0, 1.0])
-            axis.plot(x[ends], y[ends], style.marker, color=style.colour, markersize=5)
-            around = scale * path["std"].fillna(0)
-            axis.fill_between(x, y - around, y + around, color=style.colour, alpha=0.2, lw=0)
-    for axis, label in zip(axes, ("Test error (%)", "Test loss (nats)"), strict=True):
-        density_axis(axis, sorted(densities), "")
+    errors, losses = (
+        {v: _path(results, v, column) for v in variants} for column in ("error", "loss")
+    )
+    panels = [("Test error (%)", errors, 100), ("Test loss (nats)", losses, 1)]
+    reach = {v: (float(p["mean"].min()), float(p["mean"].max())) for v, p in errors.items()}
+    flat = flattest(reach)
+    if flat:  # beside high hills a dale cannot be seen
+        panels.insert(1, (f"Test error (%), {flat} enlarged", errors, 100))
+    figure = blank(1.2 + 2.6 * len(panels), title, bars(seeds, "bands"))
+    axes = list(figure.subplots(len(panels), 1, sharex=True))
+    for axis, (label, paths, scale) in zip(axes, panels, strict=True):
+        for variant, style in drawn.items():
+            _draw(axis, paths[variant], style, scale)
         axis.set_ylabel(label)
-    axes[1].set_xlabel(
+        density_axis(axis, [d for v in variants for d in results.densities(v).round(9)], "")
+    if flat:
+        low, high = (100 * value for value in reach[flat])
+        axes[1].set_ylim(low - (high - low) / 5, high + (high - low) / 2)
+    axes[-1].set_xlabel(
         "Density (% of prunable weights kept, log scale); markers: tickets; between them α runs"
         " from 1 (the denser) to 0"
     )
     legend(figure, axes[0])
     return {"interpolation": figure}
+
+
+def _path(results: Results, variant: str, column: str) -> pd.DataFrame:
+    """All paths of a variant, from the densest end. Columns density, mean, std, alpha and pair."""
+    rows = results.of("interpolation", variant, split="test")
+    known = results.densities(variant)
+    # Where alpha runs from 1 to 0, the logarithm of the density runs from a's to b's.
+    a, b = rows["ticket_a"].map(known), rows["ticket_b"].map(known)
+    rows = rows.assign(density=a ** rows["alpha"] * b ** (1 - rows["alpha"]))
+    found = spread(rows, ["ticket_a", "ticket_b", "alpha"], column)
+    return found.sort_values(["ticket_a", "alpha"], ascending=[True, False])
+
+
+def _draw(axis: Axes, path: pd.DataFrame, style: Style, scale: float) -> None:
+    x, y, around = 100 * path["density"], scale * path["mean"], scale * path["std"].fillna(0)
+    ends = path["alpha"].isin([0.0, 1.0])
+    axis.plot(
+        x,
+        y,
+        color=style.colour,
+        marker=style.marker,
+        markevery=list(np.flatnonzero(ends)),
+        markersize=5,
+        linewidth=1.4,
+        label=style.label,
+    )
+    axis.fill_between(x, y - around, y + around, color=style.colour, alpha=0.2, linewidth=0)
 
 
 def barriers(results: Results) -> dict[str, Figure]:

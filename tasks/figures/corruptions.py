@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 
 from lp_core.data.corruptions.registry import FAMILIES
 from tasks.figures.accuracy import suffixed
+from tasks.figures.cells import draw_cells
 from tasks.figures.results import NoData, Results
 from tasks.figures.style import bars, blank, styles
 
@@ -87,19 +88,10 @@ def _severities(figure: Figure, axis: Axes, gained: pd.DataFrame) -> None:
     wide = wide.reindex([f for f in _COLOURS if f in wide.index])
     limit = max(float(np.nan_to_num(wide.abs().to_numpy()).max()), 0.1)
     scale = ScalarMappable(Normalize(-limit, limit), "RdBu")
-    axis.set_facecolor("0.8")
-    axis.pcolormesh(
-        np.ma.masked_invalid(wide.to_numpy()), cmap=scale.cmap, norm=scale.norm, edgecolors="white"
-    )
-    axis.invert_yaxis()
+    draw_cells(axis, wide.to_numpy(), scale, "{:+.2f}", 9)
     axis.set_xticks(np.arange(len(wide.columns)) + 0.5, [str(s) for s in wide.columns])
     axis.set_yticks(np.arange(len(wide)) + 0.5, list(wide.index))
     axis.set_xlabel("Severity")
     axis.set_title("By family and severity", fontsize=10)
-    for (down, across), value in np.ndenumerate(wide.to_numpy()):
-        if not np.isnan(value):
-            colour = "white" if abs(value) > 0.6 * limit else "black"
-            text = f"{value:+.2f}"
-            axis.text(across + 0.5, down + 0.5, text, ha="center", va="center", color=colour)
     bar = figure.colorbar(scale, ax=axis, orientation="horizontal")
     bar.set_label("Gain in accuracy (points)")

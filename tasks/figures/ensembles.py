@@ -1,5 +1,7 @@
 """Pooling against averaging outputs: what each gets, and what each costs (Figure 7)."""
 
+from dataclasses import replace
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,7 +11,7 @@ from tasks.figures.style import TICKET, Style, bars, blank, density_axis, legend
 
 _DRAWN = {
     "ticket": TICKET,
-    "pool": Style("#0072B2", "s", "Pooled with its nearest"),
+    "pool": Style("#0072B2", "s", "Pooled"),
     "ensemble": Style("#CC79A7", "X", "Output ensemble of the same tickets"),
 }
 
@@ -31,6 +33,9 @@ def _draw(results: Results, variant: str) -> Figure:
     title = f"Pooling against an output ensemble: {results.setting(variant)}"
     figure = blank(4.4, title, bars(results.seeds(variant)))
     left, right = figure.subplots(1, 2)
+    siblings = "–".join(str(count - 1) for count in _ends(rows["members"]))
+    pooled = replace(_DRAWN["pool"], label=f"Pooled with its {siblings} nearest")
+    drawn = _DRAWN | {"pool": pooled}
     kinds = {
         "ticket": (alone, "accuracy", "flops"),
         "pool": (rows, "accuracy_pool", "flops_pool"),
@@ -41,7 +46,7 @@ def _draw(results: Results, variant: str) -> Figure:
             spread(of[0], ["ticket"], str(of[column])).assign(kind=kind)
             for kind, of in kinds.items()
         ]
-        lines(axis, pd.concat(parts), _DRAWN, "kind", scale)
+        lines(axis, pd.concat(parts), drawn, "kind", scale)
         density_axis(axis, list(results.densities(variant)))
     left.set_ylabel("Test accuracy (%)")
     right.set_ylabel("Cost (FLOPs an image, log scale)")
@@ -51,15 +56,20 @@ def _draw(results: Results, variant: str) -> Figure:
     return figure
 
 
+def _ends(members: "pd.Series[int]") -> list[int]:
+    """The least and the most, or the one that there is."""
+    return sorted({int(members.min()), int(members.max())})
+
+
 def _passes(axis: Axes, rows: pd.DataFrame) -> None:
     """Writes on both lines how many forward passes an image takes."""
     for column, count, colour, above in (
-        ("flops_ensemble", sorted(set(rows["members"])), _DRAWN["ensemble"].colour, True),
+        ("flops_ensemble", _ends(rows["members"]), _DRAWN["ensemble"].colour, True),
         ("flops_pool", [1], _DRAWN["pool"].colour, False),
     ):
         points = spread(rows, ["ticket"], column).sort_values("density")
         middle = points.iloc[len(points) // 2]
-        many = "–".join(str(number) for number in (count[:1] + count[1:][-1:]))
+        many = "–".join(str(number) for number in count)
         axis.annotate(
             f"{many} forward pass{'' if count == [1] else 'es'}",
             (100 * middle["density"], middle["mean"]),

@@ -28,7 +28,7 @@ def masks(results: Results) -> dict[str, Figure]:
         lines(left, moved, {method: style}, "method")
         density_axis(left, list(moved["density"]))
         left.set_ylim(bottom=0)
-        left.set_ylabel("Kept weights that pooling drops (%)")
+        left.set_ylabel("Share of the kept weights that pooling replaces (%)")
         _layers(right, rows)
         figures[name] = figure
     return figures

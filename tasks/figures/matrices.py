@@ -10,11 +10,12 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from tasks.figures.cells import draw_cells
 from tasks.figures.results import NoData, Results
-from tasks.figures.style import WIDTH, blank, every, percent
+from tasks.figures.style import WIDTH, blank, every, flattest, percent
 
 _NUMBERED = 10  # tickets, up to which the cells hold their numbers
-_FLAT = 0.2  # a panel with less than this share of the common range would be of one colour
+_CLIPPED = "; cells beyond an arrow of the colour bar have its last colour"
 
 
 def pair_gains(heatmap: pd.DataFrame) -> pd.DataFrame:
@@ -31,10 +32,11 @@ def heatmap(results: Results) -> dict[str, Figure]:
     panels = {v: _matrix(results.of("heatmap", v), "accuracy") for v in _with(results, "heatmap")}
     panels = {variant: 100 * panel for variant, panel in panels.items()}
     low, high, clipped = _range(panels)
-    figure, axes = _panels(results, panels, "Test accuracy of two tickets' average")
+    title = "Test accuracy of two tickets' average"
+    figure, axes = _panels(results, panels, title, _CLIPPED if clipped else "")
     scale = ScalarMappable(Normalize(low, high), "viridis")
     for axis, (variant, panel) in zip(axes, panels.items(), strict=True):
-        _draw(axis, panel, scale, results.densities(variant), ".1f")
+        _draw(axis, panel, scale, results.densities(variant), "{:.1f}")
     bar = figure.colorbar(scale, ax=axes, extend="min" if clipped else "neither")
     bar.set_label("Test accuracy (%)")
     return {"heatmap": figure}
@@ -47,16 +49,15 @@ def heatmap_gain(results: Results) -> dict[str, Figure]:
         for v in _with(results, "heatmap")
     }
     reach = {v: float(np.nan_to_num(np.abs(p)).max()) for v, p in panels.items()}
-    widest, flattest = max(reach.values()), min(reach.values())
-    clipped = flattest < _FLAT * widest
     # Where one variant loses tens of points, the few that another gains would be white.
-    limit = max(flattest if clipped else widest, 0.1)
+    flat = flattest({v: (-value, value) for v, value in reach.items()})
+    limit = max(reach[flat] if flat else max(reach.values()), 0.1)
     title = "Gain of two tickets' average over the sparser of them"
-    figure, axes = _panels(results, panels, title)
+    figure, axes = _panels(results, panels, title, _CLIPPED if flat else "")
     scale = ScalarMappable(Normalize(-limit, limit), "RdBu")
     for axis, (variant, panel) in zip(axes, panels.items(), strict=True):
-        _draw(axis, panel, scale, results.densities(variant), "+.1f")
-    bar = figure.colorbar(scale, ax=axes, extend="both" if clipped else "neither")
+        _draw(axis, panel, scale, results.densities(variant), "{:+.1f}")
+    bar = figure.colorbar(scale, ax=axes, extend="both" if flat else "neither")
     bar.set_label("Gain in test accuracy (points)")
     return {"heatmap-gain": figure}
 
@@ -66,13 +67,23 @@ def disagreement(results: Results) -> dict[str, Figure]:
     variants = _with(results, "disagreement")
     figures = {}
     for name, column, factor, form, title, label in (
-        ("disagreement", "disagreement", 100, ".1f", "Disagreement", "Labelled differently (%)"),
-        ("disagreement-kl", "kl", 1, ".2f", "Divergence of predictions", "KL(row‖column) (nats)"),
+        ("disagreement", "disagreement", 100, "{:.1f}", "Disagreement", "Labelled differently (%)"),
+        (
+            "disagreement-kl",
+            "kl",
+            1,
+            "{:.2f}",
+            "Divergence of predictions",
+            "KL(row ‖ column) in nats",
+        ),
     ):
         panels = {v: factor * _matrix(results.of("disagreement", v), column) for v in variants}
-        figure, axes = _panels(results, panels, title)
-        top = max(float(np.nan_to_num(panel).max()) for panel in panels.values())
-        scale = ScalarMappable(Normalize(0, max(top, 1e-6)), "viridis")
+        for panel in panels.values():
+            np.fill_diagonal(panel, np.nan)  # nothing but zeros, which would take half the scale
+        figure, axes = _panels(results, panels, title, "; the diagonal is zero by definition")
+        known = np.concatenate([panel[~np.isnan(panel)] for panel in panels.values()])
+        low, high = (known.min(), known.max()) if len(known) else (0, 1)
+        scale = ScalarMappable(Normalize(low, max(high, low + 1e-6)), "viridis")
         for axis, (variant, panel) in zip(axes, panels.items(), strict=True):
             _draw(axis, panel, scale, results.densities(variant), form)
         figure.colorbar(scale, ax=axes).set_label(label)
@@ -105,19 +116,19 @@ def _range(panels: Mapping[str, Any]) -> tuple[float, float, bool]:
     if not lows:
         return 0.0, 100.0, False
     highs = {v: float(np.nanmax(panels[v])) for v in lows}
-    low, high = min(lows.values()), max(highs.values())
-    flattest = min(lows, key=lambda v: highs[v] - lows[v])
-    if highs[flattest] - lows[flattest] < _FLAT * (high - low):
-        low = lows[flattest]
+    flat = flattest({v: (lows[v], highs[v]) for v in lows})
+    low, high = lows[flat] if flat else min(lows.values()), max(highs.values())
     return low, max(high, low + 0.1), low > min(lows.values())
 
 
-def _panels(results: Results, panels: Mapping[str, Any], title: str) -> tuple[Figure, list[Axes]]:
+def _panels(
+    results: Results, panels: Mapping[str, Any], title: str, more: str = ""
+) -> tuple[Figure, list[Axes]]:
     across = min(2, len(panels))
     down = every(len(panels), across)
     variant = next(iter(panels))
     seeds = {results.seeds(v) for v in panels}
-    note = f"mean over {max(seeds)} seeds" if max(seeds) > 1 else "one seed"
+    note = (f"mean over {max(seeds)} seeds" if max(seeds) > 1 else "one seed") + more
     names = "variants " + ", ".join(panels) if len(panels) > 1 else f"variant {variant}"
     height = 0.75 + down * (WIDTH - 1.2) / max(across, 1.7)
     figure = blank(height, f"{title}: {results.model(variant)} on {results.dataset}, {names}", note)
@@ -133,12 +144,8 @@ def _draw(
     axis: Axes, panel: Any, scale: ScalarMappable, densities: "pd.Series[float]", form: str
 ) -> None:
     count = len(panel)
-    axis.set_facecolor("0.8")  # a run that diverged has no number
-    # Cells are drawn one by one, not as a picture, which browsers blur.
-    axis.pcolormesh(
-        np.ma.masked_invalid(panel), cmap=scale.cmap, norm=scale.norm, edgecolors="white", lw=0.3
-    )
-    axis.invert_yaxis()
+    size = 0.0 if count > _NUMBERED else 8.5 if count <= 6 else 6.5
+    draw_cells(axis, panel, scale, form, size)
     axis.set_aspect("equal")
     shown = np.arange(0, count, every(count, _NUMBERED))
     labels = [percent(densities.iloc[k]) for k in shown]
@@ -146,15 +153,3 @@ def _draw(
     axis.set_yticks(shown + 0.5, labels)
     axis.set_xlabel("Density of one ticket (%)")
     axis.set_ylabel("Density of the other (%)")
-    if count > _NUMBERED:
-        return
-    for (down, across), value in np.ndenumerate(panel):
-        if not np.isnan(value):
-            red, green, blue, _ = scale.to_rgba(value)
-            light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
-            text = format(value, form).replace("-0.0", "0.0").replace("+0.0", "0.0")
-            colour = "black" if light else "white"
-            size = 8.5 if count <= 6 else 6.5
-            axis.text(
-                across + 0.5, down + 0.5, text, ha="center", va="center", color=colour, size=size
-            )

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
@@ -108,7 +110,8 @@ def density_axis(axis: Axes, densities: Sequence[float], label: str = DENSITY) -
     """A logarithmic axis of percent that falls to the right, with a tick at some of `densities`."""
     axis.set_xscale("log")
     ordered = sorted(set(densities), reverse=True)
-    ticks = [100 * density for density in ordered[:: every(len(ordered), 8)]]
+    shown = np.linspace(0, len(ordered) - 1, min(len(ordered), 8)).round().astype(int)
+    ticks = [100 * ordered[k] for k in shown]
     axis.xaxis.set_minor_locator(NullLocator())
     axis.set_xticks(ticks)
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
@@ -125,15 +128,32 @@ def every(count: int, most: int) -> int:
     return -(-count // most)
 
 
+def flattest(ranges: Mapping[str, tuple[float, float]]) -> str | None:
+    """Which of several ranges (lowest, highest) one scale for all would leave flat, if any: the
+    narrowest, where it is less than a fifth of the whole."""
+    if not ranges:
+        return None
+    whole = max(high for _, high in ranges.values()) - min(low for low, _ in ranges.values())
+    width = {name: high - low for name, (low, high) in ranges.items()}
+    narrowest = min(width, key=lambda name: width[name])
+    return narrowest if width[narrowest] < whole / 5 else None
+
+
+def points(gain: float, form: str = "+.2f") -> str:
+    """A gain, given as a fraction, in points."""
+    return format(100 * gain, form).replace("-", "−")
+
+
 def percent(density: float) -> str:
     """A density for a tick or a table's cell, without the sign."""
     return f"{100 * density:.3g}"
 
 
-def legend(figure: Figure, axis: Axes, columns: int = 3) -> None:
-    """One legend for the whole figure, below it, in the order of drawing."""
-    handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+def legend(figure: Figure, axis: Axes, more: Sequence[Artist] = ()) -> None:
+    """One legend for the whole figure, below it, in the order of drawing; `more` at its end."""
+    lines_first = [handle for handle in axis.get_legend_handles_labels()[0] if handle not in more]
+    handles = [*lines_first, *more]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from tasks.figures.results import Results, spread
 from tasks.figures.style import bars, blank, density_axis, legend, lines, styles
 
 _KEYS = ["method", "place", "ticket", "seed", "density"]
-_SCORES = {"ece": ("Expected calibration error (points)", 100), "nll": ("NLL (nats)", 1)}
+_SCORES = {"ece": ("Calibration error (points)", 100), "nll": ("NLL (nats)", 1)}
 
 
 def uncertainty(results: Results) -> dict[str, Figure]:

@@ -107,8 +107,7 @@ class _Run:
             "disagreement": list(self._disagreement()),
             "stages": [self._stage("landscape", "tickets"), self._stage("imp", "0")],
             "curves": [
-                _at(0)
-                | {"epoch": 1, "split": "train", "accuracy": 0.5, "loss": 1.0, "lr": 0.1}
+                _at(0) | {"epoch": 1, "split": "train", "accuracy": 0.5, "loss": 1.0, "lr": 0.1}
             ],
         }
         if self.pooled:
@@ -214,8 +213,7 @@ def write_published(folder: Path) -> None:
     setting = {"source": "Paper, table 6", "dataset": "cifar100", "model": "vgg16"}
     pd.DataFrame(
         [
-            setting
-            | {"method": m, "density": round(0.8**k, 4), "accuracy": 0.7311, "std": 0.0022}
+            setting | {"method": m, "density": round(0.8**k, 4), "accuracy": 0.7311, "std": 0.0022}
             for m in ("ticket", "interpolation", "average", "swa", "ema")
             for k in range(19)
         ]
