@@ -4,7 +4,6 @@
 from collections.abc import Mapping
 
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -69,7 +68,6 @@ def _accuracy(results: Results, variant: str, rows: pd.DataFrame) -> Figure:
     paper = results.paper(variant)
     figure = blank(4.6, f"Accuracy: {results.setting(variant)}", bars(seeds))
     axes = figure.subplots(1, 2)
-    more: list[Artist] = []
     for axis, (place, name) in zip(axes, _PLACES.items(), strict=True):
         here = rows[rows["place"] == place]
         if here.empty:
@@ -77,12 +75,13 @@ def _accuracy(results: Results, variant: str, rows: pd.DataFrame) -> Figure:
         lines(axis, here, drawn, "method")
         dense = here[(here["method"] == "ticket") & (here["ticket"] == 0)]["mean"]
         for value in dense.dropna():
-            more = [axis.axhline(100 * value, color="0.5", linestyle=":", label="Dense network")]
+            axis.axhline(100 * value, color="0.5", linestyle=":")
         if place == "test" and len(paper):
             _hollow(axis, paper[paper["density"] > 0.98 * here["density"].min()], drawn)
         density_axis(axis, list(results.densities(variant)))
         axis.set_ylabel("Accuracy (%)")
         axis.set_title(name, fontsize=10)
+    more = [Line2D([], [], color="0.5", linestyle=":", label="Dense network")]
     if len(paper):
         label = "Hollow: the paper's numbers"
         more.append(

@@ -31,8 +31,9 @@ def draw_cells(axis: Axes, values: Any, scale: ScalarMappable, form: str, size: 
             continue
         red, green, blue, _ = scale.to_rgba(value)
         light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
-        # What rounds to zero has no sign.
-        text = form.format(value) if float(f"{value:.2f}") else form.format(0).lstrip("+")
+        text = form.format(value)
+        if not text.strip("+-0."):  # what rounds to zero has no sign
+            text = text.lstrip("+-")
         axis.text(
             across + 0.5,
             down + 0.5,

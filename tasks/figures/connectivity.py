@@ -31,7 +31,7 @@ def interpolation(results: Results) -> dict[str, Figure]:
     )
     panels = [("Test error (%)", errors, 100), ("Test loss (nats)", losses, 1)]
     reach = {v: (float(p["mean"].min()), float(p["mean"].max())) for v, p in errors.items()}
-    flat = flattest(reach)
+    flat = flattest(reach, share=0.5)
     if flat:  # beside high hills a dale cannot be seen
         panels.insert(1, (f"Test error (%), {flat} enlarged", errors, 100))
     figure = blank(1.2 + 2.6 * len(panels), title, bars(seeds, "bands"))

@@ -128,15 +128,15 @@ def every(count: int, most: int) -> int:
     return -(-count // most)
 
 
-def flattest(ranges: Mapping[str, tuple[float, float]]) -> str | None:
+def flattest(ranges: Mapping[str, tuple[float, float]], share: float = 0.2) -> str | None:
     """Which of several ranges (lowest, highest) one scale for all would leave flat, if any: the
-    narrowest, where it is less than a fifth of the whole."""
+    narrowest, where it is less than `share` of the whole."""
     if not ranges:
         return None
     whole = max(high for _, high in ranges.values()) - min(low for low, _ in ranges.values())
     width = {name: high - low for name, (low, high) in ranges.items()}
     narrowest = min(width, key=lambda name: width[name])
-    return narrowest if width[narrowest] < whole / 5 else None
+    return narrowest if width[narrowest] < share * whole else None
 
 
 def points(gain: float, form: str = "+.2f") -> str:
@@ -151,8 +151,7 @@ def percent(density: float) -> str:
 
 def legend(figure: Figure, axis: Axes, more: Sequence[Artist] = ()) -> None:
     """One legend for the whole figure, below it, in the order of drawing; `more` at its end."""
-    lines_first = [handle for handle in axis.get_legend_handles_labels()[0] if handle not in more]
-    handles = [*lines_first, *more]
+    handles = [*axis.get_legend_handles_labels()[0], *more]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
 
 
