@@ -37,7 +37,11 @@ TINY: dict[str, Any] = {
         "fraction": 0.2,
         "rounds": [{"ticket": 0, "parent": "rewind"}, {"ticket": 1, "parent": 0}],
     },
+    "grid": ["base"],
+    "pooled": ["base"],
     "pools": ["interpolation", "swa"],
+    "ood": ["interpolation", "swa"],
+    "ensemble": {"method": "interpolation"},
 }
 
 
