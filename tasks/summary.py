@@ -81,6 +81,15 @@ def metrics(frames: Frames) -> dict[str, Any]:
     return result
 
 
+def plots(frames: Frames) -> Frames:
+    """For `dvc plots`, means over seeds: `accuracy` by density, and `curves` by epoch."""
+    accuracy = by_density(frames)[["variant", "place", "method", "density", "mean"]]
+    ticket = ["variant", "split", "ticket", "epoch"]
+    curves = frames["curves"].dropna(subset="ticket").groupby(ticket, sort=False)
+    means = curves[["density", "accuracy"]].mean().reset_index()
+    return {"accuracy": accuracy.rename(columns={"mean": "accuracy"}), "curves": means}
+
+
 def summary(frames: Frames) -> str:
     """The table of gains in Markdown: test and corrupted accuracy of each ticket in percent, and
     each method's gain in points, mean ± standard deviation over seeds. Columns of their own have

@@ -63,6 +63,7 @@ class Project:
         self.run("git", "init", "-q")
         self.run("dvc", "init", "-q")
         self.run("dvc", "config", "core.analytics", "false")
+        shutil.copytree(ROOT / ".dvc" / "plots", root / ".dvc" / "plots")
 
     def params(self, changes: dict[str, Any]) -> None:
         """Replace sections of params.yaml."""
