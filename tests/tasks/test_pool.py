@@ -1,5 +1,6 @@
 """The stage `pool` on three tiny tickets."""
 
+import gc
 import json
 from argparse import Namespace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from lp_core.data.store import Dataset
+from lp_core.pooling.heldout import HeldOut
 from lp_core.sparsity.rounds import next_mask
 from lp_core.tables import TABLES
 from lp_core.tickets import Ticket
@@ -147,6 +149,34 @@ def test_the_test_split_is_not_read_while_anything_is_chosen(method, recipe, mon
     pool.main(Namespace(variant="base", seed=0, method=method))
     assert {split for split, chosen in read if chosen} == {"train", "val"}
     assert ("test", False) in read
+
+
+@pytest.mark.parametrize("method", ["interpolation", "after", "greedy-soup"])
+@pytest.mark.usefixtures("root")
+def test_at_most_three_copies_of_the_weights_are_alive_while_tickets_are_scored(
+    method, monkeypatch
+):
+    widest = max((p for p in residual_network().parameters() if p.ndim == 4), key=torch.numel)
+    alive, judge = [], HeldOut.judge
+
+    def copies() -> int:
+        """Those of tickets: what the network has of its own is a Parameter."""
+        tensors = (thing for thing in gc.get_objects() if type(thing) is torch.Tensor)
+        alike = (t for t in tensors if t.shape == widest.shape and t.is_floating_point())
+        return len({tensor.data_ptr() for tensor in alike})
+
+    def counting(self: HeldOut, ticket: Ticket, piece: int) -> tuple[int, float]:
+        alive.append(copies())
+        return judge(self, ticket, piece)
+
+    monkeypatch.setattr(HeldOut, "judge", counting)
+    gc.collect()
+    gc.freeze()  # what there was before is not counted
+    try:
+        pool.main(Namespace(variant="base", seed=0, method=method))
+    finally:
+        gc.unfreeze()
+    assert max(alive) == 3
 
 
 @pytest.mark.usefixtures("root")
