@@ -46,8 +46,8 @@ TABLES: dict[str, pa.Schema] = {
         | {"coefficient": _FLOAT, "val_accuracy": _FLOAT, "images": _INT, "accepted": _BOOL},
         # method is `ticket` for the unpooled one.
         "ood": {"method": _STRING} | _TICKET | {"corruption": _STRING, "severity": _INT} | _SCORES,
-        # One row a pair, ticket_a <= ticket_b: test accuracy of their average, pruned to the sparser
-        # one's density; of the ticket itself where they are the same.
+        # One row a pair, ticket_a <= ticket_b: test accuracy of their average, pruned to the
+        # sparser one's density; of the ticket itself where they are the same.
         "heatmap": _PAIR | {"density": _FLOAT, "accuracy": _FLOAT},
         # The straight line between neighbours, unpruned. alpha: weight of ticket_a.
         "interpolation": _PAIR

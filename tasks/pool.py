@@ -4,17 +4,18 @@ The held-out split decides; the test split is only reported on, after the search
 """
 
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import partial
-from typing import Any
+from typing import Any, overload
 
+from lp_core.analysis.masks import compare_masks
 from lp_core.data.augment import AugmentSpec
 from lp_core.pooling.averaging import ema, swa
 from lp_core.pooling.choosing import best_of_all, successive_halving
 from lp_core.pooling.greedy import PoolResult, nearest, search
 from lp_core.pooling.heldout import HeldOut
 from lp_core.pooling.preparing import prepare
+from lp_core.pooling.soups import greedy_soup, uniform_soup
 from lp_core.pooling.spec import MethodSpec, PoolSpec
 from lp_core.seeds import noise_seed
 from lp_core.sparsity.spec import ImpSpec
@@ -41,7 +42,6 @@ def main(arguments: Namespace) -> None:
     augment = params.section("train.augment", AugmentSpec)
     drawn = noise_seed(seed, None, 0)
     held_out = prepare(network.model, network.dataset, spec, augment, drawn, network.compute)
-    pool = _recipe(method, spec, held_out)
 
     def load(number: int) -> Ticket:
         ticket = Ticket.load(paths.ticket(variant, seed, number))
@@ -49,9 +49,10 @@ def main(arguments: Namespace) -> None:
 
     pools: list[dict[str, Any]] = []
     trace: list[dict[str, Any]] = []
+    layers: list[dict[str, Any]] = []
     for number in progress(numbers, f"pool@{variant}-{seed}-{name}"):
-        siblings = (load(i) for i in nearest(number, numbers, method.candidates))
-        result = pool(load(number), siblings)  # nobody else holds the target's weights
+        tickets = _Tickets([number, *nearest(number, numbers, method.candidates)], load)
+        result = _pool(method, spec, held_out, tickets)
         ticket = held_out.finish(result.ticket)
         lineage = {key: value for key, value in ticket.meta.items() if key in _LINEAGE}
         ticket.meta = lineage | {
@@ -68,25 +69,54 @@ def main(arguments: Namespace) -> None:
                 row | asdict(network.scores(ticket, split)) | {"members": len(result.members)}
             )
         trace += [about | asdict(step) for step in result.trace]
-    found = {"pools": pools, "pool_search": trace}
+        # Read again: during the search its weights would have been a copy more.
+        moved = compare_masks(load(number).mask, ticket.mask)
+        layers += [about | asdict(layer) for layer in moved]
+        del result, ticket  # before the next search begins
+    found = {"pools": pools, "pool_search": trace, "layers": layers}
     found["stages"] = [provenance("pool", name, network.compute)]
     write_rows(paths.rows("pool", variant, seed, name), found)
 
 
-def _recipe(
-    method: MethodSpec, spec: PoolSpec, held_out: HeldOut
-) -> Callable[[Ticket, Iterator[Ticket]], PoolResult]:
+class _Tickets(Sequence[Ticket]):
+    """Tickets in the order of their numbers, each loaded when it is asked for and kept nowhere."""
+
+    def __init__(self, numbers: Sequence[int], load: Callable[[int], Ticket]) -> None:
+        self.numbers = numbers
+        self.load = load
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Ticket: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "_Tickets": ...
+
+    def __getitem__(self, index: int | slice) -> "Ticket | _Tickets":
+        if isinstance(index, slice):
+            return _Tickets(self.numbers[index], self.load)
+        return self.load(self.numbers[index])
+
+
+def _pool(method: MethodSpec, spec: PoolSpec, held_out: HeldOut, tickets: _Tickets) -> PoolResult:
+    """tickets: the target, then its siblings, nearest first.
+
+    The target goes straight from its file into the call: whoever held it on the way (a variable,
+    a `partial`) would hold a copy of the weights throughout the search.
+    """
+    siblings = tickets[1:]
     if method.recipe == "swa":
-        return swa
+        return swa(tickets[0], siblings)
     if method.recipe == "ema":
-        return partial(ema, decay=method.decay)
-    return partial(
-        search,
-        coefficients=method.coefficients,
-        score=held_out,
-        prune=method.prune,
-        choose=successive_halving if spec.search == "halving" else best_of_all,
-    )
+        return ema(tickets[0], siblings, method.decay)
+    if method.recipe == "uniform-soup":
+        return uniform_soup(tickets[0], tickets)
+    if method.recipe == "greedy-soup":
+        return greedy_soup(tickets[0], tickets, held_out)
+    choose = successive_halving if spec.search == "halving" else best_of_all
+    return search(tickets[0], siblings, method.coefficients, held_out, method.prune, choose)
 
 
 if __name__ == "__main__":

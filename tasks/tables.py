@@ -16,13 +16,13 @@ from tasks.experiment import Experiment, validate
 from tasks.params import Params
 from tasks.rows import read_rows
 from tasks.stage import run
-from tasks.summary import metrics, summary
+from tasks.summary import metrics, plots, summary
 
 Row = dict[str, Any]
 
 
 def main(_: Namespace) -> None:
-    """Write all tables, `metrics.json` for `dvc metrics`, and `summary.md` for a person."""
+    """Write all tables, what `dvc metrics` and `dvc plots` show, and a summary for a person."""
     experiment = validate()
     found: dict[str, list[Row]] = {name: [] for name in TABLES}
     for about, path in _listed(experiment):
@@ -35,6 +35,8 @@ def main(_: Namespace) -> None:
     }
     _write("metrics.json", json.dumps(metrics(frames), indent=2) + "\n")
     _write("summary.md", summary(frames))
+    for name, frame in plots(frames).items():
+        _write(f"plots/{name}.csv", frame.to_csv(index=False))
     print(f"tables: {', '.join(frames)} and a summary in {paths.RESULTS}/", flush=True)
 
 

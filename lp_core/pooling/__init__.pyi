@@ -10,6 +10,8 @@ from .heldout import HeldOut as HeldOut
 from .interpolation import interpolate as interpolate
 from .interpolation import prune as prune
 from .preparing import prepare as prepare
+from .soups import greedy_soup as greedy_soup
+from .soups import uniform_soup as uniform_soup
 from .spec import EnsembleSpec as EnsembleSpec
 from .spec import MethodSpec as MethodSpec
 from .spec import PoolSpec as PoolSpec

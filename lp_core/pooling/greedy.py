@@ -41,8 +41,12 @@ class PoolResult:
 
     @property
     def members(self) -> list[int]:
-        """Ticket numbers of the candidates that were taken in, in order."""
-        return [step.candidate for step in self.trace if step.accepted]
+        """Ticket numbers of the siblings that were taken in, in order.
+
+        A soup tries the target like any other ticket; it is no sibling of itself.
+        """
+        own = self.ticket.meta.get("ticket")
+        return [s.candidate for s in self.trace if s.accepted and s.candidate != own]
 
 
 def nearest(target: int, tickets: Iterable[int], count: int | None = None) -> list[int]:

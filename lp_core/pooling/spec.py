@@ -34,16 +34,17 @@ class PoolSpec:
 class MethodSpec:
     """One way to pool; an ablation is another one with other numbers.
 
-    recipe: `search` (Lottery Pools), or the baselines `swa` and `ema`.
+    recipe: `search` (Lottery Pools), the baselines `swa` and `ema`, or `greedy-soup` and
+    `uniform-soup` (Wortsman et al. 2022).
     coefficients: alphas that the search tries; [0.5] is Lottery Pools (Average).
-    candidates: number of nearest tickets to walk; None for all.
+    candidates: number of nearest siblings to walk; None for all.
     prune: `during` the search or `after` it.
     decay: weight of the running average in `ema`.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
-    recipe: Literal["search", "swa", "ema"] = "search"
+    recipe: Literal["search", "swa", "ema", "greedy-soup", "uniform-soup"] = "search"
     coefficients: list[float] = field(default_factory=lambda: list(_COEFFICIENTS))
     candidates: int | None = None
     prune: Literal["during", "after"] = "during"

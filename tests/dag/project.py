@@ -37,7 +37,11 @@ TINY: dict[str, Any] = {
         "fraction": 0.2,
         "rounds": [{"ticket": 0, "parent": "rewind"}, {"ticket": 1, "parent": 0}],
     },
+    "grid": ["base"],
+    "pooled": ["base"],
     "pools": ["interpolation", "swa"],
+    "ood": ["interpolation", "swa"],
+    "ensemble": {"method": "interpolation"},
 }
 
 
@@ -59,6 +63,7 @@ class Project:
         self.run("git", "init", "-q")
         self.run("dvc", "init", "-q")
         self.run("dvc", "config", "core.analytics", "false")
+        shutil.copytree(ROOT / ".dvc" / "plots", root / ".dvc" / "plots")
 
     def params(self, changes: dict[str, Any]) -> None:
         """Replace sections of params.yaml."""

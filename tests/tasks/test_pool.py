@@ -1,5 +1,6 @@
 """The stage `pool` on three tiny tickets."""
 
+import gc
 import json
 from argparse import Namespace
 from pathlib import Path
@@ -9,55 +10,14 @@ import pytest
 import torch
 
 from lp_core.data.store import Dataset
-from lp_core.sparsity.rounds import next_mask
+from lp_core.pooling.heldout import HeldOut
+from lp_core.tables import TABLES
 from lp_core.tickets import Ticket
 from tasks import paths, pool
 from tasks.rows import read_rows
 from tests.lp_core.strategies import nonzero
-from tests.lp_core.tiny import CLASSES, images, residual_network
-
-PARAMS: dict[str, Any] = {
-    "dataset": "noise",
-    "model": {"name": "resnet8"},
-    "compute": {"device": "cpu", "precision": "fp32", "channels_last": True, "threads": 1},
-    "train": {"augment": {"crop": 1, "flip": False}},
-    "pool": {"calibration_images": 16},
-    "imp": {"rounds": [{"ticket": i, "parent": i - 1 if i else "rewind"} for i in range(3)]},
-    "methods": {
-        "interpolation": {"coefficients": [0.2, 0.5, 0.8]},
-        "after": {"coefficients": [0.5], "prune": "after"},
-        "nearest": {"coefficients": [0.5], "candidates": 1},
-        "swa": {"recipe": "swa"},
-        "ema": {"recipe": "ema"},
-    },
-    "variants": {"base": {}},
-}
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text(json.dumps(PARAMS))  # JSON is YAML
-    parts = {name: images(32, seed) for seed, name in enumerate(("train", "val", "test"))}
-    classes = [f"class {i}" for i in range(CLASSES)]
-    Dataset("noise", classes, 3, 8, [0.4] * 3, [0.2] * 3, parts).save(paths.dataset("noise"))
-    model = residual_network()
-    mask = {
-        n: torch.ones_like(p, dtype=torch.bool) for n, p in model.named_parameters() if p.ndim == 4
-    }
-    for number in range(3):
-        generator = torch.Generator().manual_seed(number)
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.02)
-                parameter.mul_(mask.get(name, torch.ones(())))
-        ticket = Ticket.of(model, mask, {"ticket": number})
-        ticket.save(paths.ticket("base", 0, number))
-        mask = next_mask(ticket, 0.2)
-        with torch.no_grad():
-            for name, kept in mask.items():
-                model.get_parameter(name).mul_(kept)
-    return tmp_path
+from tests.lp_core.tiny import residual_network
+from tests.tasks.tiny import PARAMS
 
 
 @pytest.mark.parametrize("method", PARAMS["methods"])
@@ -77,14 +37,41 @@ def test_pooled_tickets_keep_their_targets_density(root, method):
         accepted = [
             s["candidate"] for s in rows["pool_search"] if s["ticket"] == number and s["accepted"]
         ]
-        assert pooled.meta["members"] == accepted
-        assert all(row["members"] == len(accepted) for row in mine)
+        siblings = [candidate for candidate in accepted if candidate != number]
+        assert pooled.meta["members"] == siblings
+        assert all(row["members"] == len(siblings) for row in mine)
     assert len(before) == 3
     assert {path: path.read_bytes() for path in before} == before
 
 
+@pytest.mark.parametrize("method", ["interpolation", "swa", "greedy-soup", "uniform-soup"])
 @pytest.mark.usefixtures("root")
-def test_the_test_split_is_not_read_while_anything_is_chosen(monkeypatch):
+def test_layers_tell_how_far_each_mask_moved(method):
+    pool.main(Namespace(variant="base", seed=0, method=method))
+    rows = read_rows(paths.rows("pool", "base", 0, method))["layers"]
+    run = {"dataset", "model", "variant", "seed"}
+    assert all(set(row) == set(TABLES["layers"].names) - run for row in rows)
+    assert all(row["method"] == method for row in rows)
+    for number in range(3):
+        before = Ticket.load(paths.ticket("base", 0, number)).mask
+        after = Ticket.load(paths.pooled("base", 0, method, number)).mask
+        mine = {row["layer"]: row for row in rows if row["ticket"] == number}
+        assert set(mine) == set(before)
+        for name, row in mine.items():
+            assert row["weights"] == before[name].numel()
+            assert row["ticket_density"] == before[name].double().mean()
+            assert row["density"] == after[name].double().mean()
+            assert row["moved"] == (~after[name][before[name]]).double().mean()
+    dense = [row["moved"] for row in rows if row["ticket"] == 0]
+    assert not any(dense)  # all weights stay
+    assert any(row["moved"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("method", "recipe"), [("interpolation", "search"), ("greedy-soup", "greedy_soup")]
+)
+@pytest.mark.usefixtures("root")
+def test_the_test_split_is_not_read_while_anything_is_chosen(method, recipe, monkeypatch):
     """It is opened to report, after the search of a target is over."""
     choosing, read = [False], set()
 
@@ -111,11 +98,39 @@ def test_the_test_split_is_not_read_while_anything_is_chosen(monkeypatch):
 
     for name in ("split", "labels"):
         watched(name)
-    for name in ("prepare", "search"):
+    for name in ("prepare", recipe):
         flagged(name)
-    pool.main(Namespace(variant="base", seed=0, method="interpolation"))
+    pool.main(Namespace(variant="base", seed=0, method=method))
     assert {split for split, chosen in read if chosen} == {"train", "val"}
     assert ("test", False) in read
+
+
+@pytest.mark.parametrize("method", ["interpolation", "after", "greedy-soup"])
+@pytest.mark.usefixtures("root")
+def test_at_most_three_copies_of_the_weights_are_alive_while_tickets_are_scored(
+    method, monkeypatch
+):
+    widest = max((p for p in residual_network().parameters() if p.ndim == 4), key=torch.numel)
+    alive, judge = [], HeldOut.judge
+
+    def copies() -> int:
+        """Those of tickets: what the network has of its own is a Parameter."""
+        tensors = (thing for thing in gc.get_objects() if type(thing) is torch.Tensor)
+        alike = (t for t in tensors if t.shape == widest.shape and t.is_floating_point())
+        return len({tensor.data_ptr() for tensor in alike})
+
+    def counting(self: HeldOut, ticket: Ticket, piece: int) -> tuple[int, float]:
+        alive.append(copies())
+        return judge(self, ticket, piece)
+
+    monkeypatch.setattr(HeldOut, "judge", counting)
+    gc.collect()
+    gc.freeze()  # what there was before is not counted
+    try:
+        pool.main(Namespace(variant="base", seed=0, method=method))
+    finally:
+        gc.unfreeze()
+    assert max(alive) == 3
 
 
 @pytest.mark.usefixtures("root")
@@ -127,12 +142,21 @@ def test_siblings_are_tried_nearest_first():
 
 
 @pytest.mark.usefixtures("root")
-def test_what_the_search_reported_is_the_pooled_tickets_accuracy():
+def test_a_soup_is_offered_the_target_and_its_nearest_siblings():
+    pool.main(Namespace(variant="base", seed=0, method="small-soup"))
+    trace = read_rows(paths.rows("pool", "base", 0, "small-soup"))["pool_search"]
+    tried = {n: [s["candidate"] for s in trace if s["ticket"] == n] for n in range(3)}
+    assert tried == {0: [0, 1], 1: [1, 0], 2: [2, 1]}
+
+
+@pytest.mark.parametrize("method", ["interpolation", "greedy-soup"])
+@pytest.mark.usefixtures("root")
+def test_what_the_search_reported_is_the_pooled_tickets_accuracy(method):
     """Exactly, where nothing is re-estimated on more images after the search."""
     params = PARAMS | {"pool": {"batch_norm": "average"}}
     Path("params.yaml").write_text(json.dumps(params))
-    pool.main(Namespace(variant="base", seed=0, method="interpolation"))
-    rows = read_rows(paths.rows("pool", "base", 0, "interpolation"))
+    pool.main(Namespace(variant="base", seed=0, method=method))
+    rows = read_rows(paths.rows("pool", "base", 0, method))
     accepted = [step for step in rows["pool_search"] if step["accepted"]]
     assert accepted
     assert all(step["images"] == 32 for step in accepted)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tasks.summary import Frames, by_density, gains, metrics, summary
+from tasks.summary import Frames, by_density, gains, metrics, paired, summary
 
 RUN = {"dataset": "digits", "model": "resnet8", "variant": "base"}
 # (seed, ticket): test accuracy of the ticket, and of the pooled one.
@@ -39,9 +39,16 @@ def make_frames(variant: str = "base", seeds: tuple[int, ...] = (0, 1)) -> Frame
             for corruption, accuracy in zip(("fog", "snow"), found, strict=True):
                 row = {"method": method, "corruption": corruption, "severity": 1}
                 ood.append(about | row | {"accuracy": accuracy})
+    barriers = [
+        RUN | {"variant": variant, "seed": seed, "split": split, "error_barrier": height}
+        for seed in seeds
+        for split, height in (("test", 0.1 + seed / 10), ("val", 0.9))
+    ]
     return {
-        name: pd.DataFrame(rows)
-        for name, rows in (("tickets", tickets), ("pools", pools), ("ood", ood))
+        "tickets": pd.DataFrame(tickets),
+        "pools": pd.DataFrame(pools),
+        "ood": pd.DataFrame(ood),
+        "barriers": pd.DataFrame(barriers),
     }
 
 
@@ -75,7 +82,7 @@ def test_accuracies_are_means_over_seeds(method, ticket, place, first, second):
 
 def test_the_held_out_split_stays_out_of_the_summary():
     frames = make_frames()
-    without = {n: f if n == "ood" else f[f["split"] == "test"] for n, f in frames.items()}
+    without = {n: f if "split" not in f else f[f["split"] == "test"] for n, f in frames.items()}
     assert by_density(frames).equals(by_density(without))
     assert gains(frames).equals(gains(without))
     assert summary(frames) == summary(without)
@@ -101,10 +108,49 @@ def test_a_gain_is_over_the_same_seeds_ticket_of_the_same_density():
 def test_metrics_are_means_over_tickets_and_seeds():
     assert metrics(make_frames()) == {
         "base": {
-            "test": {"ticket_accuracy": 0.835, "gain_swa": 0.015},
+            "test": {
+                "ticket_accuracy": 0.835,
+                "gain_swa": 0.015,
+                "error_barrier_mean": 0.15,
+                "error_barrier_max": 0.2,
+            },
             "corrupted": {"ticket_accuracy": 0.325, "gain_swa": 0.025},
         }
     }
+
+
+def test_the_paired_test_is_wilcoxons_over_seeds_and_densities():
+    """Of four gains (2, -1, 0, 5 points) the zero is dropped, and the others' signs and ranks make
+    a rank sum of 5 of 6: as far out as (1 of 6), and further, fall 4 of the 8 signings."""
+    row = _only(paired(make_frames()), method="swa", place="test")
+    assert row["pairs"] == 4
+    assert row["gain"] == pytest.approx(0.015)
+    assert row["p"] == pytest.approx(4 / 8)
+
+
+def test_where_nothing_differs_nothing_is_shown():
+    frames = make_frames()
+    frames["pools"]["gain"] = 0.0
+    assert _only(paired(frames), method="swa", place="test")["p"] == 1
+
+
+def test_a_method_without_corrupted_images_is_listed_below_the_table():
+    frames = make_frames()
+    other = frames["pools"].assign(method="soup", gain=frames["pools"]["gain"] + 0.01)
+    frames["pools"] = pd.concat([frames["pools"], other], ignore_index=True)
+    text = summary(frames)
+    assert text.count("| density | ticket | swa |") == 2
+    assert "Mean gain of the other methods, in points: soup +2.50." in text
+
+
+def test_a_variant_that_is_not_pooled_has_its_tickets_in_the_summary():
+    frames, more = make_frames(), make_frames("no-rewind")
+    for name in ("tickets", "barriers"):
+        frames[name] = pd.concat([frames[name], more[name]], ignore_index=True)
+    text = summary(frames)
+    assert "variant no-rewind: test accuracy of tickets in %** (mean" in text
+    assert "| 80.0% | 75.00 ± 7.07 |\n" in text
+    assert metrics(frames)["no-rewind"]["test"]["error_barrier_max"] == 0.2
 
 
 def test_the_summary_is_in_percent_and_points():

@@ -1,49 +1,30 @@
 """The greedy search against Algorithms 2 and 3, written once more in plain loops."""
 
-import gc
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lp_core.pooling.averaging import ema, swa
 from lp_core.pooling.choosing import best_of_all, successive_halving
 from lp_core.pooling.greedy import Step, nearest, search
 from lp_core.pooling.interpolation import interpolate
 from lp_core.tickets import Ticket
-from tests.lp_core.strategies import PRUNABLE, families, nonzero, state
-
-Weights = dict[str, np.ndarray]
-Accuracy = Callable[[Weights], float]
-
-# Dyadic, so that sums are exact in float32 and equal magnitudes really tie.
-coefficients = st.lists(st.integers(0, 8).map(lambda i: i / 8), min_size=1, max_size=5)
-
-
-def plain(ticket: Ticket) -> Weights:
-    return {name: weight.contiguous().numpy() for name, weight in ticket.weights.items()}
-
-
-def accuracies(levels: int, salt: int) -> Accuracy:
-    """A deterministic "accuracy" of any weights, one of `levels`: few levels make many ties."""
-
-    def accuracy(weights: Weights) -> float:
-        digest = hashlib.sha256(str(salt).encode())
-        for name in sorted(weights):
-            digest.update((weights[name] + 0.0).astype(np.float32).tobytes())  # −0 is 0
-        return int.from_bytes(digest.digest()[:4], "big") % levels / levels
-
-    return accuracy
-
-
-scores = st.builds(accuracies, st.sampled_from([1, 2, 3, 7, 1000]), st.integers(0, 10**6))
+from tests.lp_core.pooling.made_up import (
+    Accuracy,
+    Sliced,
+    Weights,
+    accuracies,
+    coefficients,
+    held_out,
+    plain,
+    random_ticket,
+    scores,
+)
+from tests.lp_core.strategies import PRUNABLE, families, state
 
 
 def magnitude_pruning(weights: Weights, keep: int) -> Weights:
@@ -151,54 +132,6 @@ def test_a_search_that_accepts_nothing_returns_the_target(family, pool):
         assert result.members == []
 
 
-@dataclass
-class Sliced:
-    """Made-up numbers of right answers, slice by slice; as deterministic as real ones."""
-
-    accuracy: Accuracy
-    sizes: list[int]
-
-    def __post_init__(self) -> None:
-        self.slices = [range(size) for size in self.sizes]
-
-    def judge(self, ticket: Ticket, piece: int) -> tuple[int, float]:
-        salted = {**plain(ticket), "piece": np.array([piece])}
-        correct = round(self.accuracy(salted) * self.sizes[piece])
-        return correct, float(self.sizes[piece] - correct)
-
-    def calibrate(self, ticket: Ticket) -> Ticket:
-        return ticket
-
-    def __call__(self, ticket: Ticket) -> float:
-        right = sum(self.judge(ticket, piece)[0] for piece in range(len(self.sizes)))
-        return right / sum(self.sizes)
-
-
-held_out = st.builds(Sliced, scores, st.lists(st.integers(1, 20), min_size=1, max_size=4))
-
-METHODS = {
-    "during": lambda t, c, pool, score: search(t, c, pool, score),
-    "after": lambda t, c, pool, score: search(t, c, pool, score, prune="after"),
-    "halving": lambda t, c, pool, score: search(t, c, pool, score, choose=successive_halving),
-    "swa": lambda t, c, *_: swa(t, c),
-    "ema": lambda t, c, *_: ema(t, c),
-}
-
-
-@pytest.mark.parametrize("method", METHODS)
-@settings(deadline=None, max_examples=30)
-@given(family=families(), pool=coefficients, score=held_out)
-def test_no_method_adds_weights_or_changes_its_inputs(method, family, pool, score):
-    target, *candidates = family
-    before = [state(ticket) for ticket in family]
-    result = METHODS[method](target, iter(candidates), pool, score)
-    assert [state(ticket) for ticket in family] == before
-    assert nonzero(result.ticket) <= target.kept
-    assert result.ticket.kept == target.kept
-    repeated = METHODS[method](target, iter(candidates), pool, score)
-    assert state(repeated.ticket) == state(result.ticket)
-
-
 @settings(deadline=None, max_examples=60)
 @given(family=families(), pool=coefficients, score=held_out)
 def test_halving_reports_the_winners_whole_accuracy(family, pool, score):
@@ -260,32 +193,7 @@ def test_halving_drops_by_loss_and_crowns_by_accuracy(family_of_two):
 
 @pytest.fixture
 def family_of_two() -> list[Ticket]:
-    return [_random_ticket(seed, density) for seed, density in ((0, 0.3), (1, 0.6))]
-
-
-# A shape that nothing else has, by which the collector tells the weights of these tickets.
-_SHAPE = (7, 5, 3, 3)
-
-
-def _random_ticket(seed: int, density: float) -> Ticket:
-    generator = torch.Generator().manual_seed(seed)
-    mask = torch.rand(_SHAPE, generator=generator) < density
-    weights = {"conv": torch.randn(_SHAPE, generator=generator) * mask, "bias": torch.randn(7)}
-    return Ticket(weights, {"conv": mask}, {"mean": torch.zeros(7)}, {"ticket": seed})
-
-
-@pytest.fixture
-def weights_alive() -> Iterator[Callable[[], int]]:
-    """How many convolution weights of such tickets there are, made since the test began."""
-
-    def count() -> int:
-        things = (thing for thing in gc.get_objects() if type(thing) is torch.Tensor)
-        return sum(thing.shape == _SHAPE and thing.is_floating_point() for thing in things)
-
-    gc.collect()
-    gc.freeze()
-    yield count
-    gc.unfreeze()
+    return [random_ticket(seed, density) for seed, density in ((0, 0.3), (1, 0.6))]
 
 
 @pytest.mark.parametrize("choose", [best_of_all, successive_halving])
@@ -315,7 +223,7 @@ def test_at_most_three_tickets_are_in_memory_at_any_time(accepting, prune, choos
     def candidates() -> Iterator[Ticket]:
         for seed in range(1, 7):
             while_loading.append(weights_alive())
-            yield _random_ticket(seed, 0.5)
+            yield random_ticket(seed, 0.5)
 
     def counting_choice(build: Callable[[float], Ticket], *others: Any) -> Any:
         def counting_build(alpha: float) -> Ticket:
@@ -325,7 +233,7 @@ def test_at_most_three_tickets_are_in_memory_at_any_time(accepting, prune, choos
         return choose(counting_build, *others)
 
     result = search(
-        _random_ticket(0, 0.3), candidates(), [0.2, 0.5, 0.8], Counting(), prune, counting_choice
+        random_ticket(0, 0.3), candidates(), [0.2, 0.5, 0.8], Counting(), prune, counting_choice
     )
     assert bool(result.members) == accepting
     # The best so far, the candidate, and the one being built.

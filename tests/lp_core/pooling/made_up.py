@@ -1,0 +1,73 @@
+"""Accuracies that a hash makes up, and tickets whose copies in memory can be counted."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+
+from lp_core.tickets import Ticket
+
+Weights = dict[str, np.ndarray]
+Accuracy = Callable[[Weights], float]
+
+# Dyadic, so that sums are exact in float32 and equal magnitudes really tie.
+coefficients = st.lists(st.integers(0, 8).map(lambda i: i / 8), min_size=1, max_size=5)
+
+
+def plain(ticket: Ticket) -> Weights:
+    return {name: weight.contiguous().numpy() for name, weight in ticket.weights.items()}
+
+
+def accuracies(levels: int, salt: int) -> Accuracy:
+    """A deterministic "accuracy" of any weights, one of `levels`: few levels make many ties."""
+
+    def accuracy(weights: Weights) -> float:
+        digest = hashlib.sha256(str(salt).encode())
+        for name in sorted(weights):
+            digest.update((weights[name] + 0.0).astype(np.float32).tobytes())  # −0 is 0
+        return int.from_bytes(digest.digest()[:4], "big") % levels / levels
+
+    return accuracy
+
+
+scores = st.builds(accuracies, st.sampled_from([1, 2, 3, 7, 1000]), st.integers(0, 10**6))
+
+
+@dataclass
+class Sliced:
+    """Made-up numbers of right answers, slice by slice; as deterministic as real ones."""
+
+    accuracy: Accuracy
+    sizes: list[int]
+
+    def __post_init__(self) -> None:
+        self.slices = [range(size) for size in self.sizes]
+
+    def judge(self, ticket: Ticket, piece: int) -> tuple[int, float]:
+        salted = {**plain(ticket), "piece": np.array([piece])}
+        correct = round(self.accuracy(salted) * self.sizes[piece])
+        return correct, float(self.sizes[piece] - correct)
+
+    def calibrate(self, ticket: Ticket) -> Ticket:
+        return ticket
+
+    def __call__(self, ticket: Ticket) -> float:
+        right = sum(self.judge(ticket, piece)[0] for piece in range(len(self.sizes)))
+        return right / sum(self.sizes)
+
+
+held_out = st.builds(Sliced, scores, st.lists(st.integers(1, 20), min_size=1, max_size=4))
+
+
+# A shape that nothing else has, by which the collector tells the weights of these tickets.
+SHAPE = (7, 5, 3, 3)
+
+
+def random_ticket(seed: int, density: float) -> Ticket:
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.rand(SHAPE, generator=generator) < density
+    weights = {"conv": torch.randn(SHAPE, generator=generator) * mask, "bias": torch.randn(7)}
+    return Ticket(weights, {"conv": mask}, {"mean": torch.zeros(7)}, {"ticket": seed})

@@ -1,0 +1,59 @@
+"""Three tiny tickets and a data set of noise, laid out as a stage finds them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lp_core.data.store import Dataset
+from lp_core.sparsity.rounds import next_mask
+from lp_core.tickets import Ticket
+from tasks import paths
+from tests.lp_core.tiny import CLASSES, images, residual_network
+
+PARAMS: dict[str, Any] = {
+    "dataset": "noise",
+    "model": {"name": "resnet8"},
+    "compute": {"device": "cpu", "precision": "fp32", "channels_last": True, "threads": 1},
+    "train": {"augment": {"crop": 1, "flip": False}},
+    "pool": {"calibration_images": 16},
+    "imp": {"rounds": [{"ticket": i, "parent": i - 1 if i else "rewind"} for i in range(3)]},
+    "methods": {
+        "interpolation": {"coefficients": [0.2, 0.5, 0.8]},
+        "after": {"coefficients": [0.5], "prune": "after"},
+        "nearest": {"coefficients": [0.5], "candidates": 1},
+        "swa": {"recipe": "swa"},
+        "ema": {"recipe": "ema"},
+        "greedy-soup": {"recipe": "greedy-soup"},
+        "uniform-soup": {"recipe": "uniform-soup"},
+        "small-soup": {"recipe": "uniform-soup", "candidates": 1},
+    },
+    "variants": {"base": {}},
+}
+
+
+def make_tickets(folder: Path, patch: pytest.MonkeyPatch, changes: dict[str, Any]) -> None:
+    """In `folder`, which becomes the working directory. changes: sections of the params."""
+    patch.chdir(folder)
+    Path("params.yaml").write_text(json.dumps(PARAMS | changes))  # JSON is YAML
+    parts = {name: images(32, seed) for seed, name in enumerate(("train", "val", "test"))}
+    classes = [f"class {i}" for i in range(CLASSES)]
+    Dataset("noise", classes, 3, 8, [0.4] * 3, [0.2] * 3, parts).save(paths.dataset("noise"))
+    model = residual_network()
+    mask = {
+        n: torch.ones_like(p, dtype=torch.bool) for n, p in model.named_parameters() if p.ndim == 4
+    }
+    for number in range(3):
+        generator = torch.Generator().manual_seed(number)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.02)
+                parameter.mul_(mask.get(name, torch.ones(())))
+        ticket = Ticket.of(model, mask, {"ticket": number})
+        ticket.save(paths.ticket("base", 0, number))
+        mask = next_mask(ticket, 0.2)
+        with torch.no_grad():
+            for name, kept in mask.items():
+                model.get_parameter(name).mul_(kept)
