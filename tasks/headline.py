@@ -143,7 +143,7 @@ def _gain(
     best = by_ticket.idxmax()
     same = (tests["variant"] == variant) & (tests["method"] == method) & (tests["place"] == place)
     tested = "".join(
-        f"; paired test over {int(row.pairs)} pairs: {p_value(float(row.p))}"
+        f"; paired Wilcoxon test over {int(row.pairs)} pairs: {p_value(float(row.p))}"
         for row in tests[same].itertuples()
     )
     where = percent(results.densities(variant)[best])

@@ -111,7 +111,8 @@ def paired_table(tests: pd.DataFrame) -> Table:
             ]
             for row in tests.itertuples(index=False)
         ],
-        "Pairs of one seed share their siblings, so they are not independent and p is optimistic.",
+        "Two-sided Wilcoxon signed-rank test. Pairs of one seed share their siblings, so they are "
+        "not independent and p is optimistic.",
     )
 
 
