@@ -78,8 +78,12 @@ def rewinding(results: Results) -> list[str]:
         lacking = "with" if with_ is None else "without"
         return [f"Rewinding's effect is not measured: no variant {lacking} it is in `grid`."]
     heights, averages = barrier_by_pair(results), average_by_pair(results)
-    if not all({with_, without} <= set(table["variant"]) for table in (heights, averages)):
-        return ["Rewinding's effect is not measured: a variant lacks its barriers or averages."]
+    measured = (set(table.dropna()["variant"]) for table in (heights, averages))
+    if not all({with_, without} <= variants for variants in measured):
+        return [
+            f"Rewinding's effect is not measured: variant {with_} or {without} has no barriers or "
+            "no averages (a single ticket, or runs that diverged)."
+        ]
 
     def seeds(table: pd.DataFrame, variant: str) -> list[float]:
         found = table[table["variant"] == variant].groupby("seed")["value"].mean()

@@ -1,12 +1,14 @@
 """The page `report.html`: what stands in its tables, and how the template is filled."""
 
 import base64
+import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from tasks.figures.results import Results
 from tasks.figures.style import percent, points, styles
@@ -19,12 +21,14 @@ _DRAWN_WITH = ("numpy", "pandas", "pyarrow", "matplotlib")
 
 @dataclass(frozen=True)
 class Table:
-    """title: above it. rows: the first cell names the row. note: below it."""
+    """title: above it. rows: the first cell names the row. note: below it. words: how many of the
+    first columns hold words, not numbers."""
 
     title: str
     head: list[str]
     rows: list[list[str]]
     note: str = ""
+    words: int = 1
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ def render(results: Results, tests: pd.DataFrame, chapters: dict[str, list[Pictu
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["code"] = _code
     return environment.get_template("report.html.j2").render(
         title=f"Lottery Pools: {results.model(results.variants[0])} on {results.dataset}",
         headline=sentences(results, tests),
@@ -113,6 +118,7 @@ def paired_table(tests: pd.DataFrame) -> Table:
         ],
         "Two-sided Wilcoxon signed-rank test. Pairs of one seed share their siblings, so they are "
         "not independent and p is optimistic.",
+        words=3,
     )
 
 
@@ -173,6 +179,7 @@ def claims_table(results: Results) -> Table:
         "The paper's numbers are of other networks, data sets and training, so only their order "
         "of size can be compared. Ours: gain of the first method of `ood`, mean over seeds; of "
         f"the dense network, or the highest of all sparse ones. Sources: {sources}.",
+        words=4,
     )
 
 
@@ -208,6 +215,11 @@ def _own_gains(results: Results) -> dict[tuple[str, str], str]:
         for kind, of in kinds.items()
         for place, rows in of.groupby("place")
     }
+
+
+def _code(text: str) -> Markup:
+    """What stands between backticks, set as code."""
+    return Markup(re.sub("`(.+?)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _first(rows: pd.DataFrame) -> str:

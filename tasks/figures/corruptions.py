@@ -42,7 +42,7 @@ def corruptions(results: Results) -> dict[str, Figure]:
             Patch(facecolor=_COLOURS[f][0], hatch=_COLOURS[f][1], edgecolor="white", label=f)
             for f in families
         ]
-        left.legend(handles=handles, loc="lower right", title="Family")
+        figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
         figures[name] = figure
     return figures
 
@@ -56,10 +56,10 @@ def corrupted_gains(results: Results, variant: str, method: str) -> pd.DataFrame
     rows = results.of("ood", variant)
     pooled, alone = rows[rows["method"] == method], rows[rows["method"] == "ticket"]
     both = pooled.merge(alone[[*keys, "accuracy"]], on=keys, suffixes=("", "_ticket"))
-    if both.empty:
-        raise NoData(f"table `ood` has no rows of method {method}")
     family = both["corruption"].map(FAMILIES)
     gain = both["accuracy"] - both["accuracy_ticket"]
+    if gain.isna().all():
+        raise NoData(f"table `ood` has no accuracy of method {method} beside its tickets'")
     return both.assign(family=family, gain=gain)[[*keys, "family", "gain"]]
 
 

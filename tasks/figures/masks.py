@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 
 from tasks.figures.accuracy import suffixed
 from tasks.figures.results import NoData, Results, spread
-from tasks.figures.style import Style, bars, blank, density_axis, every, lines, percent, styles
+from tasks.figures.style import bars, blank, density_axis, every, lines, percent, styles
 
 _SHOWN = [("#009E73", "P"), ("#E69F00", "v"), ("#D55E00", "^")]
 
@@ -28,8 +28,9 @@ def masks(results: Results) -> dict[str, Figure]:
         lines(left, moved, {method: style}, "method")
         density_axis(left, list(moved["density"]))
         left.set_ylim(bottom=0)
-        left.set_ylabel("Share of the kept weights that pooling replaces (%)")
-        _layers(right, rows)
+        left.set_ylabel("Kept weights that pooling replaces (%)")
+        handles = _layers(right, rows)
+        figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
         figures[name] = figure
     return figures
 
@@ -49,7 +50,8 @@ def moved_by_ticket(rows: pd.DataFrame) -> pd.DataFrame:
     return sums.assign(density=sums["kept"] / sums["weights"], moved=sums["dropped"] / sums["kept"])
 
 
-def _layers(axis: Axes, rows: pd.DataFrame) -> None:
+def _layers(axis: Axes, rows: pd.DataFrame) -> list[Line2D]:
+    """Draws them; gives what belongs in the legend."""
     order = list(dict.fromkeys(rows["layer"]))  # as the network runs
     whole = moved_by_ticket(rows).groupby("ticket")["density"].mean()
     sparse = [t for t in whole.index if whole[t] < 1] or list(whole.index)
@@ -57,15 +59,15 @@ def _layers(axis: Axes, rows: pd.DataFrame) -> None:
     handles = []
     means = rows.groupby(["ticket", "layer"])[["ticket_density", "density"]].mean()
     for ticket, (colour, marker) in zip(chosen, _SHOWN, strict=False):
-        style = Style(colour, marker, f"{percent(whole[ticket])}%")
         of = means.loc[ticket].reindex(order)
         places = range(len(order))
         axis.plot(places, 100 * of["ticket_density"], f"--{marker}", color=colour, mfc="white")
         axis.plot(places, 100 * of["density"], f"-{marker}", color=colour, markersize=4)
-        handles.append(Line2D([], [], color=style.colour, marker=marker, label=style.label))
+        label = f"Network at {percent(whole[ticket])}%"
+        handles.append(Line2D([], [], color=colour, marker=marker, label=label))
     handles.append(Line2D([], [], color="0.3", linestyle="--", marker="o", mfc="white"))
-    handles[-1].set_label("ticket")
-    handles.append(Line2D([], [], color="0.3", marker="o", markersize=4, label="pooled"))
+    handles[-1].set_label("Ticket")
+    handles.append(Line2D([], [], color="0.3", marker="o", markersize=4, label="Pooled"))
     shown = range(0, len(order), every(len(order), 24))
     labels = [order[k].removesuffix(".weight") for k in shown]
     axis.set_xticks(list(shown), labels, rotation=90, fontsize=8)
@@ -73,4 +75,4 @@ def _layers(axis: Axes, rows: pd.DataFrame) -> None:
     axis.set_xlabel("Layer, in the order of the network")
     axis.set_ylabel("Density of the layer (%)")
     axis.grid(color="0.9")
-    axis.legend(handles=handles, fontsize=8.5, ncols=2, title="Density of the network")
+    return handles

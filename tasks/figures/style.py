@@ -116,8 +116,8 @@ def density_axis(axis: Axes, densities: Sequence[float], label: str = DENSITY) -
     axis.set_xticks(ticks)
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
-    if not axis.xaxis_inverted():
-        axis.invert_xaxis()
+    beyond = max((ordered[0] / ordered[-1]) ** 0.05, 1.02)
+    axis.set_xlim(100 * ordered[0] * beyond, 100 * ordered[-1] / beyond)
     axis.set_xlabel(label)
     axis.grid(color="0.9", linewidth=0.8)
     axis.set_axisbelow(True)

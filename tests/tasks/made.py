@@ -7,6 +7,7 @@ rewound, sparse tickets gain less), so that figures of them look like figures of
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from ruamel.yaml import YAML
 
 from lp_core.data.corruptions.registry import FAMILIES
 from lp_core.tables import TABLES, write_table
+from tasks.figures.results import Results
+from tasks.params import Params
+from tasks.published import CLAIMS, RESULTS, Published
 
 METHODS: dict[str, dict[str, Any]] = {
     "interpolation": {"recipe": "search"},
@@ -205,6 +209,16 @@ class _Run:
                     row = {"method": method, "ticket": k, "layer": layer, "moved": moved}
                     row |= {"weights": 200 * (place + 1), "ticket_density": density}
                     yield row | {"density": density * (0.97 + place / 100)}
+
+
+def results(made: Made) -> Results:
+    """What the figures are drawn from; no setting is the paper's."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "params.yaml")
+        YAML(typ="safe").dump(made.params(), path)
+        params = Params(path=path)
+    nothing = (pd.DataFrame(columns=columns) for columns in (RESULTS, CLAIMS))
+    return Results(made.frames(), params, Published(*nothing))
 
 
 def write_published(folder: Path) -> None:

@@ -150,14 +150,14 @@ def test_a_second_pooled_variant_has_figures_of_its_own(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("gone", "figure", "reason"),
     [
-        ({"prune-after"}, "ablation-prune", "differs from the first search in `prune` alone"),
-        ({"candidates-1", "candidates-2"}, "ablation-candidates", "in `candidates` alone"),
+        ({"prune-after"}, "ablation-prune", "differs from the first search in prune alone"),
+        ({"candidates-1", "candidates-2"}, "ablation-candidates", "in candidates alone"),
         (
             {"coefficients-3", "coefficients-7", "average"},
             "ablation-coefficients",
-            "in `coefficients` alone",
+            "in coefficients alone",
         ),
-        ({"greedy-soup", "uniform-soup"}, "soups", "`greedy-soup` or `uniform-soup` in `pools`"),
+        ({"greedy-soup", "uniform-soup"}, "soups", "greedy-soup or uniform-soup in pools"),
     ],
 )
 def test_without_its_methods_a_figure_is_left_out_with_a_reason(

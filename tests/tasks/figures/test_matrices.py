@@ -1,0 +1,64 @@
+"""Every ticket against every other."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.figures.matrices import heatmap, heatmap_gain, pair_gains
+from tasks.figures.style import flattest
+from tests.tasks.made import Made, results
+
+MADE = Made(tickets=4)
+
+
+def _panels(figure, count):
+    """The numbers of each panel, rows from the top."""
+    return [axis.collections[0].get_array().filled(np.nan) for axis in figure.axes[:count]]
+
+
+def test_a_pairs_gain_is_over_the_sparser_ticket_of_its_seed():
+    rows = [
+        # seed, a, b, accuracy
+        (0, 0, 0, 0.90),
+        (0, 0, 1, 0.92),
+        (0, 1, 1, 0.80),
+        (1, 0, 0, 0.50),
+        (1, 0, 1, 0.55),
+        (1, 1, 1, 0.60),
+    ]
+    frame = pd.DataFrame(rows, columns=["seed", "ticket_a", "ticket_b", "accuracy"])
+    frame["variant"] = "base"
+    assert pair_gains(frame)["gain"].tolist() == pytest.approx([0, 0.12, 0, 0, -0.05, 0])
+
+
+def test_a_cell_is_the_mean_over_seeds_and_stands_on_both_sides():
+    rows = MADE.frames()["heatmap"].query("variant == 'base'")
+    panel = _panels(heatmap(results(MADE))["heatmap"], 1)[0]
+    for a in range(4):
+        for b in range(a, 4):
+            mean = rows.query("ticket_a == @a and ticket_b == @b")["accuracy"].mean()
+            assert panel[a, b] == panel[b, a] == pytest.approx(100 * mean)
+
+
+def test_the_tickets_themselves_gain_nothing():
+    for panel in _panels(heatmap_gain(results(MADE))["heatmap-gain"], 2):
+        assert np.diag(panel).tolist() == [0.0] * 4
+        assert np.abs(panel).max() > 0
+
+
+def test_all_panels_share_one_scale_and_gains_are_centred():
+    for name, draw in (("heatmap", heatmap), ("heatmap-gain", heatmap_gain)):
+        panels = draw(results(MADE))[name].axes[:2]
+        scales = {axis.collections[0].get_clim() for axis in panels}
+        assert len(scales) == 1
+        low, high = scales.pop()
+        assert low < high
+        if name == "heatmap-gain":
+            assert low == -high
+
+
+def test_a_scale_is_flat_where_a_panel_would_take_little_of_it():
+    assert flattest({"a": (0.70, 0.75), "b": (0.10, 0.75)}) == "a"
+    assert flattest({"a": (0.50, 0.75), "b": (0.10, 0.75)}) is None
+    assert flattest({"a": (0.50, 0.75), "b": (0.10, 0.75)}, share=0.5) == "a"
+    assert flattest({"a": (0.70, 0.75)}) is None
