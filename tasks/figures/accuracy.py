@@ -113,7 +113,7 @@ def _comparison(
     drawn = styles(chosen, labels)
     figures = {}
     for variant, file in suffixed(results, name).items():
-        seeds = results.seeds(variant)
+        seeds = results.seeds(variant, "pools")
         figure = blank(4.4, f"{title}: {results.setting(variant)}, test images", bars(seeds))
         left, right = figure.subplots(1, 2)
         rows = accuracies[accuracies["variant"] == variant]

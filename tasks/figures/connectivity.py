@@ -23,8 +23,8 @@ STABLE = 0.02  # error barrier below which a network counts as stable to SGD noi
 def interpolation(results: Results) -> dict[str, Figure]:
     """Test error and loss along all paths, end to end from the dense ticket to the sparsest."""
     variants = _variants(results, "interpolation")
-    drawn = variant_styles({v: results.described(v) for v in variants})
-    seeds = max(results.seeds(v) for v in variants)
+    drawn = _styles(results, variants)
+    seeds = max(results.seeds(v, "interpolation") for v in variants)
     title = f"Straight lines between neighbouring tickets: {_setting(results, variants)}"
     errors, losses = (
         {v: _path(results, v, column) for v in variants} for column in ("error", "loss")
@@ -82,8 +82,8 @@ def _draw(axis: Axes, path: pd.DataFrame, style: Style, scale: float) -> None:
 def barriers(results: Results) -> dict[str, Figure]:
     """Error barrier of each adjacent pair, a line a variant."""
     variants = _variants(results, "barriers")
-    drawn = variant_styles({v: results.described(v) for v in variants})
-    seeds = max(results.seeds(v) for v in variants)
+    drawn = _styles(results, variants)
+    seeds = max(results.seeds(v, "barriers") for v in variants)
     title = f"Error barrier between neighbouring tickets: {_setting(results, variants)}"
     figure = blank(4.2, title, bars(seeds))
     axis = figure.subplots()
@@ -122,6 +122,12 @@ def _variants(results: Results, table: str) -> list[str]:
     if not variants:
         raise NoData(f"table `{table}` is empty")
     return variants
+
+
+def _styles(results: Results, variants: list[str]) -> dict[str, Style]:
+    """A variant looks the same in every figure, whichever others are in it."""
+    drawn = variant_styles({v: results.described(v) for v in results.variants})
+    return {variant: drawn[variant] for variant in variants}
 
 
 def _setting(results: Results, variants: list[str]) -> str:

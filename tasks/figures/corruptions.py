@@ -30,7 +30,7 @@ def corruptions(results: Results) -> dict[str, Figure]:
         gained = corrupted_gains(results, variant, method)
         label = styles([method])[method].label
         note = "; ".join(
-            part for part in ("mean over tickets", bars(results.seeds(variant))) if part
+            part for part in ("mean over tickets", bars(results.seeds(variant, "ood"))) if part
         )
         title = f"Gain of {label} by corruption: {results.setting(variant)}"
         figure = blank(5.6, title, note)

@@ -31,7 +31,7 @@ def _draw(results: Results, variant: str) -> Figure:
     rows = rows[rows["method"] == rows["method"].iloc[0]]
     alone = results.of("tickets", variant, split="test")
     title = f"Pooling against an output ensemble: {results.setting(variant)}"
-    figure = blank(4.4, title, bars(results.seeds(variant)))
+    figure = blank(4.4, title, bars(results.seeds(variant, "ensembles")))
     left, right = figure.subplots(1, 2)
     siblings = "–".join(str(count - 1) for count in _ends(rows["members"]))
     pooled = replace(_DRAWN["pool"], label=f"Pooled with its {siblings} nearest")

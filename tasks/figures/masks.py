@@ -22,7 +22,7 @@ def masks(results: Results) -> dict[str, Figure]:
         style = styles([method])[method]
         rows = results.of("layers", variant, method=method)
         title = f"Masks of {style.label} against the tickets': {results.setting(variant)}"
-        figure = blank(5.2, title, bars(results.seeds(variant)))
+        figure = blank(5.2, title, bars(results.seeds(variant, "layers")))
         left, right = figure.subplots(1, 2, width_ratios=[1, 1.3])
         moved = spread(moved_by_ticket(rows), ["method", "ticket"], "moved")
         lines(left, moved, {method: style}, "method")

@@ -33,7 +33,7 @@ def heatmap(results: Results) -> dict[str, Figure]:
     panels = {variant: 100 * panel for variant, panel in panels.items()}
     low, high, clipped = _range(panels)
     title = "Test accuracy of two tickets' average"
-    figure, axes = _panels(results, panels, title, _CLIPPED if clipped else "")
+    figure, axes = _panels(results, "heatmap", panels, title, _CLIPPED if clipped else "")
     scale = ScalarMappable(Normalize(low, high), "viridis")
     for axis, (variant, panel) in zip(axes, panels.items(), strict=True):
         _draw(axis, panel, scale, results.densities(variant), "{:.1f}")
@@ -53,7 +53,7 @@ def heatmap_gain(results: Results) -> dict[str, Figure]:
     flat = flattest({v: (-value, value) for v, value in reach.items()})
     limit = max(reach[flat] if flat else max(reach.values()), 0.1)
     title = "Gain of two tickets' average over the sparser of them"
-    figure, axes = _panels(results, panels, title, _CLIPPED if flat else "")
+    figure, axes = _panels(results, "heatmap", panels, title, _CLIPPED if flat else "")
     scale = ScalarMappable(Normalize(-limit, limit), "RdBu")
     for axis, (variant, panel) in zip(axes, panels.items(), strict=True):
         _draw(axis, panel, scale, results.densities(variant), "{:+.1f}")
@@ -80,7 +80,9 @@ def disagreement(results: Results) -> dict[str, Figure]:
         panels = {v: factor * _matrix(results.of("disagreement", v), column) for v in variants}
         for panel in panels.values():
             np.fill_diagonal(panel, np.nan)  # nothing but zeros, which would take half the scale
-        figure, axes = _panels(results, panels, title, "; the diagonal is zero by definition")
+        figure, axes = _panels(
+            results, "disagreement", panels, title, "; the diagonal is zero by definition"
+        )
         known = np.concatenate([panel[~np.isnan(panel)] for panel in panels.values()])
         low, high = (known.min(), known.max()) if len(known) else (0, 1)
         scale = ScalarMappable(Normalize(low, max(high, low + 1e-6)), "viridis")
@@ -122,12 +124,12 @@ def _range(panels: Mapping[str, Any]) -> tuple[float, float, bool]:
 
 
 def _panels(
-    results: Results, panels: Mapping[str, Any], title: str, more: str = ""
+    results: Results, table: str, panels: Mapping[str, Any], title: str, more: str = ""
 ) -> tuple[Figure, list[Axes]]:
     across = min(2, len(panels))
     down = every(len(panels), across)
     variant = next(iter(panels))
-    seeds = {results.seeds(v) for v in panels}
+    seeds = {results.seeds(v, table) for v in panels}
     note = (f"mean over {max(seeds)} seeds" if max(seeds) > 1 else "one seed") + more
     names = "variants " + ", ".join(panels) if len(panels) > 1 else f"variant {variant}"
     height = 0.75 + down * (WIDTH - 1.2) / max(across, 1.7)

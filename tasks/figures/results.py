@@ -60,8 +60,9 @@ class Results:
         """Density of each ticket by number, mean over seeds."""
         return self.of("tickets", variant).groupby("ticket")["density"].mean()
 
-    def seeds(self, variant: str) -> int:
-        return int(self.of("tickets", variant)["seed"].nunique())
+    def seeds(self, variant: str, table: str = "tickets") -> int:
+        """How many seeds of the variant the table has."""
+        return int(self.of(table, variant)["seed"].nunique())
 
     def model(self, variant: str) -> str:
         return str(self.of("tickets", variant)["model"].iloc[0])

@@ -38,6 +38,24 @@ def test_bars_are_named_where_there_are_any(draw, seeds):
         assert (named in title) is (len(seeds) > 1)
 
 
+@pytest.mark.parametrize("draw", [barriers, interpolation])
+def test_a_table_of_one_seed_has_no_bars_though_others_have_more(draw):
+    found = results(MADE)
+    for table in ("barriers", "interpolation"):
+        found.frames[table] = found.frames[table].query("seed == 0")
+    for figure in draw(found).values():
+        assert "standard deviation" not in figure.get_suptitle()
+
+
+def test_a_variant_looks_the_same_without_the_others():
+    both = results(MADE)
+    alone = results(MADE)
+    alone.frames["barriers"] = alone.frames["barriers"].query("variant == 'no-rewind'")
+    of_both, of_one = (barriers(r)["barriers"].axes[0].lines for r in (both, alone))
+    assert of_one[0].get_color() in {line.get_color() for line in of_both}
+    assert of_one[0].get_color() != of_both[0].get_color()
+
+
 @pytest.mark.parametrize("count", [1, 2, 6, 9, 19])
 def test_few_densities_are_named_and_the_ends_always(count):
     axis = Figure().subplots()
