@@ -3,6 +3,8 @@
 One experiment is run once, and each test makes one change on top of the last.
 """
 
+import re
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,6 +12,7 @@ import pytest
 
 from lp_core.tables import TABLES
 from lp_core.tickets import Ticket
+from tests.closure import ROOT
 from tests.dag.project import TINY, Project
 
 TRAINING = [
@@ -64,6 +67,22 @@ def test_pooled_tickets_keep_their_targets_density_and_lineage(project: Project)
             assert pooled.kept == target.kept
             assert pooled.meta["ticket"] == number
             assert pooled.meta["method"] == method
+
+
+SNIPPETS = re.findall(
+    r"```python\n(import pandas.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_the_readmes_questions_are_answered(project: Project, number: int) -> None:
+    answer = project.run(sys.executable, "-W", "error", "-c", SNIPPETS[number])
+    assert len(answer.splitlines()) > 2
+    assert "Empty" not in answer
+
+
+def test_the_readme_asks_no_question_that_is_not_tested() -> None:
+    assert len(SNIPPETS) == 6
 
 
 def test_nothing_changed_runs_nothing(project: Project) -> None:
