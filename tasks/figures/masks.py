@@ -1,0 +1,76 @@
+"""How far pooling moves a ticket's mask: as a whole, and layer by layer."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from tasks.figures.accuracy import suffixed
+from tasks.figures.results import NoData, Results, spread
+from tasks.figures.style import Style, bars, blank, density_axis, every, lines, percent, styles
+
+_SHOWN = [("#009E73", "P"), ("#E69F00", "v"), ("#D55E00", "^")]
+
+
+def masks(results: Results) -> dict[str, Figure]:
+    """Left: share of the mask moved. Right: density by layer, of a few tickets."""
+    if results.frames["layers"].empty:
+        raise NoData("table `layers` is empty")
+    figures = {}
+    for variant, name in suffixed(results, "masks").items():
+        method = results.main[0]
+        style = styles([method])[method]
+        rows = results.of("layers", variant, method=method)
+        title = f"Masks of {style.label} against the tickets': {results.setting(variant)}"
+        figure = blank(5.2, title, bars(results.seeds(variant)))
+        left, right = figure.subplots(1, 2, width_ratios=[1, 1.3])
+        moved = spread(moved_by_ticket(rows), ["method", "ticket"], "moved")
+        lines(left, moved, {method: style}, "method")
+        density_axis(left, list(moved["density"]))
+        left.set_ylim(bottom=0)
+        left.set_ylabel("Share of the kept weights that pooling replaces (%)")
+        _layers(right, rows)
+        figures[name] = figure
+    return figures
+
+
+def moved_by_ticket(rows: pd.DataFrame) -> pd.DataFrame:
+    """Share of all kept weights that the pooled mask drops, from the layers' shares.
+
+    Columns method, ticket, seed, density (the ticket's, of all prunable weights), moved.
+    """
+    kept = rows["weights"] * rows["ticket_density"]
+    sums = (
+        rows.assign(kept=kept, dropped=kept * rows["moved"])
+        .groupby(["method", "ticket", "seed"], sort=False)[["weights", "kept", "dropped"]]
+        .sum()
+        .reset_index()
+    )
+    return sums.assign(density=sums["kept"] / sums["weights"], moved=sums["dropped"] / sums["kept"])
+
+
+def _layers(axis: Axes, rows: pd.DataFrame) -> None:
+    order = list(dict.fromkeys(rows["layer"]))  # as the network runs
+    whole = moved_by_ticket(rows).groupby("ticket")["density"].mean()
+    sparse = [t for t in whole.index if whole[t] < 1] or list(whole.index)
+    chosen = sorted({sparse[0], sparse[len(sparse) // 2], sparse[-1]})
+    handles = []
+    means = rows.groupby(["ticket", "layer"])[["ticket_density", "density"]].mean()
+    for ticket, (colour, marker) in zip(chosen, _SHOWN, strict=False):
+        style = Style(colour, marker, f"{percent(whole[ticket])}%")
+        of = means.loc[ticket].reindex(order)
+        places = range(len(order))
+        axis.plot(places, 100 * of["ticket_density"], f"--{marker}", color=colour, mfc="white")
+        axis.plot(places, 100 * of["density"], f"-{marker}", color=colour, markersize=4)
+        handles.append(Line2D([], [], color=style.colour, marker=marker, label=style.label))
+    handles.append(Line2D([], [], color="0.3", linestyle="--", marker="o", mfc="white"))
+    handles[-1].set_label("ticket")
+    handles.append(Line2D([], [], color="0.3", marker="o", markersize=4, label="pooled"))
+    shown = range(0, len(order), every(len(order), 24))
+    labels = [order[k].removesuffix(".weight") for k in shown]
+    axis.set_xticks(list(shown), labels, rotation=90, fontsize=8)
+    axis.set_ylim(bottom=0)
+    axis.set_xlabel("Layer, in the order of the network")
+    axis.set_ylabel("Density of the layer (%)")
+    axis.grid(color="0.9")
+    axis.legend(handles=handles, fontsize=8.5, ncols=2, title="Density of the network")
