@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from tests.closure import ROOT
 
-FOLDERS = ("lp_core", "tasks", "flows")
+FOLDERS = ("lp_core", "tasks", "flows", "presets")
 
 TINY: dict[str, Any] = {
     "seeds": [0],
