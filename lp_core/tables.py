@@ -41,7 +41,7 @@ TABLES: dict[str, pa.Schema] = {
         | _SCORES
         | {"members": _INT, "gain": _FLOAT},
         # One row an interpolation tried. val_accuracy: on `images` held-out images (fewer than
-        # all where a coefficient dropped out early; null for SWA and EMA, which score nothing).
+        # all where a coefficient dropped out early; null for recipes that score nothing).
         "pool_search": {"method": _STRING, "ticket": _INT, "step": _INT, "candidate": _INT}
         | {"coefficient": _FLOAT, "val_accuracy": _FLOAT, "images": _INT, "accepted": _BOOL},
         # method is `ticket` for the unpooled one.

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from tests.closure import ROOT
 
-FOLDERS = ("lp_core", "tasks", "flows")
+FOLDERS = ("lp_core", "tasks", "flows", "presets")
 
 TINY: dict[str, Any] = {
     "seeds": [0],
@@ -37,9 +37,9 @@ TINY: dict[str, Any] = {
         "fraction": 0.2,
         "rounds": [{"ticket": 0, "parent": "rewind"}, {"ticket": 1, "parent": 0}],
     },
-    "grid": ["base"],
+    "grid": ["base", "no-rewind"],
     "pooled": ["base"],
-    "pools": ["interpolation", "swa"],
+    "pools": ["interpolation", "swa", "greedy-soup"],
     "ood": ["interpolation", "swa"],
     "ensemble": {"method": "interpolation"},
 }

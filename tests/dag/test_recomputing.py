@@ -3,6 +3,8 @@
 One experiment is run once, and each test makes one change on top of the last.
 """
 
+import re
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,21 +12,33 @@ import pytest
 
 from lp_core.tables import TABLES
 from lp_core.tickets import Ticket
+from tests.closure import ROOT
 from tests.dag.project import TINY, Project
 
-TRAINING = ["pretrain@base-0", "imp@base-0-round0", "imp@base-0-round1"]
-POOLING = ["pool@base-0-interpolation", "pool@base-0-swa"]
+TRAINING = [
+    f"{stage}@{variant}-0{of}"
+    for variant in ("base", "no-rewind")
+    for stage, of in (("pretrain", ""), ("imp", "-round0"), ("imp", "-round1"))
+]
+LANDSCAPES = ["landscape@base-0", "landscape@no-rewind-0"]
+POOLING = ["pool@base-0-interpolation", "pool@base-0-swa", "pool@base-0-greedy-soup"]
+ENSEMBLE = ["ensemble@base-0"]
 OOD = ["ood@base-0", "ood_pool@base-0-interpolation", "ood_pool@base-0-swa"]
 RESULTS = ["tables", "report"]
+# Other coefficients than in params.yaml.
+METHODS = {
+    "interpolation": {"recipe": "search", "coefficients": [0.3, 0.7]},
+    "swa": {"recipe": "swa"},
+    "greedy-soup": {"recipe": "greedy-soup"},
+}
+AFTER = [*LANDSCAPES, *POOLING, *ENSEMBLE, *OOD, *RESULTS]  # the training
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(tmp_path_factory.mktemp("project"))
     ran = made.repro()
-    assert sorted(ran) == sorted(
-        ["params", "dataset@digits", "corrupt@digits", *TRAINING, *POOLING, *OOD, *RESULTS]
-    )
+    assert sorted(ran) == sorted(["params", "dataset@digits", "corrupt@digits", *TRAINING, *AFTER])
     return made
 
 
@@ -55,13 +69,29 @@ def test_pooled_tickets_keep_their_targets_density_and_lineage(project: Project)
             assert pooled.meta["method"] == method
 
 
+SNIPPETS = re.findall(
+    r"```python\n(import pandas.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_the_readmes_questions_are_answered(project: Project, number: int) -> None:
+    answer = project.run(sys.executable, "-W", "error", "-c", SNIPPETS[number])
+    assert len(answer.splitlines()) > 2
+    assert "Empty" not in answer
+
+
+def test_the_readme_asks_no_question_that_is_not_tested() -> None:
+    assert len(SNIPPETS) == 6
+
+
 def test_nothing_changed_runs_nothing(project: Project) -> None:
     assert project.repro() == []
 
 
 def test_the_flow_shows_every_stage_cached_after_dvc_repro(project: Project) -> None:
     output = project.run("python", "-m", "flows.imp_pool")
-    for stage in [*TRAINING, *POOLING, *OOD, *RESULTS]:
+    for stage in [*TRAINING, *AFTER]:
         cached = [line for line in output.splitlines() if stage in line and "Cached" in line]
         assert cached, f"{stage} is not shown as Cached:\n{output}"
 
@@ -71,8 +101,9 @@ def test_another_round_trains_that_round_alone(project: Project) -> None:
     rounds = [*TINY["imp"]["rounds"], {"ticket": 2, "parent": 1}]
     project.params({"imp": {**TINY["imp"], "rounds": rounds}})
     ran = project.repro()
-    assert [name for name in ran if name.startswith(("pretrain", "imp"))] == ["imp@base-0-round2"]
-    assert sorted(ran) == sorted(["params", "imp@base-0-round2", *POOLING, *OOD, *RESULTS])
+    trained = ["imp@base-0-round2", "imp@no-rewind-0-round2"]
+    assert sorted(n for n in ran if n.startswith(("pretrain", "imp"))) == trained
+    assert sorted(ran) == sorted(["params", *trained, *AFTER])
     assert {p: p.stat().st_mtime_ns for p in before} == before
     assert set(_table(project, "tickets").to_pandas()["ticket"]) == {0, 1, 2}
 
@@ -88,18 +119,25 @@ def test_a_round_taken_away_leaves_no_rows_behind(project: Project) -> None:
 
 
 def test_another_coefficient_retrains_nothing(project: Project) -> None:
-    methods = {
-        "interpolation": {"recipe": "search", "coefficients": [0.3, 0.7]},
-        "swa": {"recipe": "swa"},
-    }
-    project.params({"methods": methods})
+    project.params({"methods": METHODS})
     ran = project.repro()
-    allowed = {"params", POOLING[0], "ood_pool@base-0-interpolation", *RESULTS}
+    allowed = {"params", POOLING[0], "ood_pool@base-0-interpolation", *ENSEMBLE, *RESULTS}
     assert POOLING[0] in ran
     assert set(ran) <= allowed
     assert set(
         _table(project, "pool_search").to_pandas().query("method == 'interpolation'")["coefficient"]
     ) == {0.3, 0.7}
+
+
+def test_another_ablation_is_one_more_stage(project: Project) -> None:
+    old = _table(project, "pools").to_pandas()
+    ablation = {"coefficients-3": {"recipe": "search", "coefficients": [0.05, 0.5, 0.95]}}
+    project.params({"methods": METHODS | ablation, "pools": [*TINY["pools"], *ablation]})
+    assert sorted(project.repro()) == sorted(["params", "pool@base-0-coefficients-3", *RESULTS])
+    new = _table(project, "pools").to_pandas()
+    assert set(new["method"]) == {*old["method"], "coefficients-3"}
+    kept = new[new["method"] != "coefficients-3"].reset_index(drop=True)
+    assert kept.equals(old)
 
 
 def test_an_edit_to_the_corruptions_reruns_them_and_what_is_evaluated_on_them(
@@ -126,7 +164,7 @@ def test_a_change_to_the_training_loop_reruns_all_of_it(project: Project) -> Non
     )
     ran = project.run("python", "-m", "flows.imp_pool", "--max-parallel", "2")
     assert project.repro() == []  # what the flow has computed, dvc finds done
-    for stage in [*TRAINING, *POOLING, *OOD, *RESULTS]:
+    for stage in [*TRAINING, *AFTER]:
         assert f"Running stage '{stage}'" in ran, stage
     for stage in ("dataset@digits", "corrupt@digits"):
         assert f"Running stage '{stage}'" not in ran, stage
