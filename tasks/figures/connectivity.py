@@ -40,7 +40,7 @@ def interpolation(results: Results) -> dict[str, Figure]:
         for variant, style in drawn.items():
             _draw(axis, paths[variant], style, scale)
         axis.set_ylabel(label)
-        density_axis(axis, [d for v in variants for d in results.densities(v).round(9)], "")
+        density_axis(axis, [d for v in variants for d in results.densities(v)], "")
     if flat:
         low, high = (100 * value for value in reach[flat])
         axes[1].set_ylim(low - (high - low) / 5, high + (high - low) / 2)

@@ -25,26 +25,26 @@ class Results:
     @property
     def variants(self) -> list[str]:
         """Those of the grid that have tickets, in the grid's order."""
-        return self._there("grid", "tickets", "variant")
+        return self._there(self.params.section("grid", list[str]), "tickets", "variant")
 
     @property
     def pooled(self) -> list[str]:
         """Those variants that were pooled."""
-        return self._there("grid", "pools", "variant")
+        return self._there(self.params.section("grid", list[str]), "pools", "variant")
 
     @property
     def methods(self) -> list[str]:
         """All methods that were run."""
-        return self._there("pools", "pools", "method")
+        return self._there(self.params.section("pools", list[str]), "pools", "method")
 
     @property
     def main(self) -> list[str]:
         """The methods that are also evaluated on corrupted images: the legend's order."""
-        return self._there("ood", "pools", "method")
+        return self._there(self.params.section("ood", list[str]), "pools", "method")
 
-    def _there(self, section: str, table: str, column: str) -> list[str]:
+    def _there(self, names: list[str], table: str, column: str) -> list[str]:
         found = set(self.frames[table][column])
-        return [name for name in self.params.section(section, list[str]) if name in found]
+        return [name for name in names if name in found]
 
     def of(self, table: str, variant: str, **where: Any) -> pd.DataFrame:
         """Rows of one variant, in the table's order. Raises NoData where there are none."""

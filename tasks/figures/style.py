@@ -109,7 +109,8 @@ def lines(
 def density_axis(axis: Axes, densities: Sequence[float], label: str = DENSITY) -> None:
     """A logarithmic axis of percent that falls to the right, with a tick at some of `densities`."""
     axis.set_xscale("log")
-    ordered = sorted(set(densities), reverse=True)
+    # Variants have the same densities but for rounding.
+    ordered = sorted({round(density, 6) for density in densities}, reverse=True)
     shown = np.linspace(0, len(ordered) - 1, min(len(ordered), 8)).round().astype(int)
     ticks = [100 * ordered[k] for k in shown]
     axis.xaxis.set_minor_locator(NullLocator())
