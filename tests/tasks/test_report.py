@@ -189,25 +189,40 @@ def test_one_seed_has_no_deviation(tmp_path, monkeypatch):
     assert ", one seed" in shown
 
 
+SCORES = {"nll", "ece", "accuracy", "gain", "error", "loss", "error_barrier", "loss_barrier"}
+SCORES |= {"kl", "disagreement", "accuracy_pool", "accuracy_ensemble"}
+
+
+def diverge(root: Path, where: str) -> None:
+    """Scores are NaN in the rows of every table that has tickets and where this holds."""
+    for name in TABLES:
+        path = root / "results" / f"{name}.parquet"
+        frame = pq.read_table(path).to_pandas()
+        scores = list(SCORES & set(frame.columns))
+        frame["last"] = frame.get("ticket_b", frame.get("ticket", 0))
+        frame.loc[frame.eval(where), scores] = float("nan")
+        frame.drop(columns="last").to_parquet(path)
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)])
 def test_a_run_that_diverged_does_not_break_the_report(seeds, tmp_path, monkeypatch):
-    """Its scores are NaN, everywhere that the last ticket of seed 0 has a part in."""
     replace(SMALL, seeds=seeds).write(tmp_path)
-    last = SMALL.tickets - 1
-    scores = {"nll", "ece", "accuracy", "gain", "error", "loss", "error_barrier", "loss_barrier"}
-    scores |= {"kl", "disagreement", "accuracy_pool", "accuracy_ensemble"}
-    for name in TABLES:
-        path = tmp_path / "results" / f"{name}.parquet"
-        frame = pq.read_table(path).to_pandas()
-        of = next((c for c in ("ticket_b", "ticket") if c in frame), None)
-        if of is not None and name != "layers":
-            bad = (frame[of] == last) & (frame["seed"] == 0)
-            for column in scores & set(frame.columns):
-                frame.loc[bad, column] = float("nan")
-            frame.to_parquet(path)
+    diverge(tmp_path, f"last == {SMALL.tickets - 1} and seed == 0")
     page, _ = draw(tmp_path, monkeypatch)
     assert set(page.figures) == ALWAYS | POOLED
+    assert "nan" not in page.text.lower()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("where", ["variant == 'no-rewind'", "seed >= 0"])
+@pytest.mark.usefixtures("drawn")
+def test_what_diverged_altogether_has_no_effect_to_show(where, tmp_path, monkeypatch):
+    replace(SMALL, methods=("interpolation", "swa")).write(tmp_path)
+    diverge(tmp_path, where)
+    page, _ = draw(tmp_path, monkeypatch)
+    assert set(page.figures) >= ALWAYS
+    assert "Rewinding's effect is not measured" in page.text
     assert "nan" not in page.text.lower()
 
 
