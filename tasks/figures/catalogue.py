@@ -153,7 +153,7 @@ CHAPTERS = [
             Entry(
                 "What pooling does to the mask",
                 "A pooled ticket keeps as many weights as before, but not the same ones: the "
-                "share that changes places, and how the layers' densities shift. Not in the "
+                "share that changes places, and by how much the layers' densities shift. Not in the "
                 "paper.",
                 masks,
             ),
