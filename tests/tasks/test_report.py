@@ -1,88 +1,20 @@
 """The page and the files of figures, from tables that a small experiment might leave."""
 
 import re
-from argparse import Namespace
 from dataclasses import replace
-from html.parser import HTMLParser
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from matplotlib.figure import Figure
 
 from lp_core.tables import TABLES
 from tasks import summary
-from tasks.figures import style
-from tasks.report import main
-from tests.tasks.made import METHODS, Made
-
-SMALL = Made(tickets=4, corruptions=("gaussian_noise", "fog", "pixelate"))
-ALWAYS = {"heatmap", "heatmap-gain", "interpolation", "barriers", "disagreement", "disagreement-kl"}
-POOLED = {
-    "accuracy-base",
-    "ablation-candidates",
-    "ablation-coefficients",
-    "ablation-prune",
-    "ensembles",
-    "soups",
-    "uncertainty",
-    "corruptions",
-    "masks",
-}
-
-
-class Page(HTMLParser):
-    """What a page is made of: addresses, figures by name, text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.addresses: list[str] = []
-        self.figures: dict[str, str] = {}
-        self.ids: set[str] = set()
-        self.tags: set[str] = set()
-        self.words: list[str] = []
-        self.feed(text)
-        self.text = re.sub(r"\s+", " ", " ".join(self.words))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.tags.add(tag)
-        self.addresses += [str(found[key]) for key in ("src", "href", "srcset") if key in found]
-        self.ids.add(str(found.get("id")))
-        if tag == "img":
-            assert found["alt"]
-            self.figures[str(found["id"])] = str(found["src"])
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-
-def report(made: Made, root: Path, patch: pytest.MonkeyPatch) -> tuple[Page, dict[str, bytes]]:
-    made.write(root)
-    return draw(root, patch)
-
-
-def draw(root: Path, patch: pytest.MonkeyPatch) -> tuple[Page, dict[str, bytes]]:
-    """The page, and all that was written by name."""
-    patch.chdir(root)
-    main(Namespace())
-    page = Path("results/report.html")
-    files = {f.name: f.read_bytes() for f in sorted(Path("results/figures").iterdir())}
-    return Page(page.read_text(encoding="utf-8")), files | {page.name: page.read_bytes()}
+from tests.tasks.made import METHODS
+from tests.tasks.reporting import ALWAYS, POOLED, SMALL, draw, report, stub_files
 
 
 @pytest.fixture
-def drawn(monkeypatch) -> dict[str, Figure]:
-    """The figures of the next report by name; their files are stubs, which saves seconds."""
-    found: dict[str, Figure] = {}
-
-    def save(figure: Figure, path: Path) -> None:
-        found[path.name] = figure
-        path.parent.mkdir(exist_ok=True)
-        path.with_name(f"{path.name}.svg").write_text("<svg/>")
-
-    monkeypatch.setattr(style, "save", save)
-    return found
+def drawn(monkeypatch):
+    return stub_files(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -187,43 +119,6 @@ def test_one_seed_has_no_deviation(tmp_path, monkeypatch):
     assert "±" not in shown
     assert "nan" not in shown.lower()
     assert ", one seed" in shown
-
-
-SCORES = {"nll", "ece", "accuracy", "gain", "error", "loss", "error_barrier", "loss_barrier"}
-SCORES |= {"kl", "disagreement", "accuracy_pool", "accuracy_ensemble"}
-
-
-def diverge(root: Path, where: str) -> None:
-    """Scores are NaN in the rows of every table that has tickets and where this holds."""
-    for name in TABLES:
-        path = root / "results" / f"{name}.parquet"
-        frame = pq.read_table(path).to_pandas()
-        scores = list(SCORES & set(frame.columns))
-        frame["last"] = frame.get("ticket_b", frame.get("ticket", 0))
-        frame.loc[frame.eval(where), scores] = float("nan")
-        frame.drop(columns="last").to_parquet(path)
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
-def test_a_run_that_diverged_does_not_break_the_report(seeds, tmp_path, monkeypatch):
-    replace(SMALL, seeds=seeds).write(tmp_path)
-    diverge(tmp_path, f"last == {SMALL.tickets - 1} and seed == 0")
-    page, _ = draw(tmp_path, monkeypatch)
-    assert set(page.figures) == ALWAYS | POOLED
-    assert "nan" not in page.text.lower()
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("where", ["variant == 'no-rewind'", "seed >= 0"])
-@pytest.mark.usefixtures("drawn")
-def test_what_diverged_altogether_has_no_effect_to_show(where, tmp_path, monkeypatch):
-    replace(SMALL, methods=("interpolation", "swa")).write(tmp_path)
-    diverge(tmp_path, where)
-    page, _ = draw(tmp_path, monkeypatch)
-    assert set(page.figures) >= ALWAYS
-    assert "Rewinding's effect is not measured" in page.text
-    assert "nan" not in page.text.lower()
 
 
 @pytest.mark.usefixtures("drawn")
