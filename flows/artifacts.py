@@ -87,8 +87,8 @@ def show_figures(root: Path, flow: str) -> None:
     # Inside markdown, because the UI prints the address of an image artifact below the image:
     # here that would be the whole encoded file.
     images = [
-        f"![{path.stem}](data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()})"
-        for path in sorted((root / FIGURES).glob("accuracy*.png"))
+        f"![{path.stem}](data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()})"
+        for path in sorted((root / FIGURES).glob("accuracy*.svg"))
     ]
     if images:
         _publish("\n\n".join(images), f"{flow}-figure", "Accuracy against density")

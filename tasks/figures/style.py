@@ -164,8 +164,6 @@ def drawing() -> Iterator[None]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write `path`.svg and .png, with no date in them: the same numbers give the same bytes."""
-    about: dict[str, dict[str, str | None]] = {"svg": {"Date": None}, "png": {"Software": None}}
-    for kind, metadata in about.items():
-        with replacing(path.with_name(f"{path.name}.{kind}")) as temporary:
-            figure.savefig(temporary, format=kind, dpi=150, metadata=metadata)
+    """Write `path`.svg, with no date in it: the same numbers give the same bytes."""
+    with replacing(path.with_name(f"{path.name}.svg")) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})

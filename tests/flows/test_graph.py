@@ -134,5 +134,5 @@ def test_names_do_not_depend_on_the_working_directory(
 def test_the_producer_of_a_file_is_the_stage_with_that_out(toy: Toy) -> None:
     graph = read_graph(toy.root)
     assert graph.producer("results/summary.md") == "table"
-    assert graph.producer("results/figures/accuracy.png") == "table"
+    assert graph.producer("results/figures/accuracy.svg") == "table"
     assert graph.producer("source.txt") is None

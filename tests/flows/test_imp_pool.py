@@ -78,7 +78,7 @@ def test_flow_and_repro_find_done_what_the_other_did(
     with get_client(sync_client=True) as client:
         shown = {a.key: a.data for a in client.read_artifacts()}
     assert shown["imp-pool-accuracy"] == toy.read("results/summary.md")
-    assert shown["imp-pool-figure"] == "![accuracy](data:image/png;base64,UE5H)"
+    assert shown["imp-pool-figure"] == "![accuracy](data:image/svg+xml;base64,U1ZH)"
 
     # A second run starts no process at all.
     with no_commands(monkeypatch):

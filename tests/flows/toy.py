@@ -28,7 +28,7 @@ stages:
   table:
     cmd: >-
       echo table >> ran.log; mkdir -p results/figures;
-      cat t0-1.txt t1-1.txt > results/summary.md; printf PNG > results/figures/accuracy.png
+      cat t0-1.txt t1-1.txt > results/summary.md; printf SVG > results/figures/accuracy.svg
     deps: [t0-1.txt, t1-1.txt]
     outs:
       - results/summary.md

@@ -35,7 +35,7 @@ def test_the_made_tables_fit_the_schemas(tmp_path):
 def test_every_figure_is_on_the_page_and_in_two_files(whole):
     page, files = whole
     assert set(page.figures) == ALWAYS | POOLED
-    expected = {f"{name}.{kind}" for name in page.figures for kind in ("svg", "png")}
+    expected = {f"{name}.svg" for name in page.figures}
     assert set(files) == expected | {"report.html"}
     assert all(b"<svg" in files[f"{name}.svg"] for name in page.figures)
     assert "Left out" not in page.text
