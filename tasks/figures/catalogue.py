@@ -153,8 +153,8 @@ CHAPTERS = [
             Entry(
                 "What pooling does to the mask",
                 "A pooled ticket keeps as many weights as before, but not the same ones: the "
-                "share that changes places, and by how much the layers' densities shift. Not in the "
-                "paper.",
+                "share that changes places, and by how much the layers' densities shift. Not in "
+                "the paper.",
                 masks,
             ),
         ],
