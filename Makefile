@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 .PHONY: run test deps clean
 
 run: .venv/installed
-	dvc repro
+	python -m flows.imp_pool --max-parallel 2
 	@cat results/summary.md
 
 test: .venv/installed
