@@ -85,6 +85,14 @@ def test_the_readme_asks_no_question_that_is_not_tested() -> None:
     assert len(SNIPPETS) == 6
 
 
+def test_dvc_shows_the_runs_metrics_and_plots(project: Project) -> None:
+    assert "base.test.gain_interpolation" in project.run("dvc", "metrics", "show")
+    project.run("dvc", "plots", "show", "--quiet")
+    page = (project.root / "dvc_plots" / "index.html").read_text()
+    for shown in ("Accuracy against density", "Training of each ticket", "results/figures/heatmap"):
+        assert shown in page
+
+
 def test_nothing_changed_runs_nothing(project: Project) -> None:
     assert project.repro() == []
 
