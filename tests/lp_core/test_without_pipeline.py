@@ -126,6 +126,7 @@ def test_the_published_names_are_where_the_design_has_them():
     for name in (
         *("tickets.Ticket", "sparsity.magnitude_mask", "pooling.interpolate", "pooling.search"),
         *("data.corrupt", "analysis.expected_calibration_error", "tables.TABLES"),
+        *("analysis.error_barrier", "analysis.disagreement", "analysis.kl_divergence"),
         "training.schedules.superposing_lr",
     ):
         found = lp_core
