@@ -43,7 +43,7 @@ def imp_pool(
     Args:
         targets: globs over stage names (`pool@*`, `imp@base-0-*`); everything upstream of a match
             belongs to it.
-        overrides: params to set first, as `dvc exp run -S` takes them (`train.epochs=3`). They
+        overrides: params to set first, as `dvc exp run -S` takes them (`imp.fraction=0.1`). They
             stay in params.yaml.
         max_parallel: how many stages may run at once; default: one for each GPU, or one.
         force: run the chosen stages even where nothing has changed.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def set_params(path: Path, overrides: Sequence[str]) -> bool:
     """Writes `overrides` into the YAML file `path` if the outcome is valid; True if it changed.
 
-    `overrides` are what `dvc exp run -S` takes: `train.epochs=3`, `+variants.base.lr=0.1` to add
+    `overrides` are what `dvc exp run -S` takes: `imp.fraction=0.1`, `+variants.base.lr=0.1` to add
     a key, `~key` to remove one. A key that does not exist, an override that cannot be parsed and
     parameters that do not validate are a ValueError, and leave the file as it was.
     """
@@ -84,7 +84,7 @@ def _apply(params: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
             key = ""
         if not key:
             raise ValueError(
-                f"overrides: {override!r} is not of the form key=value, e.g. train.epochs=3"
+                f"overrides: {override!r} is not of the form key=value, e.g. imp.fraction=0.1"
             )
         if parsed.is_sweep_override():
             raise ValueError(

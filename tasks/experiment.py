@@ -50,31 +50,17 @@ def validate(path: Path = PARAMS) -> Experiment:
     """The experiment that the file describes. Raises ParamsError with every fault found."""
     raw = Params(path=path).raw
     experiment = check(raw, Experiment, path, "")
-    faults = list(_faults(experiment))
+    faults = [*_choices(experiment), *_names(experiment), *_siblings(experiment)]
     for variant, over in experiment.variants.items():
-        for key in over or {}:
-            if key not in VARIES:
-                faults.append(f"variants.{variant}.{key}: a variant may change {', '.join(VARIES)}")
-        if "rounds" in ((over or {}).get("imp") or {}):
-            faults.append(f"variants.{variant}.imp.rounds: all variants have the same rounds")
-        merged = overlay(raw, over)
-        try:
-            one = check(merged, Experiment, path, "")
-        except ParamsError as error:
-            lines = [line.removeprefix(f"{path}: ") for line in str(error).splitlines()]
-            faults += [f"variants.{variant}.{line}" for line in lines]
-            continue
-        if one.rewind.epochs >= one.train.epochs:
-            faults.append(
-                f"rewind.epochs: {one.rewind.epochs} in variant {variant}; it must come before "
-                f"the end of training, train.epochs = {one.train.epochs}"
-            )
+        faults += _variant(variant, over or {}, raw, path)
     if faults:
-        raise ParamsError("\n".join(f"{path}: {fault}" for fault in faults))
+        # A fault that is not the variant's own comes up in each of them.
+        raise ParamsError("\n".join(f"{path}: {fault}" for fault in dict.fromkeys(faults)))
     return experiment
 
 
-def _faults(experiment: Experiment) -> list[str]:
+def _choices(experiment: Experiment) -> list[str]:
+    """What is chosen must be there, and be chosen once."""
     faults = []
     if experiment.dataset not in experiment.datasets:
         faults.append(f"dataset: {experiment.dataset!r} is none of {list(experiment.datasets)}")
@@ -86,21 +72,78 @@ def _faults(experiment: Experiment) -> list[str]:
         ("ensemble.method", [experiment.ensemble.method], "pools", experiment.pools),
     ):
         faults += [f"{key}: {name!r} is not in {section}" for name in chosen if name not in known]
-    for section in ("datasets", "variants", "methods"):
-        faults += [
-            f"{section}.{name}: names may have letters, digits, - and _ only (DVC reads the rest)"
-            for name in getattr(experiment, section)
-            if not name.replace("-", "").replace("_", "").isalnum()
-        ]
     for key in ("seeds", "grid", "pooled", "pools", "ood"):
         values: list[Any] = getattr(experiment, key)
         if not values or len(set(values)) < len(values):
             faults.append(f"{key}: {values}; give at least one, each once")
     if any(seed < 0 for seed in experiment.seeds):
         faults.append(f"seeds: {experiment.seeds}; give 0 or more")
+    return faults
+
+
+def _names(experiment: Experiment) -> list[str]:
+    """Names become those of stages and folders."""
+    faults = [
+        f"{section}.{name}: names may have letters, digits, - and _ only (DVC reads the rest)"
+        for section in ("datasets", "variants", "methods")
+        for name in getattr(experiment, section)
+        if not name.replace("-", "").replace("_", "").isalnum()
+    ]
+    faults += [
+        f"datasets.{name}: data/{name} stands for the corrupted images of {name[:-2]}; "
+        "give a name that does not end in -C"
+        for name in experiment.datasets
+        if name.endswith("-C")
+    ]
     if "ticket" in experiment.methods:
         faults.append("methods.ticket: this name stands for the unpooled ticket in the tables")
     return faults
+
+
+def _siblings(experiment: Experiment) -> list[str]:
+    """No method that runs may ask for more siblings than a ticket has."""
+    tickets = len(experiment.imp.rounds)
+    return [
+        f"methods.{name}.candidates: {method.candidates}, but each of the {tickets} tickets has "
+        f"{tickets - 1} siblings; give no more, or null for all"
+        for name, method in experiment.methods.items()
+        if name in experiment.pools and (method.candidates or 0) >= tickets
+    ]
+
+
+def _variant(variant: str, over: dict[str, Any], raw: dict[str, Any], path: Path) -> list[str]:
+    """What is wrong in the file as a variant sees it."""
+    faults = [
+        f"variants.{variant}.{key}: a variant may change {', '.join(VARIES)}"
+        for key in over
+        if key in Experiment.model_fields and key not in VARIES
+    ]
+    if _sets(over, "imp.rounds"):
+        faults.append(f"variants.{variant}.imp.rounds: all variants have the same rounds")
+    try:
+        one = check(overlay(raw, over), Experiment, path, "")
+    except ParamsError as error:
+        lines = [line.removeprefix(f"{path}: ") for line in str(error).splitlines()]
+        return faults + [f"variants.{variant}.{line}" for line in lines]
+    if one.rewind.epochs >= one.train.epochs:
+        rewind, end = (
+            f"variants.{variant}.{dotted}" if _sets(over, dotted) else dotted
+            for dotted in ("rewind.epochs", "train.epochs")
+        )
+        faults.append(
+            f"{rewind}: {one.rewind.epochs}; it must come before the end of training, "
+            f"{end} = {one.train.epochs}"
+        )
+    return faults
+
+
+def _sets(over: Any, dotted: str) -> bool:
+    """Whether a variant has a value of its own at a dotted path."""
+    for key in dotted.split("."):
+        if not isinstance(over, dict) or key not in over:
+            return False
+        over = over[key]
+    return True
 
 
 def main(_: Namespace) -> None:

@@ -5,6 +5,7 @@ its result. Validation of the whole file is `tasks.experiment`'s.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,18 @@ from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML, YAMLError
 
 PARAMS = Path("params.yaml")
+
+# What would do, by pydantic's name for a fault; its own words are JSON's.
+_MAPPING = "a mapping of `name: value`"
+_WANTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "list_type": "a list, such as [a, b]",
+    "dict_type": _MAPPING,
+    "dataclass_type": _MAPPING,
+}
 
 T = TypeVar("T")
 
@@ -64,27 +77,51 @@ def overlay(base: dict[str, Any], over: dict[str, Any] | None) -> dict[str, Any]
 
 
 def check(value: Any, kind: type[T], path: Path, at: str) -> T:
-    """`value` as `kind`, or one ParamsError that lists every fault with its path in the file."""
+    """`value` as `kind`, or one ParamsError: a line for each path in the file that has a fault."""
     try:
         # JSON, because only there does pydantic's strict mode build dataclasses from mappings.
         return TypeAdapter(kind).validate_json(json.dumps(value, default=str))
     except ValidationError as error:
-        lines = [_line(fault, path, at) for fault in error.errors(include_url=False)]
-        raise ParamsError("\n".join(dict.fromkeys(lines))) from None
+        faults: dict[tuple[str, ...], list[Any]] = {}
+        for fault in error.errors(include_url=False):
+            # A value that fits no branch of a union has a fault for each of them.
+            faults.setdefault(_keys(fault), []).append(fault)
+        lines = [
+            f"{path}: {'.'.join([at, *keys] if at else keys)}: {_what(found)}"
+            for keys, found in faults.items()
+        ]
+        raise ParamsError("\n".join(lines)) from None
 
 
-def _line(fault: Any, path: Path, at: str) -> str:
-    where = ".".join([*([at] if at else []), *_keys(fault)])
-    if fault["type"] == "unexpected_keyword_argument" or fault["type"] == "extra_forbidden":
-        return f"{path}: {where}: unknown key"
+def _what(faults: Sequence[Any]) -> str:
+    """What is wrong at one path."""
+    fault = faults[0]
+    if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return "unknown key" + _nested(fault["loc"][-1], fault["input"])
     if fault["type"] in ("missing", "missing_argument"):
-        return f"{path}: {where}: missing"
+        return "missing"
     if fault["type"] == "value_error":
-        return f"{path}: {where}: {fault['ctx']['error']}"
-    return f"{path}: {where}: found {fault['input']!r}; {fault['msg'].lower()}"
+        return str(fault["ctx"]["error"])
+    return f"found {fault['input']!r}; give {' or '.join(_wanted(each) for each in faults)}"
 
 
-def _keys(fault: Any) -> list[str]:
+def _wanted(fault: Any) -> str:
+    if fault["type"] == "literal_error":
+        return str(fault["ctx"]["expected"])
+    return _WANTED.get(fault["type"]) or str(fault["msg"].removeprefix("Input should be "))
+
+
+def _nested(key: str, value: Any) -> str:
+    """A hint for a key such as `rewind.epochs`, which reads as if it were right."""
+    if "." not in key:
+        return ""
+    text = json.dumps(value)
+    for part in reversed(key.split(".")):
+        text = f"{{{part}: {text}}}"
+    return f"; write it nested: {text}"
+
+
+def _keys(fault: Any) -> tuple[str, ...]:
     # Pydantic also names the branch of a union it tried (`int`, `literal[...]`): not in the file.
     keys = [str(key) for key in fault["loc"]]
-    return [k for k in keys if k not in ("int", "float", "str", "none") and "[" not in k]
+    return tuple(k for k in keys if k not in ("int", "float", "str", "none") and "[" not in k)

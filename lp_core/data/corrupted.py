@@ -20,15 +20,16 @@ from lp_core.data.subsets import balanced_indices
 class CorruptSpec:
     """Where the corrupted test set comes from, and how much of it there is.
 
-    source: `generate` it, or import the `official` .npy files from the folder `path`.
+    path: folder of the official files; read for `official` only.
+    source: `generate` the set, or import the `official` .npy files from `path`.
     images: test images in each corruption and severity, class-balanced; None for all.
     corruptions: by name. severities: of 1 … 5. seed: of every random draw.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
+    path: str
     source: Literal["generate", "official"] = "generate"
-    path: str = "downloads"
     images: int | None = None
     corruptions: list[str] = field(default_factory=lambda: [*CORRUPTIONS, *EXTRA])
     severities: list[int] = field(default_factory=lambda: [1, 2, 3, 4, 5])
@@ -39,8 +40,14 @@ class CorruptSpec:
         wrong = [name for name in self.corruptions if name not in known]
         if wrong:
             raise ValueError(f"corruptions has {wrong}; known are {known}")
-        if not set(self.severities) <= {1, 2, 3, 4, 5} or not self.severities:
-            raise ValueError(f"severities are {self.severities}; give some of 1, 2, 3, 4, 5")
+        if not set(self.severities) <= {1, 2, 3, 4, 5}:
+            raise ValueError(f"severities is {self.severities}; give some of 1, 2, 3, 4, 5")
+        for name in ("corruptions", "severities"):
+            values = getattr(self, name)
+            if not values or len(set(values)) < len(values):
+                raise ValueError(f"{name} is {values}; give at least one, each once")
+        if not self.path:
+            raise ValueError("path is empty; name a folder")
         if self.images is not None and self.images < 1:
             raise ValueError(f"images is {self.images}; give at least 1, or null for all")
 

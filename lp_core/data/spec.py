@@ -19,7 +19,8 @@ class DatasetSpec:
     source:        who reads it: scikit-learn's digits, one of torchvision's classes, a folder of
                    Parquet files as the Hugging Face hub serves them, an image folder, or ImageNet's
                    train/ and val/.
-    path:          folder to read, or to download into; relative to the working directory.
+    path:          folder to read, or to download into; relative to the working directory. The
+                   digits come with scikit-learn: any folder will do.
     download:      whether torchvision may fetch what `path` lacks.
     size:          side in pixels that images are resized to; None keeps them. Needed where images
                    differ in size, and for a streamed set.
@@ -32,7 +33,7 @@ class DatasetSpec:
     __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid", "strict": True}
 
     source: Source
-    path: str = "downloads"
+    path: str
     download: bool = False
     size: int | None = None
     val_fraction: float = 0.1

@@ -36,9 +36,10 @@ class MethodSpec:
 
     recipe: `search` (Lottery Pools), the baselines `swa` and `ema`, or `greedy-soup` and
     `uniform-soup` (Wortsman et al. 2022).
-    coefficients: alphas that the search tries; [0.5] is Lottery Pools (Average).
-    candidates: number of nearest siblings to walk; None for all.
-    prune: `during` the search or `after` it.
+    coefficients: alphas that `search` tries, the weight of the best so far; [0.5] is Lottery Pools
+    (Average).
+    candidates: number of nearest siblings to walk, whatever the recipe; None for all.
+    prune: `during` the `search` or `after` it.
     decay: weight of the running average in `ema`.
     """
 
@@ -51,9 +52,24 @@ class MethodSpec:
     decay: float = 0.95
 
     def __post_init__(self) -> None:
-        wrong = [c for c in self.coefficients if not 0 <= c <= 1]
-        if wrong or not self.coefficients:
-            raise ValueError(f"coefficients are {self.coefficients}; give some between 0 and 1")
+        for name, reader, default in (
+            ("coefficients", "search", _COEFFICIENTS),
+            ("prune", "search", MethodSpec.prune),
+            ("decay", "ema", MethodSpec.decay),
+        ):
+            found = getattr(self, name)
+            if self.recipe != reader and found != default:
+                raise ValueError(
+                    f"{name} is {found!r}, but recipe {self.recipe} does not read it; "
+                    f"remove it, or give recipe: {reader}"
+                )
+        if not self.coefficients or any(not 0 <= c < 1 for c in self.coefficients):
+            raise ValueError(
+                f"coefficients is {self.coefficients}; give some from 0 up to but not 1, "
+                "which would leave the ticket as it is and always be accepted"
+            )
+        if len(set(self.coefficients)) < len(self.coefficients):
+            raise ValueError(f"coefficients is {self.coefficients}; give each once")
         if self.candidates is not None and self.candidates < 1:
             raise ValueError(f"candidates is {self.candidates}; give at least 1, or null for all")
         if not 0 <= self.decay <= 1:

@@ -18,7 +18,8 @@ class Round:
 class ImpSpec:
     """The chain of rounds, and what each of them prunes.
 
-    rounds: ticket k stands at index k; ticket 0 is dense, each other one names an earlier parent.
+    rounds: ticket k stands at index k; ticket 0 is dense, each other one is pruned from the one
+    before it, so that the order of tickets is that of their densities.
     prunable: `conv` (Lottery Pools' experiments) or `conv+linear`.
     fraction: share of the surviving prunable weights that each round removes.
     """
@@ -40,12 +41,9 @@ class ImpSpec:
                     f"rounds[{index}] is ticket {line.ticket}; the chain is broken: "
                     f"line {index} must train ticket {index}, or stage names would mislead"
                 )
-            if (line.parent == "rewind") != (index == 0):
-                raise ValueError(
-                    f"rounds[{index}] has parent {line.parent}; only ticket 0 starts from rewind"
-                )
-            if line.parent != "rewind" and not 0 <= line.parent < index:
+            if line.parent != (index - 1 if index else "rewind"):
+                origin = f"is pruned from ticket {index - 1}" if index else "starts from rewind"
                 raise ValueError(
                     f"rounds[{index}] has parent {line.parent}; the chain is broken: "
-                    f"a parent must be trained before it (0 … {index - 1})"
+                    f"ticket {index} {origin}"
                 )

@@ -35,10 +35,15 @@ class TrainSpec:
             raise ValueError(
                 f"batch_size is {self.batch_size}; it must divide evenly by devices {self.devices}"
             )
-        if self.schedule.kind == "cosine" and self.schedule.warmup >= self.epochs:
+        if self.schedule.warmup >= self.epochs:
             raise ValueError(
-                f"schedule.warmup is {self.schedule.warmup}; a cosine of {self.epochs} epochs "
-                "needs less"
+                f"schedule.warmup is {self.schedule.warmup}, but training ends after epochs "
+                f"{self.epochs}; give less"
+            )
+        if any(drop >= self.epochs for drop in self.schedule.drops):
+            raise ValueError(
+                f"schedule.drops is {self.schedule.drops}, but training ends after epochs "
+                f"{self.epochs}; give earlier ones"
             )
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum is {self.momentum}; it must lie in 0 … 1")

@@ -91,7 +91,8 @@ class Run:
         def validate(model: nn.Module) -> Scores:
             return evaluate(model, held_out.epoch(0), compute)
 
-        schedule = Schedule(lr=self.lr, kind="step", drops=[self.epochs - 1 or 1], warmup=0.5)
+        drops = [self.epochs - 1] if self.epochs > 1 else []
+        schedule = Schedule(lr=self.lr, kind="step", drops=drops, warmup=0.5)
         return train(
             self.model,
             self.mask,

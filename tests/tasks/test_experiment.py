@@ -25,8 +25,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _fault(changes: dict[str, Any]) -> str:
-    """What validation says of the default file with values changed (`...`: taken out)."""
+def _write(changes: dict[str, Any]) -> None:
+    """The default file with values changed (`...`: taken out)."""
     raw = copy.deepcopy(DEFAULT)
     for dotted, value in changes.items():
         *path, last = [int(key) if key.isdigit() else key for key in dotted.split(".")]
@@ -40,6 +40,11 @@ def _fault(changes: dict[str, Any]) -> str:
     text = io.StringIO()
     YAML(typ="safe").dump(raw, text)
     Path("params.yaml").write_text(text.getvalue())
+
+
+def _fault(changes: dict[str, Any]) -> str:
+    """What validation says of the default file with values changed."""
+    _write(changes)
     with pytest.raises(ParamsError) as error:
         validate()
     return str(error.value)
@@ -117,7 +122,8 @@ def test_there_is_a_preset_for_every_published_setting():
         ({"methods.average.candidates": 0}, "params.yaml: methods.average: candidates is 0"),
         ({"methods.ticket": {"recipe": "swa"}}, "params.yaml: methods.ticket: "),
         ({"methods.a/b": {"recipe": "swa"}}, "params.yaml: methods.a/b: names may have"),
-        ({"datasets": {"cifar10.1": {"source": "digits"}}}, "datasets.cifar10.1: names may have"),
+        ({"datasets.a/b": DEFAULT["datasets"]["digits"]}, "datasets.a/b: names may have"),
+        ({"datasets": {"a.b": DEFAULT["datasets"]["digits"]}}, "datasets.a.b: names may have"),
         ({"variants.a b": {}}, "params.yaml: variants.a b: names may have"),
         ({"grid": ["other"]}, "params.yaml: grid: 'other' is not in variants"),
         ({"grid": []}, "params.yaml: grid: []"),
@@ -128,6 +134,9 @@ def test_there_is_a_preset_for_every_published_setting():
             "params.yaml: datasets.digits.source: found 'clouds'",
         ),
         ({"corrupt.images": 0}, "params.yaml: corrupt: images is 0"),
+        ({"corrupt.severities": []}, "params.yaml: corrupt: severities is []"),
+        ({"train.epochs": 3}, "params.yaml: train: schedule.drops is [4, 6]"),
+        ({"methods.swa.prune": "after"}, "params.yaml: methods.swa: prune is 'after'"),
     ],
 )
 def test_a_fault_is_reported_with_its_path_in_the_file(changes, message):
@@ -137,13 +146,14 @@ def test_a_fault_is_reported_with_its_path_in_the_file(changes, message):
 @pytest.mark.parametrize(
     ("over", "message"),
     [
-        ({"train": {"epochs": 2}}, "params.yaml: rewind.epochs: 2 in variant other"),
-        ({"train": {"epoch": 2}}, "variants.other"),
+        ({"train": {"epochs": 3}}, "params.yaml: variants.other.train: schedule.drops is [4, 6]"),
+        ({"train": {"epoch": 2}}, "params.yaml: variants.other.train.epoch: unknown key"),
         ({"train": {"schedule": {"lr": "fast"}}}, "train.schedule.lr: found 'fast'"),
         ({"pool": {"search": "exact"}}, "params.yaml: variants.other.pool: a variant may change"),
         ({"imp": {"rounds": []}}, "params.yaml: variants.other.imp.rounds: all variants"),
-        ({"imp": None}, "variants.other"),
-        ({"train": 5}, "variants.other"),
+        ({"imp": None}, "params.yaml: variants.other.imp: found None; give a mapping"),
+        ({"imp": 5}, "params.yaml: variants.other.imp: found 5; give a mapping"),
+        ({"train": 5}, "params.yaml: variants.other.train: found 5; give a mapping"),
     ],
 )
 def test_a_fault_of_a_variant_is_reported_with_its_path(over, message):
@@ -152,6 +162,72 @@ def test_a_fault_of_a_variant_is_reported_with_its_path(over, message):
     # Every line says where it is, once.
     assert all(line.startswith("params.yaml: ") for line in lines)
     assert all(line.count("params.yaml") == 1 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        (
+            {"rewind.epochs": 9},
+            "rewind.epochs: 9; it must come before the end of training, train.epochs = 8",
+        ),
+        (
+            {"variants.other": {"rewind": {"epochs": 8}}},
+            "variants.other.rewind.epochs: 8; it must come before the end of training, "
+            "train.epochs = 8",
+        ),
+        (
+            {"variants.other": {"train": {"epochs": 2, "schedule": {"drops": []}}}},
+            "rewind.epochs: 2; it must come before the end of training, "
+            "variants.other.train.epochs = 2",
+        ),
+    ],
+)
+def test_a_rewind_point_after_the_end_of_training_is_reported_once_where_it_is_set(changes, fault):
+    assert _fault({"variants.same": {}} | changes) == f"params.yaml: {fault}"
+
+
+def test_a_key_with_a_dot_in_a_variant_is_reported_once_with_what_it_was_meant_to_be():
+    assert _fault({"variants.other": {"rewind.epochs": 0}}) == (
+        "params.yaml: variants.other.rewind.epochs: unknown key; "
+        "write it nested: {rewind: {epochs: 0}}"
+    )
+
+
+def test_a_method_that_runs_may_walk_no_more_siblings_than_there_are():
+    _write({"methods.average.candidates": 5})
+    assert validate().methods["average"].candidates == 5
+    assert _fault({"methods.average.candidates": 6}) == (
+        "params.yaml: methods.average.candidates: 6, but each of the 6 tickets has 5 siblings; "
+        "give no more, or null for all"
+    )
+
+
+def test_a_method_that_does_not_run_may_ask_for_siblings_that_are_not_there():
+    _write({"methods.other": {"recipe": "swa", "candidates": 9}})
+    assert validate().methods["other"].candidates == 9
+
+
+def test_a_single_ticket_has_no_siblings_and_may_be_pooled_with_all_of_them():
+    single = {"imp.rounds": [{"ticket": 0, "parent": "rewind"}]}
+    one = "interpolation"
+    _write(single | {"pools": [one], "ood": [one], "ensemble.method": one})
+    assert len(validate().imp.rounds) == 1
+    assert "candidates-1.candidates: 1, but each of the 1 tickets has 0 siblings" in _fault(single)
+
+
+@pytest.mark.parametrize("section", ["datasets.digits", "corrupt"])
+def test_a_path_that_dvc_watches_must_be_there(section):
+    """dvc.yaml reads it from the file, where a default would not show."""
+    assert _fault({f"{section}.path": ...}) == f"params.yaml: {section}.path: missing"
+    assert _fault({f"{section}.path": ""}).startswith(f"params.yaml: {section}: path is empty")
+
+
+def test_a_data_set_may_not_take_the_name_of_anothers_corrupted_set():
+    assert _fault({"datasets.digits-C": DEFAULT["datasets"]["digits"]}) == (
+        "params.yaml: datasets.digits-C: data/digits-C stands for the corrupted images of digits; "
+        "give a name that does not end in -C"
+    )
 
 
 def test_all_faults_are_reported_at_once():

@@ -28,7 +28,7 @@ methods:
 variants:
   base: {}
   bare:
-  quick: {train: {epochs: 2, schedule: {lr: 0.5}}, rewind: {epochs: 0}}
+  quick: {train: {epochs: 3, schedule: {lr: 0.5}}, rewind: {epochs: 0}}
 """
 
 
@@ -59,7 +59,7 @@ def test_scientific_notation_without_a_point_is_a_number(file):
 def test_a_variant_is_laid_over_the_rest(file):
     quick = Params("quick", file)
     train = quick.section("train", TrainSpec)
-    assert (train.epochs, train.schedule.lr, train.schedule.drops) == (2, 0.5, [2])
+    assert (train.epochs, train.schedule.lr, train.schedule.drops) == (3, 0.5, [2])
     assert quick.section("rewind", RewindSpec).epochs == 0
     assert Params(path=file).section("rewind", RewindSpec).epochs == 1
     for empty in ("base", "bare"):
@@ -97,6 +97,48 @@ def test_every_fault_of_a_section_is_reported_at_once(file):
     with pytest.raises(ParamsError) as error:
         Params(path=file).section("train", TrainSpec)
     assert len(str(error.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("epochs: 4", "epochs: four", "train.epochs: found 'four'; give a whole number"),
+        ("momentum: 0.9", "momentum: high", "train.momentum: found 'high'; give a number"),
+        ("flip: false", "flip: 0", "train.augment.flip: found 0; give true or false"),
+        ("drops: [2]", "drops: 2", "train.schedule.drops: found 2; give a list, such as [a, b]"),
+        (
+            "{crop: 1, flip: false}",
+            "3",
+            "train.augment: found 3; give a mapping of `name: value`",
+        ),
+        (
+            "kind: step",
+            "kind: steep",
+            "train.schedule.kind: found 'steep'; give 'step', 'cosine' or 'constant'",
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_answered_with_the_kind_that_would_do(file, old, new, fault):
+    file.write_text(_TEXT.replace(old, new, 1))
+    with pytest.raises(ParamsError) as error:
+        Params(path=file).section("train", TrainSpec)
+    assert str(error.value) == f"{file}: {fault}"
+
+
+def test_a_value_that_may_be_of_two_kinds_is_one_fault(file):
+    file.write_text(_TEXT.replace("parent: 0", "parent: '0'"))
+    with pytest.raises(ParamsError) as error:
+        Params(path=file).section("imp", ImpSpec)
+    fault = "imp.rounds.1.parent: found '0'; give a whole number or 'rewind'"
+    assert str(error.value) == f"{file}: {fault}"
+
+
+def test_a_key_with_a_dot_is_answered_with_what_it_was_meant_to_be(file):
+    file.write_text(_TEXT.replace("augment:", "schedule.gamma: 0.2\n  augment:"))
+    with pytest.raises(ParamsError) as error:
+        Params(path=file).section("train", TrainSpec)
+    fault = "train.schedule.gamma: unknown key; write it nested: {schedule: {gamma: 0.2}}"
+    assert str(error.value) == f"{file}: {fault}"
 
 
 @pytest.mark.parametrize("dotted", ["pool", "train.speed", "methods.soup", "rewind.epochs.first"])

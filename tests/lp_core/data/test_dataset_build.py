@@ -37,7 +37,7 @@ def _two_classes(root, first: np.ndarray, second: np.ndarray) -> DatasetSpec:
 
 
 def test_digits_are_complete_grey_and_split_by_class():
-    dataset = build_dataset("digits", DatasetSpec("digits"))
+    dataset = build_dataset("digits", DatasetSpec("digits", "downloads"))
     assert dataset.input_shape == (1, 8, 8)
     assert dataset.classes == list("0123456789")
     assert [len(dataset.split(name)) for name in SPLITS] == [1294, 144, 359]
@@ -51,7 +51,9 @@ def test_digits_are_complete_grey_and_split_by_class():
 
 
 def test_the_split_seed_moves_images_between_splits_and_nothing_else():
-    one, same, other = (build_dataset("d", DatasetSpec("digits", seed=s)) for s in (0, 0, 1))
+    one, same, other = (
+        build_dataset("d", DatasetSpec("digits", "downloads", seed=s)) for s in (0, 0, 1)
+    )
     assert torch.equal(one.split("val").images, same.split("val").images)
     assert not torch.equal(one.split("test").images, other.split("test").images)
     totals = [sum(d.split(n).images.sum() for n in SPLITS) for d in (one, other)]
@@ -59,7 +61,7 @@ def test_the_split_seed_moves_images_between_splits_and_nothing_else():
 
 
 def test_images_are_resized_on_request():
-    dataset = build_dataset("digits", DatasetSpec("digits", size=12))
+    dataset = build_dataset("digits", DatasetSpec("digits", "downloads", size=12))
     assert dataset.input_shape == (1, 12, 12)
     assert dataset.split("val").images.shape == (144, 1, 12, 12)
 
@@ -177,4 +179,4 @@ def test_threads_keep_the_order_of_images(cifar_rows):
 )
 def test_impossible_settings_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        DatasetSpec(**({"source": "digits"} | arguments))
+        DatasetSpec(**({"source": "digits", "path": "downloads"} | arguments))

@@ -12,7 +12,7 @@ from lp_core.data.spec import DatasetSpec
 
 @pytest.fixture(scope="module")
 def digits():
-    return build_dataset("digits", DatasetSpec("digits"))
+    return build_dataset("digits", DatasetSpec("digits", "downloads"))
 
 
 @pytest.fixture(scope="module", params=["memory", "stream"])
