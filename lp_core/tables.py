@@ -24,14 +24,14 @@ _PAIR = {"ticket_a": _INT, "ticket_b": _INT}
 TABLES: dict[str, pa.Schema] = {
     name: pa.schema(_RUN | columns)
     for name, columns in {
-        # One row a ticket and split. winning: at least as accurate as the dense ticket there.
+        # One row per ticket and split. winning: at least as accurate as the dense ticket there.
         # flops: of one image. parameters: that are not pruned. train_seconds: wall time.
         "tickets": _TICKET
         | {"split": _STRING}
         | _SCORES
         | {"winning": _BOOL, "converged": _BOOL, "flops": _INT, "parameters": _INT}
         | {"train_seconds": _FLOAT},
-        # One row an epoch; ticket is null on the way to the rewind point. lr: at the epoch's end.
+        # One row per epoch; ticket is null on the way to the rewind point. lr: at the epoch's end.
         "curves": _TICKET
         | {"epoch": _INT, "split": _STRING, "accuracy": _FLOAT, "loss": _FLOAT, "lr": _FLOAT},
         # members: siblings taken in. gain: accuracy less the unpooled ticket's on the same split.
@@ -40,13 +40,13 @@ TABLES: dict[str, pa.Schema] = {
         | {"split": _STRING}
         | _SCORES
         | {"members": _INT, "gain": _FLOAT},
-        # One row an interpolation tried. val_accuracy: on `images` held-out images (fewer than
+        # One row per interpolation tried. val_accuracy: on `images` held-out images (fewer than
         # all where a coefficient dropped out early; null for recipes that score nothing).
         "pool_search": {"method": _STRING, "ticket": _INT, "step": _INT, "candidate": _INT}
         | {"coefficient": _FLOAT, "val_accuracy": _FLOAT, "images": _INT, "accepted": _BOOL},
         # method is `ticket` for the unpooled one.
         "ood": {"method": _STRING} | _TICKET | {"corruption": _STRING, "severity": _INT} | _SCORES,
-        # One row a pair, ticket_a <= ticket_b: test accuracy of their average, pruned to the
+        # One row per pair, ticket_a <= ticket_b: test accuracy of their average, pruned to the
         # sparser one's density; of the ticket itself where they are the same.
         "heatmap": _PAIR | {"density": _FLOAT, "accuracy": _FLOAT},
         # The straight line between neighbours, unpruned. alpha: weight of ticket_a.
@@ -54,7 +54,7 @@ TABLES: dict[str, pa.Schema] = {
         | {"alpha": _FLOAT, "split": _STRING, "error": _FLOAT, "loss": _FLOAT},
         # The highest point of that line above the mean of its ends.
         "barriers": _PAIR | {"split": _STRING, "error_barrier": _FLOAT, "loss_barrier": _FLOAT},
-        # One row an ordered pair, on test images. disagreement: share of images that the two
+        # One row per ordered pair, on test images. disagreement: share of images that the two
         # label differently. kl: mean KL(a‖b) of their predictions.
         "disagreement": _PAIR | {"disagreement": _FLOAT, "kl": _FLOAT},
         # A ticket and its nearest siblings, pooled by `method` and by averaging their logits, on
@@ -64,11 +64,11 @@ TABLES: dict[str, pa.Schema] = {
         | _TICKET
         | {"members": _INT, "accuracy_pool": _FLOAT, "accuracy_ensemble": _FLOAT}
         | {"flops_pool": _INT, "flops_ensemble": _INT},
-        # One row a prunable layer of a pooled ticket. weights: how many it has. ticket_density:
+        # One row per prunable layer of a pooled ticket. weights: how many it has. ticket_density:
         # before pooling. moved: share of the weights kept before that the pooled mask drops.
         "layers": {"method": _STRING, "ticket": _INT, "layer": _STRING, "weights": _INT}
         | {"ticket_density": _FLOAT, "density": _FLOAT, "moved": _FLOAT},
-        # One row a stage. item: the ticket or method that it is of. seconds: wall time.
+        # One row per stage. item: the ticket or method that it is of. seconds: wall time.
         "stages": {"stage": _STRING, "item": _STRING, "seconds": _FLOAT}
         | {"device": _STRING, "threads": _INT, "python": _STRING, "torch": _STRING},
     }.items()

@@ -5,7 +5,8 @@ trail of tickets (Lottery Pools, Algorithm 1) costs about a quarter of its dense
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,19 +130,33 @@ class Ticket:
         Raises FileNotFoundError if there is none, TicketError (naming the file) if the file is
         truncated or is something else.
         """
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"{path}: no such ticket")
-        try:
-            with safe_open(path, framework="pt") as file:
-                about = json.loads((file.metadata() or {})["ticket"])
-                if about["format"] != _FORMAT:
-                    raise TicketError(f"{path}: format {about['format']!r}, not {_FORMAT!r}")
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        with _opened(path) as (file, about):
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             return cls(*_unpack(tensors, about), about["meta"])
-        except (SafetensorError, KeyError, TypeError, json.JSONDecodeError, RuntimeError) as error:
-            raise TicketError(
-                f"{path}: not a whole ticket ({error}); delete it and run its stage again"
-            ) from error
+
+
+def read_meta(path: str | Path) -> dict[str, Any]:
+    """The `meta` of the ticket in a file, without its tensors. Raises what `Ticket.load` does."""
+    with _opened(path) as (_, about):
+        meta: dict[str, Any] = about["meta"]
+        return meta
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A ticket's file, and what its head says. Faults met while it is open are one clear error."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such ticket")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})["ticket"])
+            if about["format"] != _FORMAT:
+                raise TicketError(f"{path}: format {about['format']!r}, not {_FORMAT!r}")
+            yield file, about
+    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError, RuntimeError) as error:
+        raise TicketError(
+            f"{path}: not a whole ticket ({error}); delete it and run its stage again"
+        ) from error
 
 
 def _unpack(

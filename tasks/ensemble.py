@@ -1,7 +1,8 @@
 """Stage `ensemble`: a ticket and its nearest siblings, pooled or averaged in output (Figure 7).
 
 The pooled tickets are those of the method that `ensemble.method` names; the ensemble is of the
-same tickets that this method could draw on, so both start from the same networks.
+same tickets that this method could draw on (siblings that converged), so both start from the same
+networks.
 """
 
 from argparse import Namespace
@@ -12,11 +13,10 @@ from torch import Tensor
 from lp_core.analysis.flops import flops
 from lp_core.pooling.greedy import nearest
 from lp_core.pooling.spec import EnsembleSpec, MethodSpec
-from lp_core.sparsity.spec import ImpSpec
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import right
 from tasks import paths
-from tasks.networks import Network
+from tasks.networks import Network, converged
 from tasks.params import Params
 from tasks.provenance import provenance
 from tasks.rows import write_rows
@@ -29,21 +29,21 @@ def main(arguments: Namespace) -> None:
     params = Params(variant)
     name = params.section("ensemble", EnsembleSpec).method
     count = params.section(f"methods.{name}", MethodSpec).candidates
-    numbers = [line.ticket for line in params.section("imp", ImpSpec).rounds]
     network = Network(params)
     logits: dict[int, Tensor] = {}
     cost: dict[int, int] = {}
     density: dict[int, float] = {}
     labels = torch.empty(0)
-    for number in numbers:
+    for number in network.numbers:
         ticket = Ticket.load(paths.ticket(variant, seed, number))
         logits[number], labels = network.predict(ticket, "test")
         cost[number] = _cost(ticket, network)
         density[number] = ticket.density
 
     rows = []
-    for number in progress(numbers, f"ensemble@{variant}-{seed}"):
-        members = [number, *nearest(number, numbers, count)]
+    candidates = converged(variant, seed, network.numbers)
+    for number in progress(network.numbers, f"ensemble@{variant}-{seed}"):
+        members = [number, *nearest(number, candidates, count)]
         together = torch.stack([logits[member] for member in members]).mean(0)
         pooled = Ticket.load(paths.pooled(variant, seed, name, number))
         alone, _ = network.predict(pooled, "test")

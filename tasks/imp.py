@@ -70,7 +70,7 @@ def main(arguments: Namespace) -> None:
                 for s, x in scores.items()
             ],
             "curves": this.curve_rows(finished, ticket.density),
-            "stages": [provenance("imp", number, this.compute)],
+            "stages": [provenance("imp", number, this.compute, finished.seconds)],
         },
     )
     this.forget()

@@ -1,9 +1,10 @@
-"""Stage `landscape`: how the tickets of one run lie to one another (Figures 1, 2 and 8).
+"""Stage `landscape`: how the tickets of one run relate to one another (Figures 1, 2 and 8).
 
 Every pair averaged (the heat map), the straight line between neighbours and its barrier, and how
 differently any two of them predict. Nothing is chosen here, so all of it may look at test images.
 """
 
+import math
 from argparse import Namespace
 from collections.abc import Iterator
 from itertools import pairwise
@@ -14,11 +15,9 @@ from torch import Tensor
 from lp_core.analysis.connectivity import error_barrier
 from lp_core.analysis.diversity import disagreement, kl_divergence
 from lp_core.data.augment import AugmentSpec
+from lp_core.pooling.batch_norm import calibration_batches, re_estimate
 from lp_core.pooling.interpolation import interpolate
-from lp_core.pooling.preparing import prepare
-from lp_core.pooling.spec import PoolSpec
 from lp_core.seeds import noise_seed
-from lp_core.sparsity.spec import ImpSpec
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import Scores, scores
 from tasks import paths
@@ -40,34 +39,34 @@ class Landscape:
         """Evaluates every ticket once."""
         params = Params(variant)
         self.variant, self.seed = variant, seed
-        self.numbers = [line.ticket for line in params.section("imp", ImpSpec).rounds]
         self.network = network = Network(params)
-        self.held_out = prepare(
-            network.model,
-            network.dataset,
-            params.section("pool", PoolSpec),
-            params.section("train.augment", AugmentSpec),
-            noise_seed(seed, None, 0),
-            network.compute,
-        )
+        self.numbers = network.numbers
+        self.calibration: list[Tensor] = []
+        if params.section("pool.batch_norm", str) == "re-estimate":
+            self.calibration = calibration_batches(
+                network.dataset,
+                params.section("pool.final_calibration_images", int),
+                params.section("train.augment", AugmentSpec),
+                noise_seed(seed, None, 0),
+                network.compute,
+            )
         self.scores: dict[int, dict[str, Scores]] = {}
-        self.probs: dict[int, Tensor] = {}
+        self.logits: dict[int, Tensor] = {}
         for number in self.numbers:
             ticket = self.load(number)
-            logits, labels = network.predict(ticket, "test")
-            self.probs[number] = logits.softmax(1)
+            self.logits[number], labels = network.predict(ticket, "test")
             val = network.scores(ticket, "val")
-            self.scores[number] = {"val": val, "test": scores(logits, labels)}
+            self.scores[number] = {"val": val, "test": scores(self.logits[number], labels)}
 
     def load(self, number: int) -> Ticket:
         """A ticket, where the network is."""
-        ticket = Ticket.load(paths.ticket(self.variant, self.seed, number))
-        return ticket.to(self.network.compute.device, self.network.compute.layout)
+        return self.network.load(paths.ticket(self.variant, self.seed, number))
 
     def between(self, a: Ticket, b: Ticket, alpha: float, keep: int, *splits: str) -> list[Scores]:
         """Of alpha·a + (1 − alpha)·b on each split, batch norm re-estimated."""
-        ticket = self.held_out.finish(interpolate(a, b, alpha, keep))
-        return [self.network.scores(ticket, split) for split in splits]
+        network, mean = self.network, interpolate(a, b, alpha, keep)
+        ticket = re_estimate(mean, network.model, self.calibration, network.compute)
+        return [network.scores(ticket, split) for split in splits]
 
     def heatmap(self) -> Iterator[Row]:
         """Test accuracy of every average of two, as dense as the sparser of them."""
@@ -97,28 +96,42 @@ class Landscape:
                     yield point | {"error": 1 - found.accuracy, "loss": found.nll}
 
     def disagreement(self) -> Iterator[Row]:
-        """How differently each two predict the test images."""
-        classes = {number: probs.argmax(1) for number, probs in self.probs.items()}
+        """How differently each two predict the test images; NaN where one diverged."""
         for a in self.numbers:
+            one = self._probs(a)
             for b in self.numbers:
+                other = self._probs(b)
+                differing = disagreement(one.argmax(1), other.argmax(1))
+                known = bool(one.isfinite().all() and other.isfinite().all())
                 yield {
                     "ticket_a": a,
                     "ticket_b": b,
-                    "disagreement": disagreement(classes[a], classes[b]),
-                    "kl": kl_divergence(self.probs[a], self.probs[b]),
+                    "disagreement": differing if known else math.nan,
+                    "kl": kl_divergence(one, other),
                 }
+
+    def _probs(self, number: int) -> Tensor:
+        # Float64: in float32 a class beyond 104 nats has probability 0, and KL is infinite.
+        return self.logits[number].double().softmax(1)
 
 
 def barriers(interpolation: list[Row]) -> list[Row]:
-    """Of every pair and split in rows of the table `interpolation`, by rising alpha."""
+    """Of every pair and split in rows of the table `interpolation`, by rising alpha.
+
+    NaN where the loss at an end is not finite: a network that diverged is the end of no line.
+    """
     lines: dict[tuple[int, int, str], list[Row]] = {}
     for row in interpolation:
         lines.setdefault((row["ticket_a"], row["ticket_b"], row["split"]), []).append(row)
-    return [
-        {"ticket_a": a, "ticket_b": b, "split": split}
-        | {f"{kind}_barrier": error_barrier([p[kind] for p in path]) for kind in ("error", "loss")}
-        for (a, b, split), path in lines.items()
-    ]
+    found = []
+    for (a, b, split), path in lines.items():
+        known = math.isfinite(path[0]["loss"]) and math.isfinite(path[-1]["loss"])
+        height = {
+            f"{kind}_barrier": error_barrier([p[kind] for p in path]) if known else math.nan
+            for kind in ("error", "loss")
+        }
+        found.append({"ticket_a": a, "ticket_b": b, "split": split} | height)
+    return found
 
 
 def main(arguments: Namespace) -> None:

@@ -1,5 +1,8 @@
 """An experiment's network and held-out data, as the stages that only evaluate need them."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from torch import Tensor
 
 from lp_core.compute import Compute, ComputeSpec
@@ -7,17 +10,21 @@ from lp_core.data.loading import EVAL_BATCH, eval_batches
 from lp_core.data.store import Dataset
 from lp_core.models.factory import build
 from lp_core.models.spec import ModelSpec
-from lp_core.tickets import Ticket
+from lp_core.sparsity.spec import Round
+from lp_core.tickets import Ticket, read_meta
 from lp_core.training.evaluation import Scores, predict, scores
 from tasks import paths
 from tasks.params import Params
 
 
 class Network:
-    """A place to put tickets of one variant and evaluate them."""
+    """A place to put tickets of one variant and evaluate them.
+
+    numbers: of the tickets of each of its runs.
+    """
 
     def __init__(self, params: Params) -> None:
-        """Reads the sections dataset, model and compute."""
+        """Reads the sections dataset, model, compute and imp.rounds."""
         self.dataset = Dataset.load(paths.dataset(params.section("dataset", str)))
         spec = params.section("model", ModelSpec)
         self.compute = Compute(params.section("compute", ComputeSpec))
@@ -30,6 +37,11 @@ class Network:
             seed=0,  # every weight is a ticket's before it is used
         )
         self.model = self.compute.place(model)
+        self.numbers = [line.ticket for line in params.section("imp.rounds", list[Round])]
+
+    def load(self, path: Path) -> Ticket:
+        """A ticket, where the network is."""
+        return Ticket.load(path).to(self.compute.device, self.compute.layout)
 
     def predict(self, ticket: Ticket, split: str) -> tuple[Tensor, Tensor]:
         """Logits (float32 N×classes) of a ticket on a split, unaugmented, and labels (N)."""
@@ -40,3 +52,12 @@ class Network:
     def scores(self, ticket: Ticket, split: str) -> Scores:
         """Of a ticket on a split, unaugmented."""
         return scores(*self.predict(ticket, split))
+
+
+def converged(variant: str, seed: int, numbers: Iterable[int]) -> list[int]:
+    """Of a run's tickets those whose training converged: the others are nobody's siblings.
+
+    A ticket that stayed at chance, or whose weights are no numbers, would ruin every average that
+    takes it in. Raises what `read_meta` raises.
+    """
+    return [n for n in numbers if read_meta(paths.ticket(variant, seed, n))["converged"]]

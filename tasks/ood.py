@@ -10,7 +10,6 @@ from typing import Any
 
 from lp_core.data.corrupted_store import corrupted_labels, corrupted_sets
 from lp_core.data.loading import EVAL_BATCH, normalised_batches
-from lp_core.sparsity.spec import ImpSpec
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import evaluate
 from tasks import paths
@@ -25,13 +24,11 @@ def main(arguments: Namespace) -> None:
     """Evaluate every ticket of one method on every corrupted set."""
     variant, seed = arguments.variant, arguments.seed
     method = arguments.method or "ticket"
-    params = Params(variant)
-    network = Network(params)
-    numbers = [line.ticket for line in params.section("imp", ImpSpec).rounds]
+    network = Network(Params(variant))
     folder = paths.corrupted(network.dataset.name)
     labels = corrupted_labels(folder)
     rows: list[dict[str, Any]] = []
-    for number in progress(numbers, f"ood@{variant}-{seed}-{method}"):
+    for number in progress(network.numbers, f"ood@{variant}-{seed}-{method}"):
         path = paths.ticket(variant, seed, number)
         if arguments.method:
             path = paths.pooled(variant, seed, method, number)

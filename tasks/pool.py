@@ -1,6 +1,7 @@
 """Stage `pool`: pool every ticket with its siblings by one method (Algorithms 2 and 3).
 
-The held-out split decides; the test split is only reported on, after the search is over.
+The held-out split decides; the test split is only reported on, after the search is over. Siblings
+are the tickets whose training converged; one that did not is a target all the same.
 """
 
 from argparse import Namespace
@@ -18,10 +19,9 @@ from lp_core.pooling.preparing import prepare
 from lp_core.pooling.soups import greedy_soup, uniform_soup
 from lp_core.pooling.spec import MethodSpec, PoolSpec
 from lp_core.seeds import noise_seed
-from lp_core.sparsity.spec import ImpSpec
 from lp_core.tickets import Ticket
 from tasks import paths
-from tasks.networks import Network
+from tasks.networks import Network, converged
 from tasks.params import Params
 from tasks.provenance import provenance
 from tasks.rows import write_rows
@@ -37,21 +37,20 @@ def main(arguments: Namespace) -> None:
     params = Params(variant)
     spec = params.section("pool", PoolSpec)
     method = params.section(f"methods.{name}", MethodSpec)
-    numbers = [line.ticket for line in params.section("imp", ImpSpec).rounds]
     network = Network(params)
     augment = params.section("train.augment", AugmentSpec)
     drawn = noise_seed(seed, None, 0)
     held_out = prepare(network.model, network.dataset, spec, augment, drawn, network.compute)
 
     def load(number: int) -> Ticket:
-        ticket = Ticket.load(paths.ticket(variant, seed, number))
-        return ticket.to(network.compute.device, network.compute.layout)
+        return network.load(paths.ticket(variant, seed, number))
 
+    candidates = converged(variant, seed, network.numbers)
     pools: list[dict[str, Any]] = []
     trace: list[dict[str, Any]] = []
     layers: list[dict[str, Any]] = []
-    for number in progress(numbers, f"pool@{variant}-{seed}-{name}"):
-        tickets = _Tickets([number, *nearest(number, numbers, method.candidates)], load)
+    for number in progress(network.numbers, f"pool@{variant}-{seed}-{name}"):
+        tickets = _Tickets([number, *nearest(number, candidates, method.candidates)], load)
         result = _pool(method, spec, held_out, tickets)
         ticket = held_out.finish(result.ticket)
         lineage = {key: value for key, value in ticket.meta.items() if key in _LINEAGE}

@@ -40,7 +40,7 @@ def main(arguments: Namespace) -> None:
         paths.rows("pretrain", variant, seed, "rewind"),
         {
             "curves": this.curve_rows(finished, density=1.0),
-            "stages": [provenance("pretrain", "rewind", this.compute)],
+            "stages": [provenance("pretrain", "rewind", this.compute, finished.seconds)],
         },
     )
     this.forget()

@@ -12,17 +12,21 @@ from lp_core.compute import Compute
 _STARTED = time.monotonic()
 
 
-def provenance(stage: str, item: str | int, compute: Compute) -> dict[str, Any]:
+def provenance(
+    stage: str, item: str | int, compute: Compute, trained: float = 0.0
+) -> dict[str, Any]:
     """A row of the table `stages`, written with a stage's results.
 
-    item: what the stage is of, beside its variant and seed: a ticket, a method. The seconds are
-    those of the process that finished the stage, since its code was loaded.
+    item: what the stage is of, beside its variant and seed: a ticket, a method. trained: seconds
+    of all the epochs of a training. The row's seconds are those of the process that finished the
+    stage, since its code was loaded; or `trained`, where earlier processes, which were killed, ran
+    so many of the epochs that this is more. Their own time beside those epochs is not known.
     """
     gpu = compute.device.type == "cuda"
     return {
         "stage": stage,
         "item": str(item),
-        "seconds": time.monotonic() - _STARTED,
+        "seconds": max(time.monotonic() - _STARTED, trained),
         "device": torch.cuda.get_device_name(compute.device) if gpu else _cpu(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),

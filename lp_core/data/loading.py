@@ -100,6 +100,25 @@ def normalised_batches(
         yield normalise(nhwc(images[start:stop]).to(device)), labels[start:stop].to(device)
 
 
+class PixelBatches:
+    """Images kept on the device as uint8, for what is evaluated again and again: each iteration
+    yields all of `normalised_batches` anew. As float32 they would take four times the memory."""
+
+    def __init__(
+        self,
+        split: Split,
+        mean: list[float],
+        std: list[float],
+        batch_size: int,
+        device: torch.device | str,
+    ) -> None:
+        self._split = Split(split.images.to(device), split.labels.to(device))
+        self._how = (mean, std, batch_size, device)
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield from normalised_batches(self._split.images, self._split.labels, *self._how)
+
+
 def _as_indices(indices: NDArray[np.int64] | Tensor | None, count: int) -> Tensor:
     return torch.arange(count) if indices is None else torch.as_tensor(indices, dtype=torch.int64)
 

@@ -1,4 +1,4 @@
-"""Making a ticket stronger from its siblings: interpolation, greedy search, SWA and EMA."""
+"""Making a ticket stronger from its siblings: interpolation, greedy search, soups, SWA and EMA."""
 
 import lazy_loader
 

@@ -1,5 +1,7 @@
 from .averaging import ema as ema
 from .averaging import swa as swa
+from .batch_norm import calibration_batches as calibration_batches
+from .batch_norm import re_estimate as re_estimate
 from .choosing import best_of_all as best_of_all
 from .choosing import successive_halving as successive_halving
 from .greedy import PoolResult as PoolResult

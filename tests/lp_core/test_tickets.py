@@ -13,7 +13,7 @@ from lp_core.files import replacing
 from lp_core.models.factory import build
 from lp_core.models.structure import prunable
 from lp_core.sparsity.magnitude import magnitude_mask
-from lp_core.tickets import Ticket, TicketError
+from lp_core.tickets import Ticket, TicketError, read_meta
 from tests.lp_core.strategies import bits, json_values, state, tickets
 
 
@@ -32,7 +32,7 @@ def test_a_saved_ticket_comes_back_bit_for_bit(folder, ticket, meta):
     loaded.buffers = {name: loaded.buffers[name] for name in ticket.buffers}
     assert state(loaded) == state(ticket)
     assert list(loaded.meta) == list(ticket.meta)
-    assert loaded.meta == ticket.meta
+    assert loaded.meta == read_meta(folder / "one.safetensors") == ticket.meta
 
 
 @settings(deadline=None, max_examples=30)
@@ -113,9 +113,10 @@ def test_a_truncated_file_is_one_clear_error(folder, data):
     kinds = st.sampled_from([0, 1, 7, 8, 9, header - 1, header, header + 1, len(whole) - 1])
     path = folder / "cut.safetensors"
     path.write_bytes(whole[: data.draw(kinds | st.integers(0, len(whole) - 1))])
-    with pytest.raises(TicketError, match=r"cut\.safetensors: not a whole ticket") as error:
-        Ticket.load(path)
-    assert "\n" not in str(error.value)
+    for read in (Ticket.load, read_meta):
+        with pytest.raises(TicketError, match=r"cut\.safetensors: not a whole ticket") as error:
+            read(path)
+        assert "\n" not in str(error.value)
 
 
 def _foreign(path: Path, about: object) -> None:
@@ -164,9 +165,17 @@ def test_a_foreign_file_is_one_clear_error(tmp_path, write):
         Ticket.load(path)
 
 
-def test_a_missing_ticket_is_an_error_that_names_it(tmp_path):
+@pytest.mark.parametrize("read", [Ticket.load, read_meta])
+def test_a_missing_ticket_is_an_error_that_names_it(tmp_path, read):
     with pytest.raises(FileNotFoundError, match=r"absent\.safetensors"):
-        Ticket.load(tmp_path / "absent.safetensors")
+        read(tmp_path / "absent.safetensors")
+
+
+def test_the_meta_is_read_without_a_tensor(folder, monkeypatch):
+    _saved(folder)
+    monkeypatch.setattr(tickets_room, "_unpack", None)
+    monkeypatch.setattr(torch, "from_numpy", None)
+    assert read_meta(folder / "whole.safetensors") == {"ticket": 3}
 
 
 def test_an_interrupted_save_leaves_the_old_file_whole(tmp_path, monkeypatch):

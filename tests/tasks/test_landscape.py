@@ -1,8 +1,10 @@
 """The stages `landscape` and `ensemble` on three tiny tickets, against plain re-implementations."""
 
 import json
+import math
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +13,19 @@ import torch
 from torch import Tensor
 
 from lp_core.analysis.flops import flops
+from lp_core.data.augment import AugmentSpec
 from lp_core.data.store import Dataset
+from lp_core.pooling.interpolation import interpolate
+from lp_core.pooling.preparing import prepare
+from lp_core.pooling.spec import PoolSpec
+from lp_core.seeds import noise_seed
 from lp_core.tickets import Ticket
 from tasks import ensemble, landscape, paths, pool
+from tasks.networks import Network
+from tasks.params import Params
 from tasks.rows import read_rows
-from tests.lp_core.tiny import residual_network
-from tests.tasks.tiny import PARAMS, make_tickets
+from tests.lp_core.tiny import images, residual_network
+from tests.tasks.tiny import PARAMS, diverge, make_tickets
 
 ONE = Namespace(variant="base", seed=0)
 
@@ -63,9 +72,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pd.Data
         # Averaged statistics, so that nothing but weights and masks decides.
         folder = tmp_path_factory.mktemp("landscape")
         make_tickets(folder, patch, {"pool": {"batch_norm": "average"}})
-        landscape.main(ONE)
-        found = read_rows(paths.rows("landscape", "base", 0, "tickets"))
-        yield {name: pd.DataFrame(listed) for name, listed in found.items()}
+        yield _landscape()
 
 
 def test_the_heat_maps_diagonal_is_the_tickets(rows):
@@ -117,6 +124,72 @@ def test_disagreement_is_counted_on_test_images_for_every_ordered_pair(rows):
         differ = (classes[row.ticket_a] != classes[row.ticket_b]).double().mean().item()
         assert row.disagreement == differ
         assert (row.kl == 0) == (row.ticket_a == row.ticket_b)
+
+
+def _landscape() -> dict[str, pd.DataFrame]:
+    landscape.main(ONE)
+    found = read_rows(paths.rows("landscape", "base", 0, "tickets"))
+    return {name: pd.DataFrame(listed) for name, listed in found.items()}
+
+
+@pytest.mark.usefixtures("root")
+def test_what_lies_between_two_tickets_gets_the_statistics_that_a_pooled_ticket_gets():
+    """Of more images than a search re-estimates them on."""
+    dataset = Dataset.load(paths.dataset("noise"))
+    more = {**dataset.parts, "train": images(260, 0)}
+    replace(dataset, parts=more).save(paths.dataset("noise"))
+    line = _landscape()["interpolation"].set_index(["ticket_a", "alpha", "split"])
+    params = Params("base")
+    network = Network(params)
+    held_out = prepare(
+        network.model,
+        network.dataset,
+        params.section("pool", PoolSpec),
+        params.section("train.augment", AugmentSpec),
+        noise_seed(0, None, 0),
+        network.compute,
+    )
+    for a, alpha in ((0, 0.5), (1, 0.2)):
+        one, other = (network.load(paths.ticket("base", 0, n)) for n in (a, a + 1))
+        ticket = held_out.finish(interpolate(one, other, alpha, one.prunable))
+        assert ticket.meta["batch_norm"] == "re-estimated"
+        for split in ("val", "test"):
+            assert line.loc[a, alpha, split]["loss"] == network.scores(ticket, split).nll
+
+
+@pytest.mark.usefixtures("root")
+def test_a_diverged_ticket_has_no_barrier_and_disagrees_with_nobody():
+    diverge(2)
+    rows = _landscape()
+    for row in rows["disagreement"].itertuples():
+        diverged = 2 in (row.ticket_a, row.ticket_b)
+        assert math.isnan(row.disagreement) == math.isnan(row.kl) == diverged
+    for row in rows["barriers"].itertuples():
+        diverged = 2 in (row.ticket_a, row.ticket_b)
+        assert math.isnan(row.error_barrier) == math.isnan(row.loss_barrier) == diverged
+
+
+@pytest.mark.usefixtures("root")
+def test_very_confident_tickets_have_a_finite_divergence():
+    ticket = _ticket(1)
+    ticket.weights["head.2.weight"] *= 300
+    ticket.save(paths.ticket("base", 0, 1))
+    logits, _ = _logits(_state(ticket))
+    assert not logits.softmax(1).all()  # in float32 some classes are impossible
+    found = _landscape()["disagreement"]
+    assert found["kl"].map(math.isfinite).all()
+
+
+def test_an_ensembles_members_are_the_ticket_and_those_that_converged(root):
+    Path("params.yaml").write_text(json.dumps(PARAMS | {"ensemble": {"method": "nearest"}}))
+    diverge(1)
+    pool.main(Namespace(variant="base", seed=0, method="nearest"))
+    ensemble.main(ONE)
+    rows = read_rows(root / paths.rows("ensemble", "base", 0, "tickets"))["ensembles"]
+    found = {n: _logits(_state(_ticket(n))) for n in (0, 2)}
+    both = _accuracy(found[0][0] + found[2][0], found[0][1])
+    assert {row["ticket"]: row["accuracy_ensemble"] for row in rows} == {0: both, 1: 0, 2: both}
+    assert all(row["members"] == 2 for row in rows)
 
 
 @pytest.mark.parametrize(("method", "members"), [("nearest", 2), ("interpolation", 3)])

@@ -3,21 +3,23 @@
 import gc
 import json
 from argparse import Namespace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from lp_core.data.store import Dataset
+from lp_core.data.store import Dataset, Split
 from lp_core.pooling.heldout import HeldOut
 from lp_core.tables import TABLES
 from lp_core.tickets import Ticket
 from tasks import paths, pool
-from tasks.rows import read_rows
+from tasks.rows import Rows, read_rows
 from tests.lp_core.strategies import nonzero
 from tests.lp_core.tiny import residual_network
-from tests.tasks.tiny import PARAMS
+from tests.tasks.tiny import PARAMS, diverge
 
 
 @pytest.mark.parametrize("method", PARAMS["methods"])
@@ -103,6 +105,62 @@ def test_the_test_split_is_not_read_while_anything_is_chosen(method, recipe, mon
     pool.main(Namespace(variant="base", seed=0, method=method))
     assert {split for split, chosen in read if chosen} == {"train", "val"}
     assert ("test", False) in read
+
+
+@pytest.mark.parametrize("method", PARAMS["methods"])
+@pytest.mark.usefixtures("root")
+def test_other_test_images_make_another_report_and_the_same_pooled_tickets(method):
+    dataset, found = Dataset.load(paths.dataset("noise")), []
+    for seed in (10, 11):
+        generator = torch.Generator().manual_seed(seed)
+        shape = dataset.split("test").images.shape
+        pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+        test = Split(pixels, torch.randint(0, 4, shape[:1], generator=generator))
+        replace(dataset, parts={**dataset.parts, "test": test}).save(paths.dataset("noise"))
+        rows, tickets = _pooled(method, range(3))
+        reported = {
+            split: [row for row in rows["pools"] if row["split"] == split]
+            for split in ("val", "test")
+        }
+        chosen = (tickets, rows["pool_search"], rows["layers"], reported["val"])
+        found.append((chosen, reported["test"]))
+    (chosen, test), (again, other) = found
+    assert again == chosen
+    assert all(a["nll"] != b["nll"] for a, b in zip(test, other, strict=True))
+
+
+@pytest.mark.parametrize("method", PARAMS["methods"])
+@pytest.mark.usefixtures("root")
+def test_a_ticket_that_did_not_converge_is_nobodys_sibling(method):
+    diverge(1)
+    rows, tickets = _pooled(method, range(3))
+    # It is a target, all the same.
+    assert {row["ticket"] for row in rows["pools"]} == {0, 1, 2}
+    rounds = [line for line in PARAMS["imp"]["rounds"] if line["ticket"] != 1]
+    Path("params.yaml").write_text(json.dumps(PARAMS | {"imp": {"rounds": rounds}}))
+    without, expected = _pooled(method, (0, 2))
+    assert {number: tickets[number] for number in (0, 2)} == expected
+    for table in ("pools", "pool_search", "layers"):
+        assert [row for row in rows[table] if row["ticket"] != 1] == without[table]
+    for number in (0, 2):
+        pooled = Ticket.load(paths.pooled("base", 0, method, number))
+        assert all(tensor.isfinite().all() for tensor in pooled.weights.values())
+        assert all(tensor.isfinite().all() for tensor in pooled.buffers.values())
+
+
+@pytest.mark.usefixtures("root")
+def test_candidates_are_counted_among_those_that_converged():
+    diverge(1)
+    rows, _ = _pooled("nearest", range(3))
+    tried = {row["ticket"]: row["candidate"] for row in rows["pool_search"]}
+    assert tried == {0: 2, 1: 0, 2: 0}
+
+
+def _pooled(method: str, numbers: Iterable[int]) -> tuple[Rows, dict[int, bytes]]:
+    """Rows of the stage, and the files of its pooled tickets."""
+    pool.main(Namespace(variant="base", seed=0, method=method))
+    files = {n: paths.pooled("base", 0, method, n).read_bytes() for n in numbers}
+    return read_rows(paths.rows("pool", "base", 0, method)), files
 
 
 @pytest.mark.parametrize("method", ["interpolation", "after", "greedy-soup"])

@@ -18,7 +18,12 @@ PARAMS: dict[str, Any] = {
     "model": {"name": "resnet8"},
     "compute": {"device": "cpu", "precision": "fp32", "channels_last": True, "threads": 1},
     "train": {"augment": {"crop": 1, "flip": False}},
-    "pool": {"calibration_images": 16},
+    "pool": {
+        "search": "halving",
+        "batch_norm": "re-estimate",
+        "calibration_images": 16,
+        "final_calibration_images": 4096,
+    },
     "imp": {"rounds": [{"ticket": i, "parent": i - 1 if i else "rewind"} for i in range(3)]},
     "methods": {
         "interpolation": {"coefficients": [0.2, 0.5, 0.8]},
@@ -51,9 +56,23 @@ def make_tickets(folder: Path, patch: pytest.MonkeyPatch, changes: dict[str, Any
             for name, parameter in model.named_parameters():
                 parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.02)
                 parameter.mul_(mask.get(name, torch.ones(())))
-        ticket = Ticket.of(model, mask, {"ticket": number})
+        ticket = Ticket.of(model, mask, {"ticket": number, "converged": True})
         ticket.save(paths.ticket("base", 0, number))
         mask = next_mask(ticket, 0.2)
         with torch.no_grad():
             for name, kept in mask.items():
                 model.get_parameter(name).mul_(kept)
+
+
+def diverge(number: int) -> None:
+    """Leave of a ticket what a run leaves that became NaN."""
+    path = paths.ticket("base", 0, number)
+    ticket = Ticket.load(path)
+    for tensors in (ticket.weights, ticket.buffers):
+        for tensor in tensors.values():
+            if tensor.is_floating_point():
+                tensor.fill_(float("nan"))
+    for name, kept in ticket.mask.items():
+        ticket.weights[name].masked_fill_(~kept, 0.0)
+    ticket.meta["converged"] = False
+    ticket.save(path)
