@@ -2,26 +2,26 @@
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import permutations
 from typing import Literal
 
 import pandas as pd
 
+from lp_core.data.corrupted import CorruptSpec
 from tasks.figures.matrices import pair_gains
 from tasks.figures.results import Results
-from tasks.figures.style import percent, points, styles
+from tasks.figures.style import PLACES, percent, points, styles
 from tasks.summary import by_density, gains
 
 HALF_A_POINT = 0.005
-PLACES = {"test": "test images", "corrupted": "corrupted images"}
 
 Effect = Literal["visible", "reversed", "none"]
 
 
-def sentences(results: Results, tests: pd.DataFrame) -> list[str]:
-    """tests: of `tasks.summary.paired`."""
-    found = [_setting(results)]
-    if results.pooled and results.main:
+def sentences(results: Results, tests: pd.DataFrame, left_out: list[str]) -> list[str]:
+    """tests: of `tasks.summary.paired`. left_out: of `tasks.converged.said`."""
+    found = [_setting(results), *left_out, *_corrupted(results)]
+    if results.pooled:
         for place in PLACES:
             found += _gain(results, tests, results.pooled[0], results.main[0], place)
         found += _dense(results, results.pooled[0], results.main[0])
@@ -32,13 +32,11 @@ def effect(rewound: Sequence[float], other: Sequence[float], more_is_better: boo
     """Whether rewinding makes a difference: one number a seed with it, one without.
 
     It does if the means differ by at least half a point and no seed of one lies among the other's;
-    `reversed` is such a difference for the worse. NaN (a run that diverged) counts for nothing.
+    `reversed` is such a difference for the worse.
     """
     sign = 1 if more_is_better else -1
-    better = [sign * value for value in rewound if not math.isnan(value)]
-    worse = [sign * value for value in other if not math.isnan(value)]
-    if not better or not worse:
-        return "none"
+    better = [sign * value for value in rewound]
+    worse = [sign * value for value in other]
     apart = sum(better) / len(better) - sum(worse) / len(worse)
     if apart >= HALF_A_POINT and min(better) > max(worse):
         return "visible"
@@ -67,45 +65,58 @@ def verdict(barriers: Effect, averages: Effect) -> str:
 
 
 def rewinding(results: Results) -> list[str]:
-    """The verdict, and the numbers that it follows; the first variant with rewinding against the
-    first without."""
-    epochs = {variant: results.rewound_to(variant) for variant in results.variants}
-    with_, without = (
-        next((v for v, epoch in epochs.items() if (epoch > 0) is rewound), None)
-        for rewound in (True, False)
-    )
-    if with_ is None or without is None:
-        lacking = "with" if with_ is None else "without"
-        return [f"Rewinding's effect is not measured: no variant {lacking} it is in `grid`."]
-    heights, averages = barrier_by_pair(results), average_by_pair(results)
-    measured = (set(table.dropna()["variant"]) for table in (heights, averages))
-    if not all({with_, without} <= variants for variants in measured):
+    """The verdict, and the numbers that it follows, of the first two variants that differ in
+    rewinding and in nothing else."""
+    pair = _pair(results)
+    if pair is None:
         return [
-            f"Rewinding's effect is not measured: variant {with_} or {without} has no barriers or "
-            "no averages (a single ticket, or runs that diverged)."
+            "Rewinding's effect is not measured: `grid` has no two variants, one with rewinding "
+            "and one without, that are otherwise alike and have tickets that converged."
+        ]
+    heights, averages = barrier_by_pair(results).dropna(), average_by_pair(results)
+    if any(not set(pair) <= set(table["variant"]) for table in (heights, averages)):
+        return [
+            f"Rewinding's effect is not measured: variant {pair[0]} or {pair[1]} has no two "
+            "neighbouring tickets that converged."
         ]
 
     def seeds(table: pd.DataFrame, variant: str) -> list[float]:
         found = table[table["variant"] == variant].groupby("seed")["value"].mean()
         return [float(value) for value in found]
 
-    plain = verdict(
-        effect(seeds(heights, with_), seeds(heights, without), more_is_better=False),
-        effect(seeds(averages, with_), seeds(averages, without), more_is_better=True),
-    )
-    high = {v: heights[heights["variant"] == v]["value"] for v in (with_, without)}
-    mean = {v: averages[averages["variant"] == v]["value"].mean() for v in (with_, without)}
+    rewound, other = pair
+    high = {v: heights[heights["variant"] == v]["value"] for v in pair}
+    mean = {v: averages[averages["variant"] == v]["value"].mean() for v in pair}
+    many = [len(seeds(heights, v)) for v in pair]
     return [
-        plain,
-        f"Error barrier of neighbouring tickets: mean {points(high[with_].mean(), '.2f')}, highest "
-        f"{points(high[with_].max(), '.2f')} points with rewinding (variant {with_}); mean "
-        f"{points(high[without].mean(), '.2f')}, highest {points(high[without].max(), '.2f')} "
-        f"points without (variant {without}).",
-        f"The average of two neighbours against the sparser one: {points(mean[with_])} points "
-        f"with rewinding, {points(mean[without])} without (test accuracy, means over pairs and "
+        verdict(
+            effect(seeds(heights, rewound), seeds(heights, other), more_is_better=False),
+            effect(seeds(averages, rewound), seeds(averages, other), more_is_better=True),
+        ),
+        f"Error barrier of neighbouring tickets: mean {points(high[rewound].mean(), '.2f')}, "
+        f"highest {points(high[rewound].max(), '.2f')} points with rewinding (variant {rewound}); "
+        f"mean {points(high[other].mean(), '.2f')}, highest "
+        f"{points(high[other].max(), '.2f')} points without (variant {other}).",
+        f"The average of two neighbours against the sparser one: {points(mean[rewound])} points "
+        f"with rewinding, {points(mean[other])} without (test accuracy, means over pairs and "
         "seeds). An effect counts as visible if the means differ by half a point or more and the "
-        "seeds of both variants do not overlap.",
+        f"seeds of both variants do not overlap; {many[0]} and {many[1]} seeds of networks alike "
+        f"would not overlap in {apart_by_chance(*many):.0%} of cases.",
     ]
+
+
+def apart_by_chance(one: int, other: int) -> float:
+    """How often (0–1) so many numbers and so many others, all drawn alike, do not overlap."""
+    return min(1.0, 2 / math.comb(one + other, one))
+
+
+def _pair(results: Results) -> tuple[str, str] | None:
+    """A variant with rewinding and one without, alike in all else; in the grid's order."""
+    for one, other in permutations(results.variants, 2):
+        rewound = results.rewound_to(one) and not results.rewound_to(other)
+        if rewound and results.raw(one) | {"rewind": 0} == results.raw(other) | {"rewind": 0}:
+            return one, other
+    return None
 
 
 def barrier_by_pair(results: Results) -> pd.DataFrame:
@@ -117,22 +128,31 @@ def barrier_by_pair(results: Results) -> pd.DataFrame:
 def average_by_pair(results: Results) -> pd.DataFrame:
     """Heat-map gain of neighbours. Columns variant, seed, value."""
     rows = pair_gains(results.frames["heatmap"]).rename(columns={"gain": "value"})
-    numbers = sorted({*rows["ticket_a"], *rows["ticket_b"]})
-    following = dict(pairwise(numbers))
-    adjacent = rows["ticket_a"].map(following) == rows["ticket_b"]
-    return rows[adjacent][["variant", "seed", "value"]]
+    return rows[rows["ticket_a"] + 1 == rows["ticket_b"]][["variant", "seed", "value"]]
 
 
 def _setting(results: Results) -> str:
-    models = list(dict.fromkeys(results.model(v) for v in results.variants))
     densities = results.densities(results.variants[0])
     seeds = max(results.seeds(v) for v in results.variants)
     names = ", ".join(results.described(v) for v in results.variants)
     return (
-        f"{' and '.join(models)} on {results.dataset}: {len(densities)} tickets from "
+        f"{results.models(results.variants)} on {results.dataset}: {len(densities)} tickets from "
         f"{percent(densities.max())}% to {percent(densities.min())}% density, {seeds} "
         f"seed{'s' if seeds > 1 else ''}; variants: {names}."
     )
+
+
+def _corrupted(results: Results) -> list[str]:
+    seen = results.frames["ood"][["corruption", "severity"]].nunique()
+    if not seen["corruption"]:
+        return []
+    spec = results.params.section("corrupt", CorruptSpec)
+    made = "generated" if spec.source == "generate" else "the official ones"
+    images = "all" if spec.images is None else f"a class-balanced {spec.images} of the"
+    return [
+        f"Corrupted images: {seen['corruption']} corruptions (the benchmark's own mean is over 15) "
+        f"at {seen['severity']} severities, {made}, {images} test images for each."
+    ]
 
 
 def _gain(
@@ -141,9 +161,9 @@ def _gain(
     gained = gains(results.frames)
     here = (gained["variant"] == variant) & (gained["method"] == method)
     rows = gained[here & (gained["place"] == place)]
-    by_ticket = rows.groupby("ticket")["gain"].mean().dropna()
-    if by_ticket.empty:
+    if rows.empty:
         return []
+    by_ticket = rows.groupby("ticket")["gain"].mean()
     best = by_ticket.idxmax()
     same = (tests["variant"] == variant) & (tests["method"] == method) & (tests["place"] == place)
     tested = "".join(
@@ -162,7 +182,7 @@ def _dense(results: Results, variant: str, method: str) -> list[str]:
     rows = by_density(results.frames)
     rows = rows[(rows["variant"] == variant) & (rows["place"] == "test") & (rows["ticket"] == 0)]
     found = rows.set_index("method")["mean"]
-    if not {"ticket", method} <= set(found.dropna().index):
+    if not {"ticket", method} <= set(found.index):
         return []
     return [
         f"The dense network goes from {100 * found['ticket']:.2f}% to {100 * found[method]:.2f}% "

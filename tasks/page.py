@@ -5,14 +5,15 @@ import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tasks.figures.results import Results
-from tasks.figures.style import percent, points, styles
-from tasks.headline import PLACES, p_value, sentences
+from tasks.figures.style import PLACES, percent, points, styles
+from tasks.headline import p_value, sentences
 from tasks.published import nearest
 from tasks.summary import by_density, gains
 
@@ -48,8 +49,14 @@ class Picture:
         }
 
 
-def render(results: Results, tests: pd.DataFrame, chapters: dict[str, list[Picture]]) -> str:
-    """The whole page. tests: of `tasks.summary.paired`. chapters: pictures by heading."""
+def render(
+    results: Results,
+    tests: pd.DataFrame,
+    chapters: dict[str, list[Picture]],
+    left_out: list[str],
+) -> str:
+    """The whole page. tests: of `tasks.summary.paired`. chapters: pictures by heading. left_out:
+    of `tasks.converged.said`."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -59,12 +66,12 @@ def render(results: Results, tests: pd.DataFrame, chapters: dict[str, list[Pictu
     )
     environment.filters["code"] = _code
     return environment.get_template("report.html.j2").render(
-        title=f"Lottery Pools: {results.model(results.variants[0])} on {results.dataset}",
-        headline=sentences(results, tests),
+        title=f"Lottery Pools: {results.models(results.variants)} on {results.dataset}",
+        headline=sentences(results, tests, left_out),
         accuracy=accuracy_tables(results),
         chapters=chapters,
         paired=paired_table(tests),
-        paper=paper_tables(results) or [claims_table(results)],
+        paper=[*paper_tables(results), claims_table(results)],
         params=results.params.path.read_text(),
         machine=machine_table(results),
         time=time_table(results),
@@ -73,7 +80,7 @@ def render(results: Results, tests: pd.DataFrame, chapters: dict[str, list[Pictu
 
 
 def accuracy_tables(results: Results) -> list[Table]:
-    """Density by method, mean ± standard deviation in percent; a table a variant and place."""
+    """Density by method, mean ± standard deviation in percent; one table per variant and place."""
     rows = by_density(results.frames)
     tables = []
     for variant in results.variants:
@@ -116,15 +123,16 @@ def paired_table(tests: pd.DataFrame) -> Table:
             ]
             for row in tests.itertuples(index=False)
         ],
-        "Two-sided Wilcoxon signed-rank test. Pairs of one seed share their siblings, so they are "
-        "not independent and p is optimistic.",
+        "Two-sided Wilcoxon signed-rank test; p is as it comes, not corrected for the number of "
+        "tests. Pairs of one seed share their siblings, so they are not independent and p comes "
+        "out too small.",
         words=3,
     )
 
 
 def paper_tables(results: Results) -> list[Table]:
-    """The paper's numbers beside ours, a table a pooled variant; empty if the setting is none of
-    the paper's."""
+    """The paper's numbers beside ours, one table per pooled variant; empty if the setting is none
+    of the paper's."""
     ours = by_density(results.frames).query("place == 'test'")
     tables = []
     for variant in results.pooled:
@@ -150,44 +158,59 @@ def paper_tables(results: Results) -> list[Table]:
                 f"{results.setting(variant)}: test accuracy in %, the paper's beside ours",
                 ["Density (%)", *head],
                 rows,
-                f"Source: {sources}. Data set and network are the paper's; whether the training "
-                "is, the parameters below say.",
+                f"Source: {sources}. Data set and network are the paper's; compare the parameters "
+                "below to see whether the training is, and the search (the paper's is "
+                "`pool.search: exact`).",
             )
         )
     return tables
 
 
 def claims_table(results: Results) -> Table:
-    """The gains that the paper's text states, beside the same kind of gain here."""
-    ours = _own_gains(results)
+    """The gains that the paper's text states, beside the same gains here: those of this setting,
+    or all of them where it is none of the paper's."""
+    claims = results.published.claims
+    own = [v for v in results.pooled if len(results.paper(v))]
+    title = "The gains that the paper's text states, in other settings than this one, beside ours"
+    note = "Networks, data sets and training differ: compare orders of magnitude only. "
+    if own:
+        here = (claims["dataset"] == results.dataset) & (claims["model"] == results.model(own[0]))
+        claims = claims[here]
+        title, note = f"{results.setting(own[0])}: the gains that the paper's text states", ""
     rows = [
         [
             str(row.what),
             f"{row.model} on {row.dataset}",
             str(row.ticket_kind),
-            PLACES.get(str(row.place), str(row.place)),
+            PLACES[str(row.place)],
             points(row.value / 100),
-            ours.get((str(row.place), str(row.ticket_kind)), "–"),
+            _own_gain(results, (own or results.pooled)[:1], row),
         ]
-        for row in results.published.claims.itertuples(index=False)
+        for row in claims.itertuples(index=False)
     ]
-    sources = "; ".join(dict.fromkeys(results.published.claims["source"]))
+    sources = "; ".join(dict.fromkeys(claims["source"]))
+    ours = styles(results.main[:1])[results.main[0]].label
     return Table(
-        "The paper's headline gains, in other settings than this one, beside ours",
-        [
-            "What",
-            "Paper's setting",
-            "Tickets",
-            "Images",
-            "Paper (points)",
-            "Ours, at best (points)",
-        ],
+        title,
+        ["What", "Paper's setting", "Tickets", "Images", "Paper (points)", "Ours (points)"],
         rows,
-        "The paper's numbers are of other networks, data sets and training, so only their order "
-        "of size can be compared. Ours: gain of the first method of `ood`, mean over seeds; of "
-        f"the dense network, or the highest of all sparse ones. Sources: {sources}.",
+        f"{note}Ours: gain of {ours}, mean over seeds; – where this run has no such ticket. "
+        f"Sources: {sources}.",
         words=4,
     )
+
+
+def _own_gain(results: Results, variant: list[str], claim: Any) -> str:
+    """Of the same kind as the claim: of the dense network, or the largest of a sparse ticket, or
+    that at the claim's density."""
+    rows = gains(results.frames)
+    rows = rows[rows["variant"].isin(variant) & (rows["method"] == results.main[0])]
+    rows = rows[rows["place"] == claim.place]
+    rows = rows[(rows["ticket"] == 0) == (claim.ticket_kind == "dense")]
+    if claim.density == claim.density:
+        rows = nearest(rows, claim.density)
+    means = rows.groupby("ticket")["gain"].mean()
+    return points(float(means.max())) if len(means) else "–"
 
 
 def machine_table(results: Results) -> Table:
@@ -202,26 +225,14 @@ def time_table(results: Results) -> Table:
     """Seconds of all stages of a kind, added up."""
     by_stage = results.frames["stages"].groupby("stage", sort=False)["seconds"]
     rows = [[str(stage), str(len(part)), _clock(part.sum())] for stage, part in by_stage]
-    rows.append(["all", *_total(results.frames["stages"]["seconds"])])
+    seconds = results.frames["stages"]["seconds"]
+    rows.append(["all of these", str(len(seconds)), _clock(seconds.sum())])
     return Table(
         "Wall time of the stages, added up (stages may have run side by side)",
-        ["Stage", "Runs", "Hours:minutes:seconds"],
+        ["Stage", "Stages", "Hours:minutes:seconds"],
         rows,
+        "Making the data sets, these tables and this report is not counted.",
     )
-
-
-def _own_gains(results: Results) -> dict[tuple[str, str], str]:
-    if not results.pooled or not results.main:
-        return {}
-    found = gains(results.frames)
-    here = (found["variant"] == results.pooled[0]) & (found["method"] == results.main[0])
-    means = found[here].groupby(["place", "ticket"])["gain"].mean().dropna().reset_index()
-    kinds = {"dense": means[means["ticket"] == 0], "sparse": means[means["ticket"] != 0]}
-    return {
-        (str(place), kind): points(float(rows["gain"].max()))
-        for kind, of in kinds.items()
-        for place, rows in of.groupby("place")
-    }
 
 
 def _code(text: str) -> Markup:
@@ -237,10 +248,6 @@ def _percent(mean: float, std: float) -> str:
     if mean != mean:
         return "–"
     return f"{100 * mean:.2f}" if std != std else f"{100 * mean:.2f} ± {100 * std:.2f}"
-
-
-def _total(seconds: "pd.Series[float]") -> list[str]:
-    return [str(len(seconds)), _clock(seconds.sum())]
 
 
 def _clock(seconds: float) -> str:

@@ -7,14 +7,14 @@ import pandas as pd
 
 PUBLISHED = Path("presets", "published")
 RESULTS = ("source", "dataset", "model", "method", "density", "accuracy", "std")
-CLAIMS = ("source", "dataset", "model", "what", "value", "place", "ticket_kind")
+CLAIMS = ("source", "dataset", "model", "what", "density", "value", "place", "ticket_kind")
 
 
 @dataclass(frozen=True)
 class Published:
-    """results: one row a setting, method and density; fractions, std empty for a single run.
+    """results: one row per setting, method and density; fractions, std empty for a single run.
     claims: gains that the text states; value in points, place `test` or `corrupted`, ticket_kind
-    `dense` or `sparse`."""
+    `dense` or `sparse`, density where the text names one."""
 
     results: pd.DataFrame
     claims: pd.DataFrame

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 from lp_core.files import replacing
 from lp_core.tables import TABLES
 from tasks import paths, summary
+from tasks.converged import converged, said
 from tasks.figures import style
 from tasks.figures.catalogue import CHAPTERS, Entry
 from tasks.figures.results import NoData, Results
@@ -22,10 +23,11 @@ PAGE = paths.RESULTS / "report.html"
 def main(_: Namespace) -> None:
     """Draw what the tables hold; leave out, and say so, what they do not."""
     frames = {name: pq.read_table(paths.RESULTS / f"{name}.parquet").to_pandas() for name in TABLES}
-    results = Results(frames, Params(), read_published())
+    kept = converged(frames)
+    results = Results(kept, Params(), read_published())
     with style.drawing():
         chapters = {c.heading: [_draw(entry, results) for entry in c.entries] for c in CHAPTERS}
-    page = render(results, summary.paired(frames), chapters)
+    page = render(results, summary.paired(kept), chapters, said(frames))
     with replacing(PAGE) as temporary:
         temporary.write_text(page, encoding="utf-8")
     count = sum(len(picture.files) for pictures in chapters.values() for picture in pictures)

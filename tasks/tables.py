@@ -12,6 +12,7 @@ from typing import Any
 from lp_core.files import replacing
 from lp_core.tables import TABLES, write_table
 from tasks import paths
+from tasks.converged import converged, said
 from tasks.experiment import Experiment, validate
 from tasks.params import Params
 from tasks.rows import read_rows
@@ -33,9 +34,10 @@ def main(_: Namespace) -> None:
     frames = {
         name: write_table(name, rows, paths.RESULTS).to_pandas() for name, rows in found.items()
     }
-    _write("metrics.json", json.dumps(metrics(frames), indent=2) + "\n")
-    _write("summary.md", summary(frames))
-    for name, frame in plots(frames).items():
+    kept = converged(frames)
+    _write("metrics.json", json.dumps(metrics(kept), indent=2) + "\n")
+    _write("summary.md", "\n".join([summary(kept), *said(frames)]))
+    for name, frame in plots(kept).items():
         _write(f"plots/{name}.csv", frame.to_csv(index=False))
     print(f"tables: {', '.join(frames)} and a summary in {paths.RESULTS}/", flush=True)
 

@@ -9,18 +9,25 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tasks.figures import methods
-from tasks.figures.results import NoData, Results, spread
-from tasks.figures.style import TICKET, Style, bars, blank, density_axis, legend, lines, styles
+from tasks.figures.results import Results, spread
+from tasks.figures.style import (
+    PLACES,
+    TICKET,
+    Style,
+    bars,
+    blank,
+    density_axis,
+    legend,
+    lines,
+    styles,
+)
 from tasks.summary import by_density, gains
-
-_PLACES = {"test": "Test images", "corrupted": "Corrupted images"}
 
 
 def accuracy(results: Results) -> dict[str, Figure]:
-    """Tickets and the main methods, in and out of distribution, a figure a variant."""
-    pooled = pooled_variants(results)
-    rows = by_density(results.frames)
-    return {f"accuracy-{v}": _accuracy(results, v, rows[rows["variant"] == v]) for v in pooled}
+    """Tickets and the main methods, in and out of distribution. One figure per variant."""
+    variants, rows = results.having("pools"), by_density(results.frames)
+    return {f"accuracy-{v}": _accuracy(results, v, rows[rows["variant"] == v]) for v in variants}
 
 
 def candidates(results: Results) -> dict[str, Figure]:
@@ -38,23 +45,9 @@ def prune(results: Results) -> dict[str, Figure]:
 def soups(results: Results) -> dict[str, Figure]:
     """Lottery Pools against the soups, which know no order of tickets and no coefficients."""
     chosen = methods.of_recipe(results, "greedy-soup", "uniform-soup")
-    labels = {"greedy-soup": "Greedy soup", "uniform-soup": "Uniform soup"}
     first = methods.first_search(results)
-    named = {m: labels[methods.recipe(results, m)] for m in chosen if m in labels}
-    return _comparison(results, "soups", "Soups", [first, *chosen], named)
-
-
-def pooled_variants(results: Results) -> list[str]:
-    """Raises NoData where nothing was pooled."""
-    if not results.pooled or not results.main:
-        raise NoData("table `pools` has no rows of a method of `ood`")
-    return results.pooled
-
-
-def suffixed(results: Results, name: str) -> dict[str, str]:
-    """Figure's name by pooled variant: the first has the plain one."""
-    first, *others = pooled_variants(results)
-    return {first: name} | {variant: f"{name}-{variant}" for variant in others}
+    labels = {"greedy-soup": "Greedy soup", "uniform-soup": "Uniform soup"}
+    return _comparison(results, "soups", "Soups", [first, *chosen], labels)
 
 
 def _setting(results: Results, setting: str, title: str) -> dict[str, Figure]:
@@ -68,20 +61,20 @@ def _accuracy(results: Results, variant: str, rows: pd.DataFrame) -> Figure:
     paper = results.paper(variant)
     figure = blank(4.6, f"Accuracy: {results.setting(variant)}", bars(seeds))
     axes = figure.subplots(1, 2)
-    for axis, (place, name) in zip(axes, _PLACES.items(), strict=True):
+    dense = rows[(rows["method"] == "ticket") & (rows["ticket"] == 0)]  # if it converged
+    for axis, (place, name) in zip(axes, PLACES.items(), strict=True):
         here = rows[rows["place"] == place]
-        if here.empty:
-            axis.text(0.5, 0.5, "not evaluated", ha="center", transform=axis.transAxes)
         lines(axis, here, drawn, "method")
-        dense = here[(here["method"] == "ticket") & (here["ticket"] == 0)]["mean"]
-        for value in dense.dropna():
+        for value in dense[dense["place"] == place]["mean"]:
             axis.axhline(100 * value, color="0.5", linestyle=":")
         if place == "test" and len(paper):
             _hollow(axis, paper[paper["density"] > 0.98 * here["density"].min()], drawn)
         density_axis(axis, list(results.densities(variant)))
         axis.set_ylabel("Accuracy (%)")
-        axis.set_title(name, fontsize=10)
-    more = [Line2D([], [], color="0.5", linestyle=":", label="Dense network")]
+        axis.set_title(name.capitalize(), fontsize=10)
+    more = []
+    if len(dense):
+        more.append(Line2D([], [], color="0.5", linestyle=":", label="Dense network"))
     if len(paper):
         label = "Hollow: the paper's numbers"
         more.append(
@@ -107,12 +100,13 @@ def _hollow(axis: Axes, paper: pd.DataFrame, drawn: Mapping[str, Style]) -> None
 def _comparison(
     results: Results, name: str, title: str, chosen: list[str], labels: Mapping[str, str]
 ) -> dict[str, Figure]:
-    """Left accuracy, right gain over the unpooled ticket, both on test images."""
+    """Left accuracy, right gain over the unpooled ticket, both on test images. One figure per
+    variant."""
     accuracies = by_density(results.frames).query("place == 'test'")
     gained = gains(results.frames).query("place == 'test'")
     drawn = styles(chosen, labels)
     figures = {}
-    for variant, file in suffixed(results, name).items():
+    for variant in results.having("pools"):
         seeds = results.seeds(variant, "pools")
         figure = blank(4.4, f"{title}: {results.setting(variant)}, test images", bars(seeds))
         left, right = figure.subplots(1, 2)
@@ -126,5 +120,5 @@ def _comparison(
         for axis in (left, right):
             density_axis(axis, list(results.densities(variant)))
         legend(figure, left)
-        figures[file] = figure
+        figures[f"{name}-{variant}"] = figure
     return figures

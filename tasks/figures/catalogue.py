@@ -12,12 +12,19 @@ from tasks.figures.masks import masks
 from tasks.figures.results import Results
 from tasks.figures.uncertainty import uncertainty
 
+_BATCH_NORM = "the paper does not say whether it did the same"
+_CORRUPTED = (
+    "A number for corrupted images is the mean over all corruptions and severities of the run: 19 "
+    "corruptions unless `corrupt.corruptions` says otherwise, where the usual benchmark counts 15."
+)
+
 
 @dataclass(frozen=True)
 class Entry:
     """draw: figures by file name; raises NoData where there is nothing to draw.
 
-    caption: which figure of the paper it carries out, and what the paper reports, in our words.
+    caption: which figure of the paper it carries out, and what the paper reports, in our words;
+    parameters stand between backticks.
     """
 
     heading: str
@@ -39,39 +46,41 @@ CHAPTERS = [
         [
             Entry(
                 "Averaged pairs",
-                "Each cell is the mean of two tickets, pruned to the density of the sparser; the "
-                "diagonal holds the tickets themselves (Figure 1 of the paper). The paper finds "
-                "that neighbours average to something better than either when they were rewound, "
-                "and that accuracy collapses off the diagonal when they were not.",
+                "Each cell is the test accuracy of the mean of two tickets, pruned to the density "
+                "of the sparser; the diagonal shows the tickets themselves (Figure 1 of the "
+                f"paper). Batch norm is re-estimated on every average; {_BATCH_NORM}. The paper "
+                "finds that neighbours average to something better than either when they were "
+                "rewound, and that accuracy collapses off the diagonal when they were not.",
                 matrices.heatmap,
             ),
             Entry(
                 "Averaged pairs against the sparser ticket",
-                "The same cells less the accuracy of the ticket whose density they have: blue is "
-                "a gain, red a loss. This is the paper's claim about Figure 1, read directly; an "
-                "arrow on the colour bar means that cells lie beyond its ends.",
+                "The same cells minus the accuracy of the sparser ticket, whose density they "
+                "have: blue is a gain, red a loss. This shows the paper's claim about Figure 1 "
+                "directly. An arrow at an end of the colour bar means that cells lie beyond it.",
                 matrices.heatmap_gain,
             ),
             Entry(
                 "Along the line between neighbours",
-                "Error and loss on the straight, unpruned line from each ticket to the next "
-                "sparser (Figure 2 of the paper). In the paper the lines of rewound tickets sag "
-                "between their ends, so that something on the line is better than both; without "
-                "rewinding they rise in high hills.",
+                "Test error and loss on the straight, unpruned line from each ticket to the next "
+                "sparser one (Figure 2 of the paper). Batch norm is re-estimated at every point "
+                f"between them; {_BATCH_NORM}. In the paper the lines of rewound tickets sag "
+                "between their ends, so that some point is better than both; without rewinding "
+                "they rise into high hills.",
                 connectivity.interpolation,
             ),
             Entry(
                 "Barriers between neighbours",
-                "The highest error on each of those lines above the mean of its ends. A pair "
-                "below 2 points is counted as linearly connected by convention; a line without "
-                "any hill still has half the difference of its ends.",
+                "The highest error on each of those lines minus the mean error of its two ends. "
+                "By convention, a pair with less than 2 points counts as linearly connected. A "
+                "line that never rises above its ends still has half their difference.",
                 connectivity.barriers,
             ),
             Entry(
                 "Disagreement",
                 "How differently two tickets predict: the share of test images that they label "
-                "differently, and the KL divergence of their predictions (Figure 8 of the paper, "
-                "which has the first). The paper finds that neighbours agree most, and that "
+                "differently, and the KL divergence of their predictions (Figure 8 of the paper "
+                "shows the former). The paper finds that neighbours agree most, and that "
                 "disagreement grows with distance.",
                 matrices.disagreement,
             ),
@@ -85,7 +94,7 @@ CHAPTERS = [
                 "Tickets, pooled tickets and the baselines, on test images and on corrupted ones "
                 "(Figure 3a–c of the paper). The paper reports that Lottery Pools improves every "
                 "density, interpolation a little more than averaging, and that SWA and EMA fall "
-                "behind as tickets get sparse.",
+                f"behind as tickets get sparse. {_CORRUPTED}",
                 accuracy.accuracy,
             ),
         ],
@@ -96,22 +105,22 @@ CHAPTERS = [
             Entry(
                 "Number of candidates",
                 "The search may draw on the nearest tickets only, or on all (Figure 4 of the "
-                "paper). The paper sees more candidates help in general, most of all the dense "
-                "network.",
+                "paper). In the paper more candidates help in general, the dense network most of "
+                "all.",
                 accuracy.candidates,
             ),
             Entry(
                 "Number of coefficients",
-                "How many weights are tried for each candidate; one is plain averaging (Figure 5 "
-                "of the paper). In the paper a single coefficient is the weakest, and seven are "
-                "little better than three.",
+                "How many coefficients are tried for each candidate; a single one, 0.5, is plain "
+                "averaging (Figure 5 of the paper). In the paper a single coefficient is the "
+                "weakest, and seven are little better than three.",
                 accuracy.coefficients,
             ),
             Entry(
                 "When to prune",
                 "After each interpolation, or once when the search is over (Figure 6 of the "
-                "paper). The paper finds pruning at the end far worse at low density, since what "
-                "was chosen unpruned need not survive it.",
+                "paper). The paper finds pruning at the end far worse at low density, since a "
+                "mixture chosen unpruned may not survive being pruned.",
                 accuracy.prune,
             ),
         ],
@@ -141,20 +150,22 @@ CHAPTERS = [
             Entry(
                 "Uncertainty",
                 "Expected calibration error (15 bins) and negative log-likelihood: lower is "
-                "better in both. Not in the paper.",
+                f"better in both. Not in the paper. {_CORRUPTED}",
                 uncertainty,
             ),
             Entry(
                 "Corruption by corruption",
-                "Where the gain on corrupted images comes from; the paper gives only the mean. "
-                "Blue cells are gains, red ones losses.",
+                "Where the gain on corrupted images comes from, for the first method of `ood`; the "
+                "paper gives only the mean, and the usual benchmark has 15 of these corruptions. "
+                "Bars are means over severities, cells over the corruptions of a family; blue "
+                "cells are gains, red ones losses.",
                 corruptions,
             ),
             Entry(
                 "What pooling does to the mask",
-                "A pooled ticket keeps as many weights as before, but not the same ones: the "
-                "share that changes places, and by how much the layers' densities shift. Not in "
-                "the paper.",
+                "A pooled ticket keeps as many weights as before, but not always the same ones: "
+                "the share that changes places, and by how much the layers' densities shift. Not "
+                "in the paper.",
                 masks,
             ),
         ],

@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 
 
 def draw_cells(axis: Axes, values: Any, scale: ScalarMappable, form: str, size: float) -> None:
-    """values: rows × columns, drawn from the top; NaN (a run that diverged) stays grey.
+    """values: rows × columns, drawn from the top; what is no finite number stays grey.
 
     form: of the numbers. size: of their letters in points; 0 for none.
     """
@@ -27,7 +27,7 @@ def draw_cells(axis: Axes, values: Any, scale: ScalarMappable, form: str, size: 
     if not size:
         return
     for (down, across), value in np.ndenumerate(values):
-        if np.isnan(value):
+        if not np.isfinite(value):
             continue
         red, green, blue, _ = scale.to_rgba(value)
         light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.5

@@ -1,11 +1,13 @@
 """The straight lines between neighbouring tickets and their barriers (Figure 2)."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tasks.figures.results import NoData, Results, spread
+from tasks.figures.results import Results, spread
 from tasks.figures.style import (
     Style,
     bars,
@@ -22,10 +24,10 @@ STABLE = 0.02  # error barrier below which a network counts as stable to SGD noi
 
 def interpolation(results: Results) -> dict[str, Figure]:
     """Test error and loss along all paths, end to end from the dense ticket to the sparsest."""
-    variants = _variants(results, "interpolation")
+    variants = results.having("interpolation")
     drawn = _styles(results, variants)
     seeds = max(results.seeds(v, "interpolation") for v in variants)
-    title = f"Straight lines between neighbouring tickets: {_setting(results, variants)}"
+    title = f"Straight lines between neighbouring tickets: {results.setting(*variants)}"
     errors, losses = (
         {v: _path(results, v, column) for v in variants} for column in ("error", "loss")
     )
@@ -53,14 +55,19 @@ def interpolation(results: Results) -> dict[str, Figure]:
 
 
 def _path(results: Results, variant: str, column: str) -> pd.DataFrame:
-    """All paths of a variant, from the densest end. Columns density, mean, std, alpha and pair."""
+    """All paths of a variant, from the densest end. Columns density, mean, std, alpha and pair.
+
+    A row without numbers stands where a ticket did not converge: no line bridges its place.
+    """
     rows = results.of("interpolation", variant, split="test")
     known = results.densities(variant)
     # Where alpha runs from 1 to 0, the logarithm of the density runs from a's to b's.
     a, b = rows["ticket_a"].map(known), rows["ticket_b"].map(known)
     rows = rows.assign(density=a ** rows["alpha"] * b ** (1 - rows["alpha"]))
     found = spread(rows, ["ticket_a", "ticket_b", "alpha"], column)
-    return found.sort_values(["ticket_a", "alpha"], ascending=[True, False])
+    pairs = pd.DataFrame(pairwise(known.index), columns=["ticket_a", "ticket_b"])
+    paths = pairs.merge(found, how="left")
+    return paths.sort_values(["ticket_a", "alpha"], ascending=[True, False])
 
 
 def _draw(axis: Axes, path: pd.DataFrame, style: Style, scale: float) -> None:
@@ -80,11 +87,11 @@ def _draw(axis: Axes, path: pd.DataFrame, style: Style, scale: float) -> None:
 
 
 def barriers(results: Results) -> dict[str, Figure]:
-    """Error barrier of each adjacent pair, a line a variant."""
-    variants = _variants(results, "barriers")
+    """Error barrier of each adjacent pair, one line per variant."""
+    variants = results.having("barriers")
     drawn = _styles(results, variants)
     seeds = max(results.seeds(v, "barriers") for v in variants)
-    title = f"Error barrier between neighbouring tickets: {_setting(results, variants)}"
+    title = f"Error barrier between neighbouring tickets: {results.setting(*variants)}"
     figure = blank(4.2, title, bars(seeds))
     axis = figure.subplots()
     densities: set[float] = set()
@@ -116,20 +123,7 @@ def barriers(results: Results) -> dict[str, Figure]:
     return {"barriers": figure}
 
 
-def _variants(results: Results, table: str) -> list[str]:
-    found = results.frames[table].query("split == 'test'")
-    variants = [v for v in results.variants if v in set(found["variant"])]
-    if not variants:
-        raise NoData(f"table `{table}` is empty")
-    return variants
-
-
 def _styles(results: Results, variants: list[str]) -> dict[str, Style]:
     """A variant looks the same in every figure, whichever others are in it."""
     drawn = variant_styles({v: results.described(v) for v in results.variants})
     return {variant: drawn[variant] for variant in variants}
-
-
-def _setting(results: Results, variants: list[str]) -> str:
-    names = f"variant{'s' if len(variants) > 1 else ''} {', '.join(variants)}"
-    return f"{results.model(variants[0])} on {results.dataset}, {names}"

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from lp_core.data.corruptions.registry import FAMILIES
-from tasks.figures.accuracy import suffixed
 from tasks.figures.cells import draw_cells
 from tasks.figures.results import NoData, Results
 from tasks.figures.style import bars, blank, styles
@@ -23,9 +22,9 @@ _COLOURS = {
 
 
 def corruptions(results: Results) -> dict[str, Figure]:
-    """Gain of the first main method in accuracy, mean over tickets, a figure a variant."""
+    """Gain of the first main method in accuracy, mean over tickets. One figure per variant."""
     figures = {}
-    for variant, name in suffixed(results, "corruptions").items():
+    for variant in results.having("ood"):
         method = results.main[0]
         gained = corrupted_gains(results, variant, method)
         label = styles([method])[method].label
@@ -43,7 +42,7 @@ def corruptions(results: Results) -> dict[str, Figure]:
             for f in families
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
-        figures[name] = figure
+        figures[f"corruptions-{variant}"] = figure
     return figures
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tasks.figures.results import NoData, Results, spread
+from tasks.figures.results import Results, spread
 from tasks.figures.style import TICKET, Style, bars, blank, density_axis, legend, lines
 
 _DRAWN = {
@@ -17,18 +17,12 @@ _DRAWN = {
 
 
 def ensembles(results: Results) -> dict[str, Figure]:
-    """Accuracy on the left, FLOPs and forward passes on the right, a figure a variant."""
-    found = set(results.frames["ensembles"]["variant"])
-    variants = [v for v in results.variants if v in found]
-    if not variants:
-        raise NoData("table `ensembles` is empty")
-    names = ["ensembles", *(f"ensembles-{v}" for v in variants[1:])]
-    return {name: _draw(results, v) for name, v in zip(names, variants, strict=True)}
+    """Accuracy on the left, FLOPs and forward passes on the right. One figure per variant."""
+    return {f"ensembles-{v}": _draw(results, v) for v in results.having("ensembles")}
 
 
 def _draw(results: Results, variant: str) -> Figure:
     rows = results.of("ensembles", variant)
-    rows = rows[rows["method"] == rows["method"].iloc[0]]
     alone = results.of("tickets", variant, split="test")
     title = f"Pooling against an output ensemble: {results.setting(variant)}"
     figure = blank(4.4, title, bars(results.seeds(variant, "ensembles")))
@@ -49,7 +43,7 @@ def _draw(results: Results, variant: str) -> Figure:
         lines(axis, pd.concat(parts), drawn, "kind", scale)
         density_axis(axis, list(results.densities(variant)))
     left.set_ylabel("Test accuracy (%)")
-    right.set_ylabel("Cost (FLOPs an image, log scale)")
+    right.set_ylabel("Cost (FLOPs per image, log scale)")
     right.set_yscale("log")
     _passes(right, rows)
     legend(figure, left)
@@ -62,7 +56,7 @@ def _ends(members: "pd.Series[int]") -> list[int]:
 
 
 def _passes(axis: Axes, rows: pd.DataFrame) -> None:
-    """Writes on both lines how many forward passes an image takes."""
+    """Write on both lines how many forward passes each image takes."""
     for column, count, colour, above in (
         ("flops_ensemble", _ends(rows["members"]), _DRAWN["ensemble"].colour, True),
         ("flops_pool", [1], _DRAWN["pool"].colour, False),

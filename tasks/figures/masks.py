@@ -5,19 +5,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tasks.figures.accuracy import suffixed
-from tasks.figures.results import NoData, Results, spread
+from tasks.figures.results import Results, spread
 from tasks.figures.style import bars, blank, density_axis, every, lines, percent, styles
 
 _SHOWN = [("#009E73", "P"), ("#E69F00", "v"), ("#D55E00", "^")]
 
 
 def masks(results: Results) -> dict[str, Figure]:
-    """Left: share of the mask moved. Right: density by layer of a few tickets, and its shift."""
-    if results.frames["layers"].empty:
-        raise NoData("table `layers` is empty")
+    """Left: share of the mask moved. Right: density by layer of a few tickets, and its shift. One
+    figure per variant."""
     figures = {}
-    for variant, name in suffixed(results, "masks").items():
+    for variant in results.having("layers"):
         method = results.main[0]
         style = styles([method])[method]
         rows = results.of("layers", variant, method=method)
@@ -34,7 +32,7 @@ def masks(results: Results) -> dict[str, Figure]:
         left.set_ylabel("Kept weights that pooling replaces (%)")
         handles = _layers(axes["density"], axes["shift"], rows)
         figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
-        figures[name] = figure
+        figures[f"masks-{variant}"] = figure
     return figures
 
 
@@ -82,7 +80,7 @@ def _layers(axis: Axes, shift: Axes, rows: pd.DataFrame) -> list[Line2D]:
     shift.set_xlabel("Layer, in the order of the network")
     axis.set_ylim(bottom=0)
     axis.set_ylabel("Density of the layer (%)")
-    shift.set_ylabel("Pooled less ticket (points)")
+    shift.set_ylabel("Pooled minus ticket (points)")
     for one in (axis, shift):
         one.grid(color="0.9")
         one.set_axisbelow(True)

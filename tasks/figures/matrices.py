@@ -11,11 +11,12 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from tasks.figures.cells import draw_cells
-from tasks.figures.results import NoData, Results
+from tasks.figures.results import Results
 from tasks.figures.style import WIDTH, blank, every, flattest, percent
 
 _NUMBERED = 10  # tickets, up to which the cells hold their numbers
 _CLIPPED = "; cells beyond an arrow of the colour bar have its last colour"
+_GREY = "; grey: not converged or not finite"
 
 
 def pair_gains(heatmap: pd.DataFrame) -> pd.DataFrame:
@@ -28,15 +29,22 @@ def pair_gains(heatmap: pd.DataFrame) -> pd.DataFrame:
 
 
 def heatmap(results: Results) -> dict[str, Figure]:
-    """Test accuracy of averaged pairs, a panel a variant."""
-    panels = {v: _matrix(results.of("heatmap", v), "accuracy") for v in _with(results, "heatmap")}
-    panels = {variant: 100 * panel for variant, panel in panels.items()}
-    low, high, clipped = _range(panels)
+    """Test accuracy of averaged pairs, one panel per variant."""
+    panels = {
+        v: 100 * _matrix(results, results.of("heatmap", v), "accuracy")
+        for v in results.having("heatmap")
+    }
+    # One scale for all; where it would leave a panel flat, it starts at that panel's lowest cell.
+    ranges = _ranges(panels)
+    low, high = _whole(ranges)
+    flat = flattest(ranges)
+    start = ranges[flat][0] if flat else low
+    clipped = start > low
     title = "Test accuracy of two tickets' average"
     figure, axes = _panels(results, "heatmap", panels, title, _CLIPPED if clipped else "")
-    scale = ScalarMappable(Normalize(low, high), "viridis")
+    scale = ScalarMappable(Normalize(start, max(high, start + 0.1)), "viridis")
     for axis, (variant, panel) in zip(axes, panels.items(), strict=True):
-        _draw(axis, panel, scale, results.densities(variant), "{:.1f}")
+        _draw(results, variant, axis, panel, scale, "{:.1f}")
     bar = figure.colorbar(scale, ax=axes, extend="min" if clipped else "neither")
     bar.set_label("Test accuracy (%)")
     return {"heatmap": figure}
@@ -45,26 +53,27 @@ def heatmap(results: Results) -> dict[str, Figure]:
 def heatmap_gain(results: Results) -> dict[str, Figure]:
     """The same less the accuracy of the sparser parent."""
     panels = {
-        v: 100 * _matrix(pair_gains(results.of("heatmap", v)), "gain")
-        for v in _with(results, "heatmap")
+        v: 100 * _matrix(results, pair_gains(results.of("heatmap", v)), "gain")
+        for v in results.having("heatmap")
     }
-    reach = {v: float(np.nan_to_num(np.abs(p)).max()) for v, p in panels.items()}
+    reach = {v: max(-low, high) for v, (low, high) in _ranges(panels).items()}
     # Where one variant loses tens of points, the few that another gains would be white.
     flat = flattest({v: (-value, value) for v, value in reach.items()})
-    limit = max(reach[flat] if flat else max(reach.values()), 0.1)
+    shown = [reach[flat]] if flat else reach.values()
+    limit = max([0.1, *shown])
     title = "Gain of two tickets' average over the sparser of them"
     figure, axes = _panels(results, "heatmap", panels, title, _CLIPPED if flat else "")
     scale = ScalarMappable(Normalize(-limit, limit), "RdBu")
     for axis, (variant, panel) in zip(axes, panels.items(), strict=True):
-        _draw(axis, panel, scale, results.densities(variant), "{:+.1f}")
+        _draw(results, variant, axis, panel, scale, "{:+.1f}")
     bar = figure.colorbar(scale, ax=axes, extend="both" if flat else "neither")
     bar.set_label("Gain in test accuracy (points)")
     return {"heatmap-gain": figure}
 
 
 def disagreement(results: Results) -> dict[str, Figure]:
-    """Share of test images labelled differently, and KL divergence: a row each."""
-    variants = _with(results, "disagreement")
+    """Share of test images labelled differently, and KL divergence: one figure each."""
+    variants = results.having("disagreement")
     figures = {}
     for name, column, factor, form, title, label in (
         ("disagreement", "disagreement", 100, "{:.1f}", "Disagreement", "Labelled differently (%)"),
@@ -77,50 +86,45 @@ def disagreement(results: Results) -> dict[str, Figure]:
             "KL(row ‖ column) in nats",
         ),
     ):
-        panels = {v: factor * _matrix(results.of("disagreement", v), column) for v in variants}
+        panels = {
+            v: factor * _matrix(results, results.of("disagreement", v), column) for v in variants
+        }
         for panel in panels.values():
             np.fill_diagonal(panel, np.nan)  # nothing but zeros, which would take half the scale
         figure, axes = _panels(
             results, "disagreement", panels, title, "; the diagonal is zero by definition"
         )
-        known = np.concatenate([panel[~np.isnan(panel)] for panel in panels.values()])
-        low, high = (known.min(), known.max()) if len(known) else (0, 1)
+        low, high = _whole(_ranges(panels))
         scale = ScalarMappable(Normalize(low, max(high, low + 1e-6)), "viridis")
         for axis, (variant, panel) in zip(axes, panels.items(), strict=True):
-            _draw(axis, panel, scale, results.densities(variant), form)
+            _draw(results, variant, axis, panel, scale, form)
         figure.colorbar(scale, ax=axes).set_label(label)
         figures[name] = figure
     return figures
 
 
-def _with(results: Results, table: str) -> list[str]:
-    found = [v for v in results.variants if v in set(results.frames[table]["variant"])]
-    if not found:
-        raise NoData(f"table `{table}` is empty")
-    return found
-
-
-def _matrix(rows: pd.DataFrame, column: str) -> Any:
+def _matrix(results: Results, rows: pd.DataFrame, column: str) -> Any:
     """Mean over seeds, ticket_a down and ticket_b across; NaN where there is no number.
 
     What is there for one order of a pair alone stands for both.
     """
-    tickets = sorted({*rows["ticket_a"], *rows["ticket_b"]})
     wide = rows.pivot_table(index="ticket_a", columns="ticket_b", values=column, aggfunc="mean")
-    cells = wide.reindex(index=tickets, columns=tickets).to_numpy(float)
+    cells = wide.reindex(index=results.tickets, columns=results.tickets).to_numpy(float)
     return np.where(np.isnan(cells), cells.T, cells)
 
 
-def _range(panels: Mapping[str, Any]) -> tuple[float, float, bool]:
-    """Lowest and highest colour, and whether cells lie below. One scale for all panels; where it
-    would leave one of them flat, it starts at that panel's lowest cell."""
-    lows = {v: float(np.nanmin(p)) for v, p in panels.items() if not np.isnan(p).all()}
-    if not lows:
-        return 0.0, 100.0, False
-    highs = {v: float(np.nanmax(panels[v])) for v in lows}
-    flat = flattest({v: (lows[v], highs[v]) for v in lows})
-    low, high = lows[flat] if flat else min(lows.values()), max(highs.values())
-    return low, max(high, low + 0.1), low > min(lows.values())
+def _ranges(panels: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    """Lowest and highest finite cell of each panel that has one."""
+    finite = {variant: panel[np.isfinite(panel)] for variant, panel in panels.items()}
+    return {
+        v: (float(cells.min()), float(cells.max())) for v, cells in finite.items() if cells.size
+    }
+
+
+def _whole(ranges: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
+    """Of all panels; 0 and 0 where no cell is finite (the KL divergence of one ticket alone)."""
+    ends = [end for both in ranges.values() for end in both]
+    return min(ends, default=0.0), max(ends, default=0.0)
 
 
 def _panels(
@@ -128,12 +132,12 @@ def _panels(
 ) -> tuple[Figure, list[Axes]]:
     across = min(2, len(panels))
     down = every(len(panels), across)
-    variant = next(iter(panels))
-    seeds = {results.seeds(v, table) for v in panels}
-    note = (f"mean over {max(seeds)} seeds" if max(seeds) > 1 else "one seed") + more
-    names = "variants " + ", ".join(panels) if len(panels) > 1 else f"variant {variant}"
+    seeds = max(results.seeds(v, table) for v in panels)
+    off = ~np.eye(len(results.tickets), dtype=bool)  # on the diagonal may be nothing to show
+    grey = not all(np.isfinite(panel[off]).all() for panel in panels.values())
+    note = (f"mean over {seeds} seeds" if seeds > 1 else "one seed") + more + _GREY * grey
     height = 0.75 + down * (WIDTH - 1.2) / max(across, 1.7)
-    figure = blank(height, f"{title}: {results.model(variant)} on {results.dataset}, {names}", note)
+    figure = blank(height, f"{title}: {results.setting(*panels)}", note)
     axes = list(figure.subplots(down, across, squeeze=False).flat)
     for axis, name in zip(axes, panels, strict=False):
         axis.set_title(results.described(name), fontsize=10)
@@ -143,14 +147,15 @@ def _panels(
 
 
 def _draw(
-    axis: Axes, panel: Any, scale: ScalarMappable, densities: "pd.Series[float]", form: str
+    results: Results, variant: str, axis: Axes, panel: Any, scale: ScalarMappable, form: str
 ) -> None:
     count = len(panel)
     size = 0.0 if count > _NUMBERED else 8.5 if count <= 6 else 6.5
     draw_cells(axis, panel, scale, form, size)
     axis.set_aspect("equal")
     shown = np.arange(0, count, every(count, _NUMBERED))
-    labels = [percent(densities.iloc[k]) for k in shown]
+    named = results.densities(variant).map(percent).reindex(results.tickets, fill_value="–")
+    labels = list(named.iloc[shown])
     axis.set_xticks(shown + 0.5, labels, rotation=45 if count > 6 else 0)
     axis.set_yticks(shown + 0.5, labels)
     axis.set_xlabel("Density of one ticket (%)")

@@ -1,5 +1,6 @@
 """What the figures and the page are made from: the tables, the parameters, the paper's numbers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,27 +25,37 @@ class Results:
 
     @property
     def variants(self) -> list[str]:
-        """Those of the grid that have tickets, in the grid's order."""
-        return self._there(self.params.section("grid", list[str]), "tickets", "variant")
+        """The variants that have tickets."""
+        return self.having("tickets")
 
     @property
     def pooled(self) -> list[str]:
-        """Those variants that were pooled."""
-        return self._there(self.params.section("grid", list[str]), "pools", "variant")
+        """The variants that have pooled tickets; empty where none has."""
+        return self._having("pools")
 
     @property
     def methods(self) -> list[str]:
-        """All methods that were run."""
-        return self._there(self.params.section("pools", list[str]), "pools", "method")
+        """All methods."""
+        return self.params.section("pools", list[str])
 
     @property
     def main(self) -> list[str]:
         """The methods that are also evaluated on corrupted images: the legend's order."""
-        return self._there(self.params.section("ood", list[str]), "pools", "method")
+        return self.params.section("ood", list[str])
 
-    def _there(self, names: list[str], table: str, column: str) -> list[str]:
-        found = set(self.frames[table][column])
-        return [name for name in names if name in found]
+    def having(self, table: str) -> list[str]:
+        """The variants that have rows in a table, in the grid's order.
+
+        Raises NoData where none has: nothing was pooled, or no ticket of it converged.
+        """
+        found = self._having(table)
+        if not found:
+            raise NoData(f"no variant has rows in table `{table}`")
+        return found
+
+    def _having(self, table: str) -> list[str]:
+        found = set(self.frames[table]["variant"])
+        return [name for name in self.params.section("grid", list[str]) if name in found]
 
     def of(self, table: str, variant: str, **where: Any) -> pd.DataFrame:
         """Rows of one variant, in the table's order. Raises NoData where there are none."""
@@ -55,6 +66,11 @@ class Results:
             which = "".join(f", {column} {value}" for column, value in where.items())
             raise NoData(f"table `{table}` has no rows of variant {variant}{which}")
         return frame
+
+    @property
+    def tickets(self) -> list[int]:
+        """Numbers of the tickets that any variant has: the cells of a matrix, in every panel."""
+        return sorted(set(self.frames["tickets"]["ticket"]))
 
     def densities(self, variant: str) -> "pd.Series[float]":
         """Density of each ticket by number, mean over seeds."""
@@ -67,23 +83,34 @@ class Results:
     def model(self, variant: str) -> str:
         return str(self.of("tickets", variant)["model"].iloc[0])
 
+    def models(self, variants: Iterable[str]) -> str:
+        """The networks of several variants, each once: `resnet8, resnet20`."""
+        return ", ".join(dict.fromkeys(self.model(variant) for variant in variants))
+
     @property
     def dataset(self) -> str:
         return str(self.frames["tickets"]["dataset"].iloc[0])
 
-    def setting(self, variant: str) -> str:
-        """For a title: model, data set, variant."""
-        return f"{self.model(variant)} on {self.dataset}, variant {variant}"
+    def setting(self, *variants: str) -> str:
+        """For a title: networks, data set, variants."""
+        names = f"variant{'s' if len(variants) > 1 else ''} {', '.join(variants)}"
+        return f"{self.models(variants)} on {self.dataset}, {names}"
+
+    def raw(self, variant: str) -> dict[str, Any]:
+        """The params file as a variant sees it."""
+        return overlay(self.params.raw, self.params.raw["variants"][variant])
 
     def rewound_to(self, variant: str) -> int:
         """Epoch of the variant's rewind point; 0 is without rewinding."""
-        raw = overlay(self.params.raw, self.params.raw["variants"][variant])
-        return int(raw["rewind"]["epochs"])
+        return int(self.raw(variant)["rewind"]["epochs"])
 
     def described(self, variant: str) -> str:
-        """For a legend: the variant, and what it rewinds to."""
-        epoch = self.rewound_to(variant)
-        return f"{variant} (rewound to epoch {epoch})" if epoch else f"{variant} (no rewinding)"
+        """For a legend: the variant, its network if not all have the same, and its rewinding."""
+        epoch, model = self.rewound_to(variant), self.model(variant)
+        what = f"rewound to epoch {epoch}" if epoch else "no rewinding"
+        if model != self.models(self.variants):
+            what = f"{model}, {what}"
+        return f"{variant} ({what})"
 
     def paper(self, variant: str) -> pd.DataFrame:
         """The paper's table of this variant's data set and model; empty where it has none.

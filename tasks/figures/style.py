@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 from lp_core.files import replacing
 
 DENSITY = "Density (% of prunable weights kept, log scale)"
+PLACES = {"test": "test images", "corrupted": "corrupted images"}
 WIDTH = 9.6  # inches of every figure: one width of page, so one size of letters
 
 

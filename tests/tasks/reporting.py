@@ -15,15 +15,18 @@ from tests.tasks.made import Made
 SMALL = Made(tickets=4, corruptions=("gaussian_noise", "fog", "pixelate"))
 ALWAYS = {"heatmap", "heatmap-gain", "interpolation", "barriers", "disagreement", "disagreement-kl"}
 POOLED = {
-    "accuracy-base",
-    "ablation-candidates",
-    "ablation-coefficients",
-    "ablation-prune",
-    "ensembles",
-    "soups",
-    "uncertainty",
-    "corruptions",
-    "masks",
+    f"{name}-base"
+    for name in (
+        "accuracy",
+        "ablation-candidates",
+        "ablation-coefficients",
+        "ablation-prune",
+        "ensembles",
+        "soups",
+        "uncertainty",
+        "corruptions",
+        "masks",
+    )
 }
 
 

@@ -1,4 +1,4 @@
-"""The report of runs that diverged."""
+"""The report of runs in which tickets did not converge."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,38 +9,55 @@ import pytest
 from lp_core.tables import TABLES
 from tests.tasks.reporting import ALWAYS, POOLED, SMALL, draw, stub_files
 
-SCORES = {"nll", "ece", "accuracy", "gain", "error", "loss", "error_barrier", "loss_barrier"}
-SCORES |= {"kl", "disagreement", "accuracy_pool", "accuracy_ensemble"}
+# What the stages write of a network that became NaN: it gets nothing right, and has no loss.
+NOTHING = {"accuracy": 0.0, "error": 1.0, "gain": 0.7, "accuracy_ensemble": 0.0}
+NAN = {"nll", "ece", "loss", "error_barrier", "loss_barrier", "disagreement", "kl"}
 
 
-def diverge(root: Path, where: str) -> None:
-    """Scores are NaN in the rows of every table that has tickets and where this holds."""
+def fail(root: Path, where: str) -> None:
+    """In the rows of every table that has tickets and where this holds of the (sparser) ticket."""
     for name in TABLES:
         path = root / "results" / f"{name}.parquet"
         frame = pq.read_table(path).to_pandas()
-        scores = list(SCORES & set(frame.columns))
-        frame["last"] = frame.get("ticket_b", frame.get("ticket", 0))
-        frame.loc[frame.eval(where), scores] = float("nan")
-        frame.drop(columns="last").to_parquet(path)
+        rows = frame.assign(last=frame.get("ticket_b", frame.get("ticket", 0))).eval(where)
+        for column in set(NOTHING) & set(frame):
+            frame.loc[rows, column] = NOTHING[column]
+        frame.loc[rows, list(NAN & set(frame))] = float("nan")
+        if name == "tickets":
+            frame.loc[rows, "converged"] = False
+        frame.to_parquet(path)
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
-def test_a_run_that_diverged_does_not_break_the_report(seeds, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("lost", "seeds"), [(0, (0,)), (1, (0, 1)), (SMALL.tickets - 1, (0, 1))])
+def test_a_ticket_that_failed_is_named_and_left_out(lost, seeds, tmp_path, monkeypatch):
+    stub_files(monkeypatch)
     replace(SMALL, seeds=seeds).write(tmp_path)
-    diverge(tmp_path, f"last == {SMALL.tickets - 1} and seed == 0")
+    fail(tmp_path, f"last == {lost} and seed == 0 and variant == 'base'")
     page, _ = draw(tmp_path, monkeypatch)
     assert set(page.figures) == ALWAYS | POOLED
+    assert f"1 of {8 * len(seeds)} tickets did not converge (variant base, seed 0" in page.text
+    assert "+70.00" not in page.text
     assert "nan" not in page.text.lower()
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("where", ["variant == 'no-rewind'", "seed >= 0"])
-def test_what_diverged_altogether_has_no_effect_to_show(where, tmp_path, monkeypatch):
+@pytest.mark.parametrize("variant", ["base", "no-rewind"])
+def test_a_variant_that_failed_altogether_is_compared_with_nothing(variant, tmp_path, monkeypatch):
     stub_files(monkeypatch)
     replace(SMALL, methods=("interpolation", "swa")).write(tmp_path)
-    diverge(tmp_path, where)
+    fail(tmp_path, f"variant == '{variant}'")
     page, _ = draw(tmp_path, monkeypatch)
     assert set(page.figures) >= ALWAYS
     assert "Rewinding's effect is not measured" in page.text
+    assert "nan" not in page.text.lower()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_run_that_failed_altogether_still_has_a_report(tmp_path, monkeypatch):
+    stub_files(monkeypatch)
+    replace(SMALL, methods=("interpolation", "swa")).write(tmp_path)
+    fail(tmp_path, "seed >= 0")
+    page, _ = draw(tmp_path, monkeypatch)
+    assert "No ticket converged" in page.text
     assert "nan" not in page.text.lower()

@@ -22,7 +22,7 @@ def test_gains_are_over_the_same_seeds_ticket_on_the_same_images():
 
 
 def test_corruptions_are_sorted_by_what_they_gain():
-    axis = corruptions(results(MADE))["corruptions"].axes[0]
+    axis = corruptions(results(MADE))["corruptions-base"].axes[0]
     widths = [bar.get_width() for bar in axis.patches]
     assert len(widths) == 19
     assert widths == sorted(widths)

@@ -13,6 +13,7 @@ from tasks.figures.ensembles import ensembles
 from tasks.figures.masks import masks, moved_by_ticket
 from tasks.figures.style import density_axis, styles
 from tasks.figures.uncertainty import uncertainty
+from tests.tasks.figures.failing import failing
 from tests.tasks.made import METHODS, Made, results
 
 MADE = Made(tickets=4, corruptions=("fog", "snow"))
@@ -88,6 +89,14 @@ def test_the_lines_between_tickets_lie_end_to_end():
             assert y[11 * a + step] == pytest.approx(100 * point["error"].mean())
 
 
+def test_no_line_bridges_the_place_of_a_ticket_that_did_not_converge():
+    found = failing(replace(MADE, tickets=6, variants=("base",)), ticket=2)
+    axis = interpolation(found)["interpolation"].axes[0]
+    y = axis.lines[0].get_ydata()
+    assert np.isnan(y).tolist() == [False] * 11 + [True] + [False] * 22
+    assert 100 * 0.8**2 not in axis.lines[0].get_xdata()
+
+
 def test_the_share_of_a_mask_that_moved_weighs_layers_by_their_kept_weights():
     rows = MADE.frames()["layers"].query("method == 'interpolation'")
     found = moved_by_ticket(rows).set_index(["ticket", "seed"])
@@ -99,5 +108,5 @@ def test_the_share_of_a_mask_that_moved_weighs_layers_by_their_kept_weights():
 
 
 def test_masks_are_of_the_first_main_method():
-    title = masks(results(replace(MADE, ood=("average", "swa"))))["masks"].get_suptitle()
+    title = masks(results(replace(MADE, ood=("average", "swa"))))["masks-base"].get_suptitle()
     assert "Lottery Pools (Average)" in title

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.figures.matrices import heatmap, heatmap_gain, pair_gains
+from tasks.figures.matrices import disagreement, heatmap, heatmap_gain, pair_gains
 from tasks.figures.style import flattest
+from tests.tasks.figures.failing import failing
 from tests.tasks.made import Made, results
 
 MADE = Made(tickets=4)
@@ -55,6 +56,40 @@ def test_all_panels_share_one_scale_and_gains_are_centred():
         assert low < high
         if name == "heatmap-gain":
             assert low == -high
+
+
+def test_an_infinite_divergence_is_grey_and_shapes_no_scale():
+    found = results(MADE)
+    kl = found.frames["disagreement"]
+    kl.loc[(kl["ticket_a"] == 0) & (kl["ticket_b"] == 3) & (kl["variant"] == "base"), "kl"] = np.inf
+    axis = disagreement(found)["disagreement-kl"].axes[0]
+    cells = axis.collections[0]
+    grey = [(0, 0), (0, 3), (1, 1), (2, 2), (3, 3)]
+    assert [tuple(cell) for cell in np.argwhere(np.ma.getmaskarray(cells.get_array()))] == grey
+    others = kl[np.isfinite(kl["kl"]) & (kl["ticket_a"] != kl["ticket_b"])]
+    means = others.groupby(["variant", "ticket_a", "ticket_b"])["kl"].mean()
+    assert cells.get_clim() == pytest.approx((means.min(), means.max()))
+    assert len(axis.texts) == 16 - len(grey)
+
+
+@pytest.mark.parametrize("draw", [heatmap, heatmap_gain, disagreement])
+def test_a_ticket_that_did_not_converge_is_grey_in_its_own_panel_alone(draw):
+    for figure in draw(failing(MADE, variant="no-rewind", ticket=1)).values():
+        whole, lost = _panels(figure, 2)
+        assert np.isnan(lost[1]).all()
+        assert np.isnan(lost[:, 1]).all()
+        off = ~np.eye(4, dtype=bool)
+        assert np.isfinite(whole[off]).all()
+        assert np.isnan(lost[off]).sum() == 6
+        labels = [[text.get_text() for text in axis.get_xticklabels()] for axis in figure.axes[:2]]
+        assert labels == [["100", "80", "64", "51.2"], ["100", "–", "64", "51.2"]]
+        assert "grey" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize("draw", [heatmap, heatmap_gain, disagreement])
+def test_one_seed_is_enough_for_a_cell(draw):
+    for figure in draw(failing(MADE, seed=1, ticket=1)).values():
+        assert "grey" not in figure.get_suptitle()
 
 
 def test_a_scale_is_flat_where_a_panel_would_take_little_of_it():

@@ -37,6 +37,19 @@ def test_a_method_that_differs_in_two_settings_is_in_no_ablation(monkeypatch):
     assert not any("both" in varying(found, s) for s in ("candidates", "coefficients", "prune"))
 
 
+def test_methods_of_as_many_coefficients_are_told_apart_by_their_names(monkeypatch):
+    other = {"recipe": "search", "coefficients": [0.25, 0.5, 0.75]}
+    monkeypatch.setitem(METHODS, "quarters", other)
+    found = results(Made(tickets=2, seeds=(0,), methods=(*METHODS,)))
+    assert varying(found, "coefficients") == {
+        "average": "1 coefficient",
+        "coefficients-3": "3 coefficients (coefficients-3)",
+        "quarters": "3 coefficients (quarters)",
+        "coefficients-7": "7 coefficients",
+        "interpolation": "11 coefficients",
+    }
+
+
 def test_the_first_search_of_pools_is_what_others_differ_from():
     made = replace(Made(tickets=2, seeds=(0,)), methods=("swa", "average", "prune-after"))
     assert first_search(results(made)) == "average"
@@ -49,4 +62,4 @@ def test_the_first_search_of_pools_is_what_others_differ_from():
 def test_recipes_are_found_whatever_the_methods_are_called(monkeypatch):
     monkeypatch.setitem(METHODS, "broth", {"recipe": "greedy-soup"})
     found = results(Made(tickets=2, seeds=(0,), methods=("interpolation", "broth")))
-    assert of_recipe(found, "greedy-soup", "uniform-soup") == ["broth"]
+    assert of_recipe(found, "greedy-soup", "uniform-soup").keys() == {"broth"}
