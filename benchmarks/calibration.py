@@ -1,6 +1,6 @@
 """Which training images batch norm should be re-estimated on: as they are, or augmented.
 
-    python -m benchmarks.calibration --tickets tickets/base/0 --data data/cifar10
+    python -m benchmarks.calibration --tickets tickets/base/0 --data data/cifar10-jpeg
 
 Held-out accuracy of each ticket with the statistics that training gave it, and with statistics
 re-estimated on N training images, unaugmented and augmented; then the same for the average of each
