@@ -73,8 +73,8 @@ def metrics(frames: Frames) -> dict[str, Any]:
         )
     for (variant, place, method), group in gains(frames).groupby(["variant", "place", "method"]):
         result[variant][place][f"gain_{method}"] = round(float(group["gain"].mean()), 6)
-    barriers = frames["barriers"].query("split == 'test'").groupby("variant")["error_barrier"]
-    for variant, found in barriers:
+    barriers = frames["barriers"].query("split == 'test'").dropna(subset="error_barrier")
+    for variant, found in barriers.groupby("variant")["error_barrier"]:
         result[variant]["test"] |= {
             "error_barrier_mean": round(float(found.mean()), 6),
             "error_barrier_max": round(float(found.max()), 6),

@@ -1,5 +1,7 @@
 """Tickets that did not converge shape no mean, whatever their rows say."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -70,3 +72,9 @@ def test_where_nothing_converged_the_numbers_stay_and_the_reader_is_told(score):
     assert converged(frames) is frames
     assert "No ticket converged" in said(frames)[0]
     assert f"| {100 * score:.2f} ± 0.00 |" in summary(frames)
+
+
+def test_networks_that_became_nan_leave_no_nan_in_the_metrics():
+    frames = fail(EVERY, 0.0)
+    frames["barriers"]["error_barrier"] = float("nan")
+    assert "NaN" not in json.dumps(metrics(converged(frames)))
