@@ -12,7 +12,10 @@ from tasks.figures.masks import masks
 from tasks.figures.results import Results
 from tasks.figures.uncertainty import uncertainty
 
-_BATCH_NORM = "the paper does not say whether it did the same"
+_BATCH_NORM = (
+    "Batch norm is re-estimated on every average, unless `pool.batch_norm` says otherwise; the "
+    "paper does not say what it did."
+)
 _CORRUPTED = (
     "A number for corrupted images is the mean over all corruptions and severities of the run: 19 "
     "corruptions unless `corrupt.corruptions` says otherwise, where the usual benchmark counts 15."
@@ -48,9 +51,9 @@ CHAPTERS = [
                 "Averaged pairs",
                 "Each cell is the test accuracy of the mean of two tickets, pruned to the density "
                 "of the sparser; the diagonal shows the tickets themselves (Figure 1 of the "
-                f"paper). Batch norm is re-estimated on every average; {_BATCH_NORM}. The paper "
-                "finds that neighbours average to something better than either when they were "
-                "rewound, and that accuracy collapses off the diagonal when they were not.",
+                f"paper). {_BATCH_NORM} The paper finds that neighbours average to something "
+                "better than either when they were rewound, and that accuracy collapses off the "
+                "diagonal when they were not.",
                 matrices.heatmap,
             ),
             Entry(
@@ -63,10 +66,9 @@ CHAPTERS = [
             Entry(
                 "Along the line between neighbours",
                 "Test error and loss on the straight, unpruned line from each ticket to the next "
-                "sparser one (Figure 2 of the paper). Batch norm is re-estimated at every point "
-                f"between them; {_BATCH_NORM}. In the paper the lines of rewound tickets sag "
-                "between their ends, so that some point is better than both; without rewinding "
-                "they rise into high hills.",
+                f"sparser one (Figure 2 of the paper). {_BATCH_NORM} In the paper the lines of "
+                "rewound tickets sag between their ends, so that some point is better than both; "
+                "without rewinding they rise into high hills.",
                 connectivity.interpolation,
             ),
             Entry(
