@@ -40,8 +40,8 @@ def said(frames: Frames) -> list[str]:
         for row in found.itertuples(index=False)
     )
     return [
-        f"{len(found)} of {len(tickets)} tickets did not converge ({which}). They are in "
-        "`results/*.parquet`, and in no mean or figure here."
+        f"{len(found)} of {len(tickets)} tickets did not converge ({which}): to be found in "
+        "`results/*.parquet`, but in no mean or figure here."
     ]
 
 
