@@ -12,7 +12,7 @@ from lp_core.sparsity.spec import ImpSpec
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import above_chance
 from lp_core.training.spec import RewindSpec
-from tasks import paths
+from tasks import paths, resuming
 from tasks.provenance import provenance
 from tasks.rows import write_rows
 from tasks.stage import run
@@ -73,7 +73,7 @@ def main(arguments: Namespace) -> None:
             "stages": [provenance("imp", number, this.compute, finished.seconds)],
         },
     )
-    this.forget()
+    resuming.finish(finished.state)
 
 
 if __name__ == "__main__":

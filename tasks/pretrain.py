@@ -8,7 +8,7 @@ from lp_core.models.structure import prunable
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.tickets import Ticket
 from lp_core.training.spec import RewindSpec
-from tasks import paths
+from tasks import paths, resuming
 from tasks.provenance import provenance
 from tasks.rows import write_rows
 from tasks.stage import run
@@ -43,7 +43,7 @@ def main(arguments: Namespace) -> None:
             "stages": [provenance("pretrain", "rewind", this.compute, finished.seconds)],
         },
     )
-    this.forget()
+    resuming.finish(finished.state)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the stages `pretrain` and `imp` do alike: one training run, resumable, and its scores."""
 
+import hashlib
 import os
 import shlex
 import subprocess
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -24,17 +26,18 @@ from lp_core.training.evaluation import Scores, evaluate
 from lp_core.training.loop import Loader, train
 from lp_core.training.resume import Epoch
 from lp_core.training.spec import TrainSpec
-from tasks import paths
+from tasks import paths, resuming
 from tasks.fingerprint import fingerprint
 from tasks.params import Params
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that is over: its curve, and the wall time of all its epochs in seconds."""
+    """A run that is over: its curve, the wall time of all its epochs in seconds, its state."""
 
     curve: list[Epoch]
     seconds: float
+    state: Path
 
 
 class Watched:
@@ -80,14 +83,17 @@ class Run:
 
     def __call__(self, mask: dict[str, Tensor], epochs: range, inputs: list[Path]) -> Finished:
         """Train `self.model` in place, from where a killed run of the same key left off."""
+        settings = [self.train, self.model_spec, self.compute.spec, self.seed, self.stage]
         key = fingerprint(
-            [self.train, self.model_spec, self.compute.spec, self.seed, self.stage, list(epochs)],
+            [*settings, list(epochs), _outline(mask)],
             [paths.dataset(self.dataset_name), *inputs],
             self.compute,
         )
-        state = paths.RESUME / f"{self.stage}.{key}.safetensors"
-        if self.workers.first and state.exists():
-            print(f"{self.stage}: going on from {state}", flush=True)
+        state = resuming.state(self.stage, key)
+        if self.workers.first:
+            resuming.forget(self.variant, self.seed, self.stage)
+            if state.exists():
+                print(f"{self.stage}: going on from {state}", flush=True)
         loader: Loader = train_loader(
             self.dataset,
             self.train.batch_size,
@@ -95,7 +101,6 @@ class Run:
             self.compute.device,
             rank=self.workers.rank,
             world=self.workers.world,
-            workers=self.train.workers,
         )
         if self.workers.first:
             loader = Watched(loader, self.stage)
@@ -112,7 +117,7 @@ class Run:
             workers=self.workers,
             on_epoch=self._tell,
         )
-        return Finished(curve, sum(epoch.seconds for epoch in curve))
+        return Finished(curve, sum(epoch.seconds for epoch in curve), state)
 
     def scores(self, model: nn.Module, split: str) -> Scores:
         """Of the network as it stands, unaugmented."""
@@ -129,11 +134,6 @@ class Run:
                 row | {"split": "val", "accuracy": epoch.val_accuracy, "loss": epoch.val_loss}
             )
         return rows
-
-    def forget(self) -> None:
-        """Drop the kept states of this stage, once its outputs are written."""
-        for state in paths.RESUME.glob(f"{self.stage}.*.safetensors"):
-            state.unlink()
 
     def _tell(self, epoch: Epoch) -> None:
         print(
@@ -162,3 +162,11 @@ def spread(main: Callable[[Namespace], None]) -> Callable[[Namespace], None]:
 
     launch.__module__ = main.__module__
     return launch
+
+
+def _outline(mask: dict[str, Tensor]) -> str:
+    # Neither the inputs nor the other settings tell what was pruned: `imp.fraction` does.
+    digest = hashlib.sha256()
+    for name, kept in mask.items():
+        digest.update(name.encode() + np.packbits(kept.cpu().numpy()).tobytes())
+    return digest.hexdigest()

@@ -26,12 +26,13 @@ def train_loader(
     device: torch.device | str,
     rank: int = 0,
     world: int = 1,
-    workers: int = 0,
+    workers: int | None = None,
 ) -> MemoryLoader | StreamLoader:
     """The loader of the training split: `len(loader)` batches from each `loader.epoch(seed)`.
 
     batch_size: images in one step of the optimiser, over all `world` processes together.
-    workers:    decoding processes of a streamed set; a set in memory needs none.
+    workers:    decoding processes of a streamed set (None: this process's share of the cores); a
+                set in memory needs none.
     """
     mean, std = dataset.mean, dataset.std
     if dataset.streamed:

@@ -4,6 +4,7 @@ Workers decode, crop and flip; what happens to an image depends on the epoch's s
 alone, so that an epoch is the same whatever the number of workers or processes.
 """
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,6 +19,8 @@ from lp_core.data.epoch import EpochCut
 from lp_core.data.images import Picture, as_array, open_picture
 from lp_core.data.normalise import Normaliser
 from lp_core.data.store import Listing
+
+_MOST_WORKERS = 16  # beyond which they only take memory
 
 
 class _Batches(torch.utils.data.Dataset):
@@ -54,7 +57,8 @@ class StreamLoader:
     size:       side of the square crops, in pixels.
     mean, std:  per channel, of images scaled to 0-1.
     batch_size: images in one step of the optimiser, over all `world` processes together.
-    workers:    decoding processes; 0 decodes in this one.
+    workers:    decoding processes; 0 decodes in this one, None takes this one's share of the
+                cores. No number of them changes a batch.
 
     Raises ValueError where a batch cannot be filled or shared.
     """
@@ -70,13 +74,14 @@ class StreamLoader:
         device: torch.device | str,
         rank: int = 0,
         world: int = 1,
-        workers: int = 0,
+        workers: int | None = None,
     ) -> None:
         self._cut = EpochCut(len(listing), batch_size, rank, world)
         self._listing, self._size, self._augment = listing, size, augment
         self._device = torch.device(device)
         self._normalise = Normaliser(mean, std, self._device)
-        self._workers = workers
+        share = min(_MOST_WORKERS, max(1, (os.cpu_count() or 1) // world))
+        self._workers = share if workers is None else workers
 
     def __len__(self) -> int:
         """Batches in an epoch; images that fill no whole batch are left out of it."""

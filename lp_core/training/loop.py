@@ -44,7 +44,8 @@ def train(
     mask: weights outside it are zero before the first step and after every step (of a run that
     diverges: in the end).
     epochs: which of the schedule's epochs to run: a ticket starts at the rewind point.
-    seed: noise seed of an epoch. validate: scores on held-out images, called after each epoch.
+    seed: noise seed of an epoch. validate: scores on held-out images, called after each epoch by
+    the first process, whose batch-norm statistics are those that are kept; NaN in the others.
     state: where to keep the state after each epoch, and to go on from if it is there; the result
     is bit for bit that of an undisturbed run on the same machine.
 
@@ -67,12 +68,14 @@ def train(
     )
     curve = load_state(state, model, optimizer) if state else []
     _prune(masked)
-    network = workers.wrap(model, compute.device)
 
     for epoch in epochs[len(curve) :]:
         if curve and not math.isfinite(curve[-1].loss):
             break
         began = time.perf_counter()
+        # Anew for each epoch: after its first step it sums gradients in another order, and a run
+        # that goes on in the middle has to sum as the undisturbed one does.
+        network = workers.wrap(model, compute.device)
         model.train()
         total = torch.zeros(2, dtype=torch.float64, device=compute.device)
         images_seen = 0
@@ -93,7 +96,7 @@ def train(
                 total[1] += (logits.argmax(1) == labels).sum()
             images_seen += len(labels)
         loss_mean, accuracy = (workers.sum(total) / (images_seen * workers.world)).tolist()
-        held_out = validate(model)
+        held_out = validate(model) if workers.first else Scores(math.nan, math.nan, math.nan)
         curve.append(
             Epoch(
                 epoch=epoch,

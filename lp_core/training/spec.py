@@ -13,7 +13,7 @@ class TrainSpec:
     """SGD with momentum, from the rewind point to `epochs`.
 
     batch_size: images a step, over all devices together. devices: processes to spread them over
-    (DistributedDataParallel). workers: loader processes, for streamed sets only.
+    (DistributedDataParallel).
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
@@ -25,7 +25,6 @@ class TrainSpec:
     schedule: Schedule
     augment: AugmentSpec
     devices: int = 1
-    workers: int = 4
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "devices"):
@@ -49,8 +48,6 @@ class TrainSpec:
             raise ValueError(f"momentum is {self.momentum}; it must lie in 0 … 1")
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"weight_decay is {self.weight_decay}; give 0 or more")
-        if self.workers < 0:
-            raise ValueError(f"workers is {self.workers}; give 0 or more")
 
 
 @dataclass(frozen=True)

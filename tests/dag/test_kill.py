@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from tests.dag.project import TINY, Project
 
 EPOCHS = 8
+IMP = TINY["imp"] | {
+    "rounds": [{"ticket": k, "parent": k - 1 if k else "rewind"} for k in range(3)],
+}
 ROUND = "imp@base-0-round1"
 COMMAND = ["dvc", "repro", "--single-item", ROUND]
 
@@ -18,9 +22,18 @@ COMMAND = ["dvc", "repro", "--single-item", ROUND]
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(tmp_path_factory.mktemp("killed"))
-    made.params({"train": {**TINY["train"], "epochs": EPOCHS}})
+    made.params({"train": {**TINY["train"], "epochs": EPOCHS}, "imp": IMP})
     made.repro("imp@base-0-round0")
     return made
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(project: Project) -> None:
+    shutil.rmtree(project.root / ".resume", ignore_errors=True)
+
+
+def _kept(project: Project) -> list[Path]:
+    return list(Path(project.root, ".resume").glob(f"{ROUND}.*.safetensors"))
 
 
 def _outputs(project: Project) -> list[bytes]:
@@ -33,6 +46,7 @@ def test_a_killed_round_gives_the_bytes_of_an_undisturbed_one(
 ) -> None:
     project.run(*COMMAND, "--force", "--no-run-cache")
     undisturbed = _outputs(project)
+    _kept(project)[0].unlink()
     after = random.Random(entropy).randint(2, EPOCHS - 1)
 
     process = subprocess.Popen(
@@ -52,19 +66,39 @@ def test_a_killed_round_gives_the_bytes_of_an_undisturbed_one(
             break
     process.wait()
     assert process.returncode == -signal.SIGKILL
-    left = list(Path(project.root, ".resume").glob(f"{ROUND}.*.safetensors"))
-    assert len(left) == 1, "the state of the killed round is kept"
+    assert len(_kept(project)) == 1, "the state of the killed round is kept"
 
     output = project.run(*COMMAND, "--force", "--no-run-cache")
     assert "going on from" in output
     assert f"epoch {after - 1}/{EPOCHS}" not in output, "a finished epoch ran again"
     assert _outputs(project) == undisturbed
-    assert not left[0].exists(), "the state goes once the ticket is written"
 
 
-def test_a_state_left_by_other_parameters_is_not_picked_up(project: Project) -> None:
-    stale = project.root / ".resume" / f"{ROUND}.0123456789abcdef.safetensors"
-    stale.parent.mkdir(exist_ok=True)
-    stale.write_bytes(b"the state of some other run")
-    output = project.run(*COMMAND, "--force", "--no-run-cache")
+def test_a_ticket_that_was_never_recorded_is_written_again_without_training(
+    project: Project,
+) -> None:
+    """As if DVC had failed after the stage: its lock taken, its disk full, its power gone."""
+    first = project.run(*COMMAND, "--force", "--no-run-cache")
+    undisturbed = _outputs(project)
+    again = project.run(*COMMAND, "--force", "--no-run-cache")
+    assert f"epoch {EPOCHS}/{EPOCHS}" in first
+    assert "going on from" in again
+    assert "epoch" not in again
+    assert _outputs(project) == undisturbed
+
+
+def test_a_state_goes_when_the_next_round_has_its_ticket(project: Project) -> None:
+    project.run(*COMMAND, "--force", "--no-run-cache")
+    assert _kept(project)
+    project.run(*COMMAND[:-1], ROUND.replace("round1", "round2"), "--force", "--no-run-cache")
+    assert not _kept(project)
+
+
+def test_a_round_that_was_to_prune_another_fraction_is_not_gone_on_with(project: Project) -> None:
+    """Its rewind point and its parent are the same: only the mask tells."""
+    project.run(*COMMAND, "--force", "--no-run-cache")
+    assert _kept(project)
+    project.params({"imp": IMP | {"fraction": 0.5}})
+    output = project.run(*COMMAND)
     assert "going on from" not in output
+    assert f"epoch {EPOCHS}/{EPOCHS}" in output

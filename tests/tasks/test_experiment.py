@@ -82,7 +82,6 @@ def test_there_is_a_preset_for_every_published_setting():
         ({"train.epochs": 0}, "params.yaml: train: epochs is 0"),
         ({"train.schedule": {"kind": "cosine", "lr": 0.1, "warmup": 16}}, "schedule.warmup is 16"),
         ({"train.weight_decay": -0.1}, "params.yaml: train: weight_decay is -0.1"),
-        ({"train.workers": -1}, "params.yaml: train: workers is -1"),
         ({"train.momentum": 1}, "params.yaml: train: momentum is 1"),
         ({"train.devices": 3}, "params.yaml: train: batch_size is 64"),
         ({"seeds": [0, 0]}, "params.yaml: seeds: [0, 0]"),

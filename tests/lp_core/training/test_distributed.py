@@ -1,4 +1,4 @@
-"""Two processes on one CPU, started as the stages are: by torchrun, joined by gloo."""
+"""Several processes on one CPU, started as the stages are: by torchrun, joined by gloo."""
 
 import json
 import subprocess
@@ -16,13 +16,17 @@ from tests.lp_core.tiny import ROOT, Run, plain_network, without_time
 @pytest.fixture(scope="module")
 def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("two")
+    _torchrun(2, "tests.lp_core.tiny", folder)
+    return folder
+
+
+def _torchrun(processes: int, module: str, folder: Path) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command = [*torchrun, "--nproc-per-node", "2", "-m", "tests.lp_core.tiny", str(folder)]
+    command = [*torchrun, "--nproc-per-node", str(processes), "-m", module, str(folder)]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    return folder
 
 
 def _read(path: Path) -> tuple[list[dict[str, float]], dict[str, np.ndarray]]:
@@ -43,9 +47,24 @@ def test_two_processes_learn_what_one_learns(left):
 
 def test_the_processes_agree_to_the_last_bit(left):
     for run in ("whole", "resumed"):
-        first, second = (_read(left / f"{run}-{rank}.json") for rank in range(2))
-        assert first[0] == second[0]
-        assert all(np.array_equal(first[1][name], second[1][name]) for name in first[1])
+        (curve, weights), (other, same) = (_read(left / f"{run}-{r}.json") for r in range(2))
+        for row, its in zip(curve, other, strict=True):
+            assert (row["loss"], row["accuracy"]) == (its["loss"], its["accuracy"])
+        assert all(np.array_equal(weights[name], same[name]) for name in weights)
+
+
+def test_only_the_first_process_looks_at_held_out_images(left):
+    for row in _read(left / "whole-1.json")[0]:
+        assert np.isnan(row["val_accuracy"])
+        assert np.isnan(row["val_loss"])
+
+
+def test_four_processes_resume_bit_for_bit_a_network_that_they_sum_in_pieces(tmp_path):
+    """Two could not tell: a + b is b + a. Of four, the order of summation shows."""
+    _torchrun(4, "tests.lp_core.wide", tmp_path)
+    found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(4)]
+    assert all(whole == resumed for whole, resumed in found)
+    assert len({whole for whole, _ in found}) == 1
 
 
 def test_together_they_resume_bit_for_bit(left):
@@ -72,3 +91,13 @@ def test_without_torchrun_there_is_a_world_of_one(monkeypatch):
     assert alone.sum(torch.tensor([1.0, 2.0])).tolist() == [1.0, 2.0]
     alone.wait()
     alone.close()
+
+
+@pytest.mark.parametrize(("gpus", "backend"), [(False, "gloo"), (True, "cpu:gloo,cuda:nccl")])
+def test_processes_on_the_cpu_can_join_whether_there_are_gpus_or_not(monkeypatch, gpus, backend):
+    joined: list[str] = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus)
+    monkeypatch.setattr(torch.distributed, "init_process_group", joined.append)
+    Workers()
+    assert joined == [backend]

@@ -1,0 +1,52 @@
+"""A run of several processes whose gradients do not fit into one message, as torchrun starts it."""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lp_core.training.distributed import Workers
+from tests.lp_core.tiny import CLASSES, Run
+
+
+def wide_network() -> nn.Module:
+    """3 MiB: DistributedDataParallel sums its gradients in several buckets."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(64, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(256, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(256, CLASSES),
+    )
+
+
+def main(folder: Path) -> None:
+    """Leaves each process's digests of a run at one go and of one that was resumed."""
+    workers = Workers()
+    whole = Run(epochs=2, network=wide_network, workers=workers)
+    whole()
+    whole.again(state=folder / "state", stop=1)()
+    resumed = whole.again(state=folder / "state")
+    resumed()
+    digests = [_digest(run.model) for run in (whole, resumed)]
+    (folder / f"{workers.rank}.json").write_text(json.dumps(digests))
+    workers.close()
+
+
+def _digest(model: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for parameter in model.parameters():
+        digest.update(parameter.detach().numpy().tobytes())
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
