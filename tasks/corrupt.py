@@ -10,6 +10,7 @@ from lp_core.data.corrupted import (
     chosen_images,
     generated,
     official,
+    save,
     write_manifest,
 )
 from lp_core.data.loading import load_images
@@ -27,17 +28,17 @@ def main(arguments: Namespace) -> None:
     labels = dataset.labels("test").numpy()
     chosen = chosen_images(labels, spec)
     if spec.source == "official":
-        arrays = official(labels, chosen, spec)
+        sets = official(labels, chosen, spec)
     else:
         images = load_images(dataset, "test", chosen).images
-        arrays = generated(images.permute(0, 2, 3, 1).contiguous().numpy(), spec)
+        sets = generated(images.permute(0, 2, 3, 1).contiguous().numpy(), spec)
 
     folder = paths.corrupted(name)
     unfinished = folder.with_name(f".{folder.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    for number, (corruption, array) in enumerate(arrays, start=1):
-        np.save(unfinished / f"{corruption}.npy", array)
+    for number, (corruption, parts) in enumerate(sets, start=1):
+        save(unfinished / f"{corruption}.npy", parts, len(spec.severities))
         print(f"corrupt@{name}: {corruption} {number}/{len(spec.corruptions)}", flush=True)
     np.save(unfinished / "labels.npy", labels[chosen])
     write_manifest(unfinished, spec.corruptions, spec.severities)

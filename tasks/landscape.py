@@ -20,7 +20,7 @@ from lp_core.pooling.interpolation import interpolate
 from lp_core.seeds import noise_seed
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import Scores, scores
-from tasks import paths
+from tasks import paths, resuming
 from tasks.networks import Network
 from tasks.params import Params
 from tasks.provenance import provenance
@@ -136,7 +136,9 @@ def barriers(interpolation: list[Row]) -> list[Row]:
 
 def main(arguments: Namespace) -> None:
     """Write all four tables' rows of one variant and seed."""
-    landscape = Landscape(arguments.variant, arguments.seed)
+    variant, seed = arguments.variant, arguments.seed
+    resuming.forget(variant, seed, f"landscape@{variant}-{seed}")  # all its tickets are recorded
+    landscape = Landscape(variant, seed)
     found = {
         "heatmap": list(landscape.heatmap()),
         "interpolation": list(landscape.interpolation()),
@@ -144,7 +146,7 @@ def main(arguments: Namespace) -> None:
     }
     found["barriers"] = barriers(found["interpolation"])
     found["stages"] = [provenance("landscape", "tickets", landscape.network.compute)]
-    write_rows(paths.rows("landscape", arguments.variant, arguments.seed, "tickets"), found)
+    write_rows(paths.rows("landscape", variant, seed, "tickets"), found)
 
 
 if __name__ == "__main__":

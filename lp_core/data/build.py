@@ -142,7 +142,12 @@ def _streamed(
     mean, std = mean_and_std(np.stack(pixels))
     parts = {}
     for split, examples in splits.items():
-        paths = [os.path.relpath(_name(examples, i), spec.path) for i in range(len(examples))]
-        labels = torch.from_numpy(examples.labels)
-        parts[split] = Listing(Path(spec.path), pyarrow.array(paths, pyarrow.string()), labels)
+        files = [_name(examples, i) for i in range(len(examples))]
+        paths = [os.path.relpath(file, spec.path) for file in files]
+        parts[split] = Listing(
+            Path(spec.path),
+            pyarrow.array(paths, pyarrow.string()),
+            torch.from_numpy(examples.labels),
+            torch.tensor([os.path.getsize(file) for file in files], dtype=torch.int64),
+        )
     return Dataset(name, classes, 3, size, mean, std, parts)

@@ -5,8 +5,9 @@ the same order in each, with one array of labels for all.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -59,16 +60,18 @@ def chosen_images(labels: np.ndarray, spec: CorruptSpec) -> np.ndarray:
     return balanced_indices(labels, spec.images, spec.seed)
 
 
-def generated(images: np.ndarray, spec: CorruptSpec) -> Iterator[tuple[str, np.ndarray]]:
-    """Each corruption's name and array (uint8, severities·N×H×W×C) of clean images (N×H×W×C)."""
+def generated(images: np.ndarray, spec: CorruptSpec) -> Iterator[tuple[str, Iterator[np.ndarray]]]:
+    """Each corruption's name and, severity by severity, its images (uint8, N×H×W×C).
+
+    images: the clean ones, of that shape. Each severity is made when it is asked for.
+    """
     for name in spec.corruptions:
-        parts = [corrupt(images, name, severity, spec.seed) for severity in spec.severities]
-        yield name, np.concatenate(parts)
+        yield name, map(partial(corrupt, images, name, seed=spec.seed), spec.severities)
 
 
 def official(
     labels: np.ndarray, chosen: np.ndarray, spec: CorruptSpec
-) -> Iterator[tuple[str, np.ndarray]]:
+) -> Iterator[tuple[str, Iterator[np.ndarray]]]:
     """The same from a folder such as CIFAR-10-C.
 
     labels: of the whole test split, which must be in the official order; chosen: positions in it.
@@ -89,8 +92,26 @@ def official(
                 f"{folder / name}.npy: found {whole.dtype} {whole.shape}; "
                 f"expected uint8, 5 severities × {count} images"
             )
-        starts = [(severity - 1) * count for severity in spec.severities]
-        yield name, np.concatenate([whole[start + chosen] for start in starts])
+        places = [(severity - 1) * count + chosen for severity in spec.severities]
+        yield name, map(whole.__getitem__, places)
+
+
+def save(path: Path, parts: Iterable[np.ndarray], count: int) -> None:
+    """Writes `count` arrays of one shape, end to end, as one .npy file; one at a time in memory.
+
+    One severity of ImageNet's test images is 7.5 GB.
+    """
+    with path.open("wb") as file:
+        for part in parts:
+            if not file.tell():
+                about = {
+                    "descr": np.lib.format.dtype_to_descr(part.dtype),
+                    "fortran_order": False,
+                    "shape": (count * len(part), *part.shape[1:]),
+                }
+                np.lib.format.write_array_header_1_0(file, about)
+            part.tofile(file)
+            del part  # before the next is made
 
 
 def _array(path: Path) -> np.ndarray:

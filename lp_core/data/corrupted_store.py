@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def corrupted_sets(folder: Path) -> Iterator[tuple[str, int, Tensor]]:
-    """Each set: (corruption, severity, images uint8 N×C×H×W).
+    """Each set: (corruption, severity, images uint8 N×C×H×W, mapped into memory).
 
     Raises FileNotFoundError if the folder holds none.
     """
@@ -23,7 +23,8 @@ def corrupted_sets(folder: Path) -> Iterator[tuple[str, int, Tensor]]:
     about = json.loads(manifest.read_text())
     names, severities = about["corruptions"], about["severities"]
     for name in names:
-        array = np.load(folder / f"{name}.npy")
+        # Copy-on-write: torch takes no read-only memory, and nobody writes here.
+        array = np.load(folder / f"{name}.npy", mmap_mode="c")
         images = torch.from_numpy(array).permute(0, 3, 1, 2)
         for severity, part in zip(severities, images.chunk(len(severities)), strict=True):
             yield name, severity, part

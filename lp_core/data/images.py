@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-# Enough for one thread to be busy for a while, few enough to share out evenly.
-_CHUNK = 64
+# Pictures that a thread takes at a time: enough to be busy for a while, and few enough for each
+# thread to get several turns, so that none is idle for long at the end.
+_MOST = 64
+_TURNS = 4
 
 
 class Picture(NamedTuple):
@@ -67,14 +69,17 @@ def read_all(
     The first picture in order that cannot be read raises its ValueError.
     """
 
+    cores = os.cpu_count() or 1
+    step = max(1, min(_MOST, len(pictures) // (_TURNS * cores)))
+
     def chunk(start: int) -> list[NDArray[np.uint8]]:
-        chosen = pictures[start : start + _CHUNK]
+        chosen = pictures[start : start + step]
         return [as_array(transform(open_picture(picture))) for picture in chosen]
 
     # Pillow decodes and resizes outside the interpreter's lock, so threads do.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores) as pool:
         try:
-            for arrays in pool.map(chunk, range(0, len(pictures), _CHUNK)):
+            for arrays in pool.map(chunk, range(0, len(pictures), step)):
                 yield from arrays
         finally:
             pool.shutdown(cancel_futures=True)

@@ -35,11 +35,16 @@ class Split:
 
 @dataclass(frozen=True)
 class Listing:
-    """Image files of a streamed split: paths below `root`, and labels (int64, N)."""
+    """Image files of a streamed split: paths below `root`, labels (int64, N), and file sizes.
+
+    sizes: in bytes (int64, N). Nobody reads them: they make the stored set, on which training
+    depends, another one where a file was replaced by another of its name.
+    """
 
     root: Path
     paths: "pyarrow.Array"  # its items share no reference counts, so forked workers copy nothing
     labels: Tensor
+    sizes: Tensor
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -194,7 +199,11 @@ def _write_listing(listing: Listing, path: Path) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    columns = {"path": listing.paths, "label": pyarrow.array(listing.labels.numpy())}
+    columns = {
+        "path": listing.paths,
+        "label": pyarrow.array(listing.labels.numpy()),
+        "bytes": pyarrow.array(listing.sizes.numpy()),
+    }
     parquet.write_table(pyarrow.table(columns), path)
 
 
@@ -203,8 +212,13 @@ def _read_listing(path: Path, root: Path) -> Listing:
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path, columns=["path", "label"])
-        labels = torch.from_numpy(table["label"].to_numpy().astype(np.int64))
-        return Listing(root, table["path"].combine_chunks(), labels)
+        table = parquet.read_table(path, columns=["path", "label", "bytes"])
+        labels, sizes = (
+            torch.from_numpy(table[name].to_numpy().astype(np.int64)) for name in ("label", "bytes")
+        )
+        return Listing(root, table["path"].combine_chunks(), labels, sizes)
     except (OSError, KeyError, pyarrow.ArrowException) as error:
-        raise ValueError(f"{path} is not a list of images and labels ({error})") from error
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"{path} is not a list of images and labels ({reason}); run the stage dataset again"
+        ) from error

@@ -81,7 +81,12 @@ def search(
     as the paper does, `successive_halving` spends less.
 
     The inputs are not changed. If nothing was accepted, the ticket returned is the target.
+
+    Raises ValueError where there are no coefficients or one is not between 0 and 1, and where a
+    candidate's tensors differ from the target's in names or shapes.
     """
+    if not coefficients or any(not 0 <= alpha <= 1 for alpha in coefficients):
+        raise ValueError(f"coefficients is {list(coefficients)}; give at least one, each in 0–1")
     kept, keep = target.kept, target.kept if prune == "during" else target.prunable
     best, best_score, trace = target, score(target), []
     del target  # or it would be a copy more, where the caller has let go of it

@@ -15,7 +15,13 @@ def interpolate(a: Ticket, b: Ticket, alpha: float, keep: int) -> Ticket:
     Every parameter is interpolated, pruned or not. So are the batch-norm statistics, which are
     wrong for the new network as means of means usually are: `meta["batch_norm"]` says
     `averaged`, and `HeldOut.calibrate` re-estimates them.
+
+    Raises ValueError where the tickets' tensors differ in names or shapes, where alpha is not
+    between 0 and 1, and where `keep` is negative or above the number of prunable weights.
     """
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha is {alpha}; it must lie between 0 and 1")
+    _require_alike(a, b)
     weights = {name: _mix(weight, b.weights[name], alpha) for name, weight in a.weights.items()}
     buffers = {
         name: _mix(buffer, b.buffers[name], alpha) if buffer.is_floating_point() else buffer
@@ -26,7 +32,10 @@ def interpolate(a: Ticket, b: Ticket, alpha: float, keep: int) -> Ticket:
 
 
 def prune(ticket: Ticket, keep: int) -> Ticket:
-    """The ticket with only its `keep` largest prunable weights left."""
+    """The ticket with only its `keep` largest prunable weights left.
+
+    Raises ValueError where `keep` is negative or above the number of prunable weights.
+    """
     mask = magnitude_mask({name: ticket.weights[name] for name in ticket.mask}, keep)
     # where(), not a product: NaN · 0 is NaN, and a pruned weight is zero.
     pruned = {name: ticket.weights[name].where(kept, 0.0) for name, kept in mask.items()}
@@ -35,3 +44,14 @@ def prune(ticket: Ticket, keep: int) -> Ticket:
 
 def _mix(a: Tensor, b: Tensor, alpha: float) -> Tensor:
     return a.mul(alpha).add_(b, alpha=1 - alpha)
+
+
+def _require_alike(a: Ticket, b: Ticket) -> None:
+    ours, theirs = ({n: tuple(t.shape) for n, t in (x.weights | x.buffers).items()} for x in (a, b))
+    odd = {name for name in ours | theirs if ours.get(name) != theirs.get(name)}
+    if odd:
+        found = [shapes.get(min(odd), "none") for shapes in (ours, theirs)]
+        raise ValueError(
+            f"the tickets are of different networks: {len(odd)} tensors differ in name or shape, "
+            f"such as {min(odd)} ({found[0]} and {found[1]}); give two of one architecture"
+        )

@@ -16,9 +16,10 @@ def magnitude_mask(weights: Mapping[str, Tensor], keep: int) -> dict[str, Tensor
 
     weights: prunable tensors by name, any shapes; compared with each other as one population.
     keep: number of weights (not a fraction) that survive in all of them together.
-    Returns one bool tensor of each weight's shape. Equal magnitudes survive in order of position
-    (first tensor first, then row-major), so that the result is unique. A NaN, as a diverged run
-    leaves behind, counts as magnitude zero.
+    Returns one bool tensor of each weight's shape, laid out in memory as it is (`where` takes the
+    layout of its mask). Equal magnitudes survive in order of position (first tensor first, then
+    row-major), so that the result is unique. A NaN, as a diverged run leaves behind, counts as
+    magnitude zero.
 
     Raises ValueError if `keep` is negative or above the number of weights.
     """
@@ -42,7 +43,7 @@ def magnitude_mask(weights: Mapping[str, Tensor], keep: int) -> dict[str, Tensor
     survives[ties[: keep - int(survives.sum())]] = True
     parts = survives.split([weight.numel() for weight in weights.values()])
     return {
-        name: part.view(weight.shape)
+        name: torch.empty_like(weight, dtype=torch.bool).copy_(part.view(weight.shape))
         for (name, weight), part in zip(weights.items(), parts, strict=True)
     }
 

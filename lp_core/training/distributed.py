@@ -19,8 +19,9 @@ class Workers:
         self.rank = int(os.environ.get("RANK", 0))
         self.local_rank = int(os.environ.get("LOCAL_RANK", 0))
         if self.world > 1 and not dist.is_initialized():
-            backend = "nccl" if torch.cuda.is_available() else "gloo"
-            dist.init_process_group(backend)
+            # By the tensor's device: on a machine with GPUs a run on the CPU needs gloo, too.
+            # (Without a name PyTorch would take NCCL alone there.)
+            dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
 
     @property
     def first(self) -> bool:

@@ -55,7 +55,7 @@ def train(
     workers = workers or Workers()
     model = compute.place(model)
     masked = {
-        parameter: mask[name].to(parameter)
+        parameter: torch.empty_like(parameter).copy_(mask[name])  # laid out alike, for `_prune`
         for name, parameter in model.named_parameters()
         if name in mask and not mask[name].all()
     }
@@ -122,5 +122,6 @@ def train(
 @torch.no_grad()
 def _prune(masked: Mapping[nn.Parameter, Tensor]) -> None:
     # All at once: on a GPU a kernel for each of the layers would cost more than the multiplying.
+    # (So it is where masks lie in memory as the parameters do.)
     if masked:
         torch._foreach_mul_(list(masked), list(masked.values()))

@@ -1,4 +1,7 @@
 import io
+import os
+import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from PIL import Image
 from lp_core.data.build import build_dataset, mean_and_std
 from lp_core.data.images import Picture, as_array, open_picture, read_all
 from lp_core.data.spec import DatasetSpec
-from lp_core.data.store import SPLITS
+from lp_core.data.store import SPLITS, Dataset
 
 
 def _encoded(image: Image.Image, form: str = "PNG") -> bytes:
@@ -113,6 +116,22 @@ def test_a_streamed_set_lists_every_file_once(cifar_folder):
             assert dataset.classes[part.labels[index]] in part.path(index)
 
 
+def test_a_stored_streamed_set_differs_where_a_file_was_replaced(cifar_folder, tmp_path):
+    photos = shutil.copytree(cifar_folder, tmp_path / "photos")
+    spec = DatasetSpec("folder", str(photos), size=16, stream=True)
+
+    def stored(name: str) -> list[bytes]:
+        build_dataset("folder", spec).save(tmp_path / name)
+        return [(tmp_path / name / f"{split}.parquet").read_bytes() for split in SPLITS]
+
+    before = stored("before")
+    assert stored("again") == before
+    chosen = Dataset.load(tmp_path / "before").listing("test").path(3)
+    Image.new("RGB", (40, 40)).save(chosen)
+    after = stored("after")
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, False]
+
+
 def test_cifar_from_parquet_holds_a_tenth_out(cifar_parquet):
     dataset = build_dataset("cifar", DatasetSpec("parquet", str(cifar_parquet)))
     assert [len(dataset.split(name)) for name in SPLITS] == [360, 40, 100]
@@ -163,6 +182,19 @@ def test_threads_keep_the_order_of_images(cifar_rows):
     arrays = read_all(pictures, lambda image: image)
     for picture, pixels in zip(pictures, arrays, strict=True):
         assert np.array_equal(as_array(open_picture(picture)), pixels)
+
+
+def test_a_batch_of_images_keeps_every_core_busy(cifar_rows, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    together, known = threading.Barrier(16), threading.local()
+
+    def meet(image: Image.Image) -> Image.Image:
+        if not hasattr(known, "met"):
+            known.met = together.wait(timeout=20)
+        return image
+
+    pictures = [Picture(data, str(i)) for i, (data, _) in enumerate(cifar_rows)]
+    assert len(list(read_all(pictures, meet))) == len(pictures) < 500
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from pyarrow import parquet
 
 from lp_core.data.augment import AugmentSpec
 from lp_core.data.memory import MemoryLoader
@@ -27,7 +28,8 @@ def _dataset(channels: int = 3, size: tuple[int, int] = (5, 5)) -> Dataset:
 
 def _streamed(root: Path) -> Dataset:
     paths = pa.array(["train/a/é 1.jpg", "train/b/2.jpg"])
-    parts = {name: Listing(root, paths, torch.tensor([0, 1])) for name in SPLITS}
+    labels, sizes = torch.tensor([0, 1]), torch.tensor([5, 2**40])
+    parts = {name: Listing(root, paths, labels, sizes) for name in SPLITS}
     return Dataset("toy", ["a", "b"], 3, 8, [0.5] * 3, [0.2] * 3, parts)
 
 
@@ -56,6 +58,7 @@ def test_a_streamed_set_comes_back_whole(tmp_path):
     assert loaded.streamed
     assert loaded.listing("val").path(0) == str(tmp_path / "photos/train/a/é 1.jpg")
     assert loaded.labels("test").tolist() == [0, 1]
+    assert loaded.listing("train").sizes.tolist() == [5, 2**40]
     with pytest.raises(ValueError, match="is streamed"):
         loaded.split("train")
     with pytest.raises(ValueError, match="not streamed"):
@@ -139,6 +142,16 @@ def test_a_damaged_list_is_named(tmp_path):
     (tmp_path / "toy/val.parquet").write_bytes(b"PAR1")
     with pytest.raises(ValueError, match=r"val\.parquet"):
         Dataset.load(tmp_path / "toy")
+
+
+def test_a_list_without_one_of_its_columns_is_named(tmp_path):
+    _streamed(tmp_path).save(tmp_path / "toy")
+    path = tmp_path / "toy/val.parquet"
+    whole = parquet.read_table(path)
+    for column in whole.column_names:
+        parquet.write_table(whole.drop_columns(column), path)
+        with pytest.raises(ValueError, match=r"val\.parquet is not a list .*run the stage dataset"):
+            Dataset.load(tmp_path / "toy")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"name": "toy"}'])

@@ -34,6 +34,18 @@ def test_held_out_images_are_a_fraction_of_every_class(labels, fraction, seed):
     assert np.array_equal(again[1], held)
 
 
+@settings(deadline=None)
+@given(
+    sizes=st.lists(st.integers(2, 60), min_size=1, max_size=30),
+    fraction=st.floats(0.01, 0.5),
+    seed=SEEDS,
+)
+def test_the_total_is_the_fraction_of_all_images_however_large_the_classes(sizes, fraction, seed):
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    _, held = hold_out(labels, fraction, seed)
+    assert len(held) == round(fraction * len(labels))
+
+
 def test_a_tenth_of_equal_classes_is_a_tenth_of_each():
     labels = np.repeat(np.arange(10), 50)
     _, held = hold_out(labels, 0.1, seed=0)

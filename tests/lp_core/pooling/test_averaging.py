@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -59,3 +60,10 @@ def test_the_first_step_of_swa_is_the_average_pruned_to_the_target(family):
     target, *candidates = family
     averaged = search(target, candidates, [0.5], lambda _: 1.0)
     assert state(swa(target, candidates).ticket) == state(averaged.ticket)
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1.1, float("nan")])
+def test_a_decay_outside_0_to_1_is_an_error(decay):
+    ticket = Ticket({"w": torch.ones(2)}, {"w": torch.ones(2, dtype=torch.bool)})
+    with pytest.raises(ValueError, match="must lie between 0 and 1"):
+        ema(ticket, [ticket], decay)

@@ -89,7 +89,46 @@ def test_pruning_keeps_the_rest_as_it_is(ticket, data):
         assert not pruned.weights[name][~mask].any()
 
 
-def test_tickets_of_other_networks_are_refused():
-    a = Ticket({"w": torch.ones(2)}, {"w": torch.ones(2, dtype=torch.bool)})
-    with pytest.raises(KeyError):
-        interpolate(a, Ticket({"v": torch.ones(2)}, {}), 0.5, 1)
+@settings(deadline=None, max_examples=40)
+@given(pair=pairs, alpha=st.floats(0, 1), data=st.data())
+def test_a_mixture_lies_in_memory_as_its_parents_do(pair, alpha, data):
+    layout = data.draw(st.sampled_from([torch.channels_last, torch.contiguous_format]))
+    a, b = (t.to(torch.device("cpu"), layout) for t in pair)
+    for keep in (data.draw(st.integers(0, a.prunable)), a.prunable):
+        mixed = interpolate(a, b, alpha, keep)
+        for ticket in (mixed, prune(mixed, keep // 2)):
+            for name, weight in ticket.weights.items():
+                assert weight.stride() == a.weights[name].stride()
+            # What evaluates it in that layout copies nothing.
+            placed = ticket.to(torch.device("cpu"), layout)
+            assert all(placed.weights[n] is weight for n, weight in ticket.weights.items())
+
+
+@settings(deadline=None, max_examples=40)
+@given(pair=pairs, data=st.data())
+def test_tickets_whose_tensors_differ_in_name_or_shape_are_refused(pair, data):
+    """Shapes that would broadcast to one another, too."""
+    a, b = pair
+    part = data.draw(st.sampled_from([b.weights, b.buffers]))
+    name = data.draw(st.sampled_from(sorted(part)))
+    tensor = part.pop(name)
+    change = data.draw(st.sampled_from(["removed", "renamed", "broadcast"]))
+    if change == "renamed":
+        part[f"{name}.other"] = tensor
+    elif change == "broadcast":
+        part[name] = tensor[:1] if tensor.ndim else tensor[None]
+    first, second = data.draw(st.permutations([a, b]))
+    with pytest.raises(ValueError, match=f"tensors differ in name or shape, such as {name}"):
+        interpolate(first, second, 0.5, first.kept)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    pair=pairs,
+    alpha=st.floats(max_value=0, exclude_max=True)
+    | st.floats(min_value=1, exclude_min=True)
+    | st.just(float("nan")),
+)
+def test_a_weight_outside_0_to_1_is_an_error(pair, alpha):
+    with pytest.raises(ValueError, match=r"^alpha is .*between 0 and 1"):
+        interpolate(*pair, alpha, 1)

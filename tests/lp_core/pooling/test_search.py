@@ -259,3 +259,11 @@ def test_siblings_come_nearest_first_the_denser_before_the_sparser(tickets, data
 
 def test_the_order_of_candidates_is_that_of_the_papers_example():
     assert nearest(3, range(7)) == [2, 4, 1, 5, 0, 6]
+
+
+@given(wrong=st.just([]) | st.tuples(st.just(0.5), st.floats().filter(lambda x: not 0 <= x <= 1)))
+def test_a_search_without_coefficients_or_with_impossible_ones_is_an_error(wrong):
+    scored = []
+    with pytest.raises(ValueError, match=r"^coefficients is .*; give at least one, each in 0–1"):
+        search(random_ticket(0, 0.5), [random_ticket(1, 0.5)], wrong, scored.append)
+    assert not scored

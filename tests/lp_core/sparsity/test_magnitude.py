@@ -55,9 +55,9 @@ def test_exactly_the_largest_survive_ties_by_position(weights, data):
 @given(weight=values((4, 3, 3, 3), grid=True), keep=st.integers(0, 108))
 def test_position_is_that_of_the_index_whatever_the_layout(weight, keep):
     laid_out = weight.contiguous(memory_format=torch.channels_last)
-    assert torch.equal(
-        magnitude_mask({"w": weight}, keep)["w"], magnitude_mask({"w": laid_out}, keep)["w"]
-    )
+    plain, mask = (magnitude_mask({"w": w}, keep)["w"] for w in (weight, laid_out))
+    assert torch.equal(plain, mask)
+    assert (plain.stride(), mask.stride()) == (weight.stride(), laid_out.stride())
 
 
 def test_tensors_are_one_population():
