@@ -21,7 +21,7 @@ from pydantic import Field
 
 from flows.artifacts import FIGURES, SUMMARY, show_figures, show_summary
 from flows.graph import Graph, find_root, read_graph
-from flows.params import set_params
+from flows.params import devices, set_params
 from flows.resources import Slots
 from flows.schedule import run_stages
 from flows.server import server_or_temporary
@@ -45,7 +45,8 @@ def imp_pool(
             belongs to it.
         overrides: params to set first, as `dvc exp run -S` takes them (`imp.fraction=0.1`). They
             stay in params.yaml.
-        max_parallel: how many stages may run at once; default: one for each GPU, or one.
+        max_parallel: how many stages may run at once; default: one for every `train.devices` GPUs,
+            or one.
         force: run the chosen stages even where nothing has changed.
 
     Gives the final state of every stage by name. ValueError for invalid params or targets, before
@@ -57,10 +58,16 @@ def imp_pool(
         if set_params(root / "params.yaml", overrides):
             logger.info("params.yaml now has %s", ", ".join(overrides))
         graph = read_graph(root, targets)
+        each = devices(root / "params.yaml")
     except (ValueError, FileNotFoundError) as error:
         return Failed(name=INVALID, message=str(error), data=error)
 
-    slots = Slots(max_parallel)
+    slots = Slots(max_parallel, devices=each)
+    if max_parallel is not None and slots.count < max_parallel:
+        logger.warning(
+            "max_parallel is %d, but the GPUs are enough for %d at once where train.devices is %d",
+            *(max_parallel, slots.count, each),
+        )
     stale = sum(stage.stale for stage in graph.stages.values())
     logger.info(
         "%d stages, %d of them stale; up to %d at once", len(graph.stages), stale, slots.count

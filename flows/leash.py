@@ -1,9 +1,10 @@
 """Runs a command for as long as standard input stays open: `python leash.py GRACE COMMAND…`.
 
 The flow holds the other end of the pipe. When it closes it, or dies by whatever means, SIGKILL
-included, the command's whole process tree is asked to end, and killed GRACE seconds later: no
-training outlives the flow that started it. A script of its own, importing nothing of the project,
-so that it starts in milliseconds.
+included, all that the command has started is asked to end, and killed GRACE seconds later: no
+training outlives the flow that started it. The command itself, `dvc`, then sees its stage fail,
+releases its locks and exits. A script of its own, importing nothing of the project, so that it
+starts in milliseconds.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _ended = threading.Event()
 def main() -> int:
     """Gives the command's exit status; dies of the same signal as the command."""
     grace, command = float(sys.argv[1]), sys.argv[2:]
+    # What a shell runs in the background ignores SIGINT, and so would the command.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -56,25 +59,63 @@ def _watch(process: subprocess.Popen[bytes], grace: float) -> None:
 
 
 def _end(process: subprocess.Popen[bytes], grace: float) -> None:
-    import psutil
-
-    # Listed before anything is signalled: a child whose parent has died belongs to no tree. (A
-    # launcher such as torchrun puts its workers into sessions of their own, which signals to the
-    # group do not reach.)
-    try:
-        tree = psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    deadline = time.monotonic() + grace
-    while (left := [p for p in tree if _is_alive(p)]) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    for survivor in left:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            survivor.kill()
+    # SIGTERM would kill DVC where it stands: its locks would stay, and dvc.lock might be half
+    # written. Left alone, it also keeps what a stage that has just finished has made.
+    tree: list[psutil.Process] = []
+    if not _have_ended(process, tree, grace):
+        _kill(tree)
+        if not _have_ended(process, tree, grace / 4):
+            # DVC is busy by itself. As after Ctrl-C, it releases its locks.
+            process.send_signal(signal.SIGINT)
+            _have_ended(process, tree, grace / 4)
+    _kill(tree)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _have_ended(
+    process: subprocess.Popen[bytes], tree: list[psutil.Process], seconds: float
+) -> bool:
+    """Waits for the command and its descendants, which are asked to end as they appear.
+
+    `tree`: the descendants known so far; others are added. False if anything is still there after
+    `seconds`.
+    """
+    import psutil
+
+    deadline = time.monotonic() + seconds
+    while True:
+        # A launcher such as torchrun puts its workers into sessions of their own, which signals
+        # to the group do not reach; and a child whose parent has died belongs to no tree. Parents
+        # come first: a shell whose command has died would go on to the next.
+        for child in _descendants(process):
+            if child not in tree:
+                tree.append(child)
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.terminate()
+        # The main thread waits for the command, and sets its exit status.
+        if process.returncode is not None and not any(map(_is_alive, tree)):
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+
+
+def _descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    import psutil
+
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _kill(tree: list[psutil.Process]) -> None:
+    import psutil
+
+    for process in tree:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -54,6 +54,20 @@ def set_params(path: Path, overrides: Sequence[str]) -> bool:
     return True
 
 
+def devices(path: Path) -> int:
+    """The devices that one stage may train on: the largest `train.devices`, variants included."""
+    from dvc.utils.serialize import load_yaml
+
+    def of(layer: Any) -> int:
+        try:
+            return int(layer["train"]["devices"])
+        except (KeyError, TypeError, ValueError):  # the stage `params` tells what is wrong
+            return 1
+
+    params = load_yaml(path)
+    return max(of(layer) for layer in [params, *(params.get("variants") or {}).values()])
+
+
 def overridden(text: str, overrides: Sequence[str]) -> str:
     """The YAML `text` with `overrides` applied; comments, order and layout stay as they are."""
     from dvc.utils.collections import apply_diff

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-GRACE_SECONDS = 10.0  # Prefect kills a cancelled flow run after 30
+GRACE_SECONDS = 10.0  # and half as much for DVC; Prefect kills a cancelled flow run after 30
 
 _LEASH = Path(__file__).with_name("leash.py")
 

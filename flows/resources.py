@@ -35,14 +35,21 @@ def visible_gpus() -> list[str]:
 class Slots:
     """Places for stages to run in, each with its share of the GPUs.
 
-    `count` places (default: one for each GPU, or one) share the GPUs evenly, so that with eight
-    GPUs and two places each stage can train on four; where there are more places than GPUs,
-    places double up. A single place leaves every GPU to its stage.
+    `count` places (default: one for every `devices` GPUs, or one) share the GPUs evenly, so that
+    with eight GPUs and two places each stage can train on four. A single place leaves every GPU
+    to its stage. Stages that take one GPU each may share it: where there are more places than
+    GPUs, places double up. Those that train on several (`devices`, as `train.devices`) may not:
+    then there are no more places than can have as many GPUs.
     """
 
-    def __init__(self, count: int | None = None, gpus: list[str] | None = None) -> None:
+    def __init__(
+        self, count: int | None = None, gpus: list[str] | None = None, devices: int = 1
+    ) -> None:
         gpus = visible_gpus() if gpus is None else gpus
-        self.count = count if count is not None else max(1, len(gpus))
+        most = max(1, len(gpus) // devices)
+        self.count = most if count is None else count
+        if gpus and devices > 1:
+            self.count = min(self.count, most)
         self._free: queue.Queue[dict[str, str]] = queue.Queue()
         for place in range(self.count):
             first, end = (p * len(gpus) // self.count for p in (place, place + 1))

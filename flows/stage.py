@@ -42,6 +42,7 @@ TAIL_LINES = 15
 CACHED, FAILED, INVALID, REFUSED, NOT_RUN = "Cached", "Failed", "InvalidInput", "Refused", "NotRun"
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_BLOCKER = re.compile(r"\s*\(PID (\d+)\): (.*)$")
 _EXITED = re.compile(r"ERROR: failed to reproduce .*: failed to run: .*, exited with (-?\d+)$")
 
 
@@ -106,6 +107,7 @@ def _dvc_repro(stage: str, workshop: Workshop, gpus: dict[str, str]) -> State[No
     logger = get_run_logger()
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item"]
     command += [*(["--force"] if workshop.force else []), stage]
+    gone: set[int] = set()
     while True:
         transcript = Transcript(stage)
         with _epochs(stage) as progress:
@@ -119,7 +121,16 @@ def _dvc_repro(stage: str, workshop: Workshop, gpus: dict[str, str]) -> State[No
         if not transcript.busy:
             break
         # DVC does not wait for files that another DVC process is reading or writing. Failing
-        # would not do: the other one may well be training this very stage for hours.
+        # would not do: the other one may well be training this very stage for hours. But DVC
+        # takes it for alive where any process has its PID, and then we would wait for ever. (One
+        # that DVC names again has not just ended.)
+        before = gone
+        gone = {pid for pid, command in transcript.blockers if not _is_running(pid, command)}
+        for pid in gone & before:
+            line = f"Process {pid} is not that command, which ended without releasing the files"
+            logger.error("%s", transcript.see(line))
+        if gone & before:
+            break
         logger.info("Another DVC process is using the files of %s; waiting for it", stage)
         workshop.commands.pause(BUSY_SECONDS)
     if code != 0:
@@ -128,6 +139,21 @@ def _dvc_repro(stage: str, workshop: Workshop, gpus: dict[str, str]) -> State[No
     if transcript.outcome is Outcome.RAN:
         return Completed(message=Outcome.RAN.value)
     return Completed(name=CACHED, message=transcript.outcome.value)
+
+
+def _is_running(pid: int, command: str) -> bool:
+    """Whether process `pid` is what DVC noted as `command`, its sys.argv joined by spaces."""
+    import psutil
+
+    try:
+        found = " ".join(psutil.Process(pid).cmdline()).split()
+    except psutil.NoSuchProcess:  # nor a zombie, which DVC takes for alive
+        return False
+    except psutil.AccessDenied:  # another user's
+        return True
+    noted = command.split()
+    # The program itself is a path in sys.argv, and may be `-m module` on the command line.
+    return len(noted) == 1 or found[-1:] == noted[-1:]
 
 
 @contextlib.contextmanager
@@ -154,6 +180,7 @@ class Transcript:
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self.outcome = Outcome.RAN
         self.busy = False
+        self.blockers: list[tuple[int, str]] = []  # PIDs and commands, where it is busy
         self._running = False
 
     def see(self, line: str) -> str:
@@ -172,6 +199,8 @@ class Transcript:
             self.outcome = Outcome.RESTORED
         elif "is busy, it is being blocked by" in line:
             self.busy = True
+        elif self.busy and (blocker := _BLOCKER.match(line)):
+            self.blockers.append((int(blocker[1]), blocker[2]))
         return line
 
     def failure(self, code: int) -> State[None]:

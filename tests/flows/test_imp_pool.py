@@ -1,6 +1,7 @@
 """The flow on toy projects, against a Prefect server for tests."""
 
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -181,6 +182,18 @@ def test_parallel_stages_leave_the_lock_file_complete_and_share_the_gpus(
     assert all(len(set(gpus)) == len(gpus) for gpus in at_once)  # no GPU was shared
 
 
+def test_stages_that_train_on_two_gpus_have_two(
+    make_toy: Callable[..., Toy],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    toy = make_toy(WIDE.replace("[1, 2, 3, 4, 5, 6, 7, 8]", "[1, 2, 3]"), "train: {devices: 2}\n")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
+    imp_pool(max_parallel=3)
+    assert {toy.read(f"out{n}.txt").split()[2] for n in (1, 2, 3)} == {"4,5", "6,7"}
+    assert "max_parallel is 3, but the GPUs are enough for 2 at once" in caplog.text
+
+
 BROKEN = """\
 stages:
   invalid:
@@ -328,12 +341,17 @@ def test_a_long_stage_shows_its_progress(
     assert (toy.root / "slow.txt").exists()
 
 
+def in_use(toy: Toy, file: str, command: str) -> None:
+    """Has DVC take `file` for one that this process writes, which it takes for `command`."""
+    writer = {"pid": os.getpid(), "cmd": command}
+    toy.write(".dvc/tmp/rwlock", json.dumps({"write": {str(toy.root / file): writer}}))
+
+
 def test_files_that_another_dvc_process_uses_are_waited_for(
     toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stage, "BUSY_SECONDS", 0.2)
-    other = f'{{"write": {{"{toy.root}/aside.txt": {{"pid": {os.getpid()}, "cmd": "x"}}}}}}'
-    toy.write(".dvc/tmp/rwlock", other)
+    in_use(toy, "aside.txt", " ".join(psutil.Process().cmdline()))
     release = threading.Timer(
         2.5, lambda: (toy.root / ".dvc/tmp/rwlock").write_text('{"write": {}, "read": {}}')
     )
@@ -341,3 +359,32 @@ def test_files_that_another_dvc_process_uses_are_waited_for(
     assert imp_pool(["aside"]) == {"aside": "Completed"}
     release.join()
     assert toy.ran() == ["aside"]
+
+
+def test_files_of_a_process_that_is_gone_are_not_waited_for(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "BUSY_SECONDS", 0.2)
+    in_use(toy, "aside.txt", "/bin/dvc repro another")
+    state = imp_pool(["aside"], return_state=True)
+    run = task_runs(state)["aside"]
+    assert run.state_name == "Refused"
+    assert run.state is not None
+    said = run.state.message or ""
+    assert f"Process {os.getpid()} is not that command" in said
+    assert f"remove '{toy.root}/.dvc/tmp/rwlock' and try again" in said
+    assert toy.ran() == []
+
+
+def test_a_process_that_has_just_ended_is_no_obstacle(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "BUSY_SECONDS", 0.2)
+    in_use(toy, "aside.txt", "/bin/dvc repro another")
+
+    def ends(*_: object) -> bool:
+        toy.write(".dvc/tmp/rwlock", "{}")
+        return False
+
+    monkeypatch.setattr(stage, "_is_running", ends)
+    assert imp_pool(["aside"]) == {"aside": "Completed"}

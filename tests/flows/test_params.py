@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from flows.params import overridden, set_params
+from flows.params import devices, overridden, set_params
 from tests.flows.toy import Toy
 
 INDENTED = """\
@@ -75,6 +75,23 @@ def test_an_override_that_cannot_be_parsed_is_one_error(override: str) -> None:
 def test_several_values_for_one_key_are_an_error(override: str) -> None:
     with pytest.raises(ValueError, match="lists several values"):
         overridden(INDENTED, [override])
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ("seeds: [0]", 1),
+        ("train: {epochs: 2}", 1),
+        ("train: {devices: 4}\nvariants: {base: {}, none: }", 4),
+        ("train: {devices: 2}\nvariants: {wide: {train: {devices: 8}}, narrow: {train: {}}}", 8),
+    ],
+)
+def test_devices_is_the_most_that_any_variant_trains_on(
+    tmp_path: Path, params: str, expected: int
+) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(params)
+    assert devices(path) == expected
 
 
 def test_set_params_writes_the_file_and_says_so(toy: Toy) -> None:

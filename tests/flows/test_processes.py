@@ -95,7 +95,11 @@ def test_stop_ends_the_tree_even_where_it_ignores_signals_or_left_the_session(
         commands.run(python("pass"), tmp_path, os.environ, print)
 
 
-def test_a_listener_that_fails_ends_the_command(tmp_path: Path) -> None:
+def test_a_listener_that_fails_ends_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 0.5)
+
     def fail(_line: str) -> None:
         raise RuntimeError("no")
 

@@ -37,6 +37,25 @@ def test_by_default_each_gpu_is_a_place_and_without_gpus_there_is_one() -> None:
     assert shares(Slots(None, [])) == [[]]
 
 
+@given(count=st.none() | st.integers(1, 12), gpus=st.integers(1, 16), devices=st.integers(2, 8))
+def test_where_stages_train_on_several_gpus_each_place_has_them_to_itself(
+    count: int | None, gpus: int, devices: int
+) -> None:
+    names = [str(g) for g in range(gpus)]
+    slots = Slots(count, names, devices)
+    assert slots.count == min(count or gpus, max(1, gpus // devices))
+    if slots.count > 1:
+        got = shares(slots)
+        assert all(len(share) >= devices for share in got)
+        assert sorted((name for share in got for name in share), key=int) == names  # each once
+
+
+@pytest.mark.parametrize("devices", [1, 4])
+def test_without_gpus_there_are_as_many_places_as_asked_for(devices: int) -> None:
+    assert Slots(None, [], devices).count == 1
+    assert Slots(3, [], devices).count == 3
+
+
 def test_a_single_place_sees_every_gpu() -> None:
     with Slots(1, ["0", "1", "2"]).take() as environment:
         assert environment == {}

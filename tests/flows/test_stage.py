@@ -1,6 +1,19 @@
+import subprocess
+import sys
+import time
+
+import psutil
 import pytest
 
-from flows.stage import FAILED, INVALID, REFUSED, Outcome, Transcript, worth_retrying
+from flows.stage import (
+    FAILED,
+    INVALID,
+    REFUSED,
+    Outcome,
+    Transcript,
+    _is_running,
+    worth_retrying,
+)
 
 CMD = "python -m tasks.imp --seed 0"
 
@@ -54,5 +67,33 @@ def test_what_dvc_itself_refuses_is_not_retried_unless_it_was_unexpected() -> No
 
 def test_files_in_use_by_another_dvc_process_are_told_apart() -> None:
     line = "ERROR: failed to reproduce 'imp@0-round1': '/x/t' is busy, it is being blocked by:"
-    assert transcript(line).busy
+    who = ("  (PID 12): /x/dvc/__main__.py repro imp@0-round1", "  (PID 3): /bin/dvc repro", "")
+    seen = transcript(line, *who, "If there are no processes with such PIDs, remove '/x/rwlock'")
+    assert seen.busy
+    assert seen.blockers == [
+        (12, "/x/dvc/__main__.py repro imp@0-round1"),
+        (3, "/bin/dvc repro"),
+    ]
+    assert transcript(who[0]).blockers == []
     assert not transcript("Running stage 'imp@0-round1':", line).busy
+
+
+def test_a_process_is_told_from_another_that_got_its_number() -> None:
+    # As `python -m dvc repro table`: DVC notes the module's path in place of `-m dvc`.
+    command = [sys.executable, "-c", "import sys; sys.stdin.read()", "repro", "table"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE)
+    try:
+        assert _is_running(process.pid, "/x/site packages/dvc/__main__.py repro table")
+        assert not _is_running(process.pid, "/x/dvc/__main__.py repro imp@0-round1")
+        assert _is_running(process.pid, "/x/flows/imp_pool.py")  # nothing to tell it by
+    finally:
+        process.communicate()
+    assert not _is_running(process.pid, "/x/dvc/__main__.py repro table")
+
+
+def test_a_process_that_nobody_reaps_is_not_running() -> None:
+    process = subprocess.Popen(["true", "repro"])
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    assert not _is_running(process.pid, "/bin/dvc repro")
+    process.wait()
