@@ -1,6 +1,7 @@
 """The whole params file, checked before anything runs: every key, type, name and round."""
 
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,34 @@ def _sets(over: Any, dotted: str) -> bool:
     return True
 
 
+def absent(experiment: Experiment) -> Iterator[str]:
+    """What the experiment reads from this machine and is not there. Wrong official files, say,
+    would else be found out when the tickets are trained and it is their turn."""
+    data, corrupt = experiment.datasets[experiment.dataset], experiment.corrupt
+    fetched = data.download or data.source == "digits"
+    official = corrupt.source == "official"
+    for at, path, may_be_empty in (
+        (f"datasets.{experiment.dataset}.path", data.path, fetched),
+        ("corrupt.path", corrupt.path, not official),
+    ):
+        if not Path(path).is_dir():
+            would = "make it; it may be empty" if may_be_empty else "name one that has the files"
+            yield f"{at}: there is no folder {path}; {would}"
+    if official and Path(corrupt.path).is_dir():
+        names = [f"{name}.npy" for name in ("labels", *corrupt.corruptions)]
+        missing = [name for name in names if not Path(corrupt.path, name).is_file()]
+        if missing:
+            yield (
+                f"corrupt.path: {corrupt.path} lacks {', '.join(missing)}; name the folder that "
+                "the official files are unpacked in, or list under corrupt.corruptions what it has"
+            )
+
+
 def main(_: Namespace) -> None:
     """The stage `params`. What it writes never changes, so it never makes another stage stale."""
-    validate()
+    faults = list(absent(validate()))
+    if faults:
+        raise ParamsError("\n".join(f"{PARAMS}: {fault}" for fault in faults))
     with replacing(paths.VALID) as temporary:
         temporary.write_text("params.yaml is valid\n")
 

@@ -6,7 +6,6 @@ any change (a parameter, an input, the code, PyTorch, the machine) the key is an
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,8 +14,7 @@ from typing import Any
 import torch
 
 from lp_core.compute import Compute
-
-_PROJECT = Path(__file__).resolve().parent.parent
+from tasks.unchanged import loaded
 
 
 def fingerprint(settings: Iterable[Any], inputs: Iterable[Path], compute: Compute) -> str:
@@ -25,10 +23,12 @@ def fingerprint(settings: Iterable[Any], inputs: Iterable[Path], compute: Comput
     for value in settings:
         plain = asdict(value) if hasattr(value, "__dataclass_fields__") else value
         digest.update(json.dumps(plain, sort_keys=True).encode() + b"\n")
-    for path in (*_files(inputs), *_code()):
+    for path in _files(inputs):
         digest.update(f"\n{path.name} ".encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
+    for path, text in loaded().items():  # the code that will run
+        digest.update(f"\n{path.name} ".encode() + hashlib.sha256(text).digest())
     device = (
         torch.cuda.get_device_name(compute.device)
         if compute.device.type == "cuda"
@@ -44,10 +44,3 @@ def _files(inputs: Iterable[Path]) -> list[Path]:
         for path in inputs
         for file in (sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path])
     ]
-
-
-def _code() -> list[Path]:
-    # The project's modules that this process has imported: the code that will run.
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    inside = {Path(f).resolve() for f in files if f and "site-packages" not in f}
-    return sorted(f for f in inside if f.is_relative_to(_PROJECT) and f.is_file())

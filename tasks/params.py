@@ -14,6 +14,10 @@ from ruamel.yaml import YAML, YAMLError
 
 PARAMS = Path("params.yaml")
 
+# What this process has asked for, by file, variant and dotted path ("": all of it): the values that
+# its result is of, whatever becomes of the file (`tasks.unchanged`).
+READ: dict[tuple[Path, str | None, str], Any] = {}
+
 # What would do, by pydantic's name for a fault; its own words are JSON's.
 _MAPPING = "a mapping of `name: value`"
 _WANTED = {
@@ -38,31 +42,46 @@ class Params:
 
     def __init__(self, variant: str | None = None, path: Path = PARAMS) -> None:
         """Raises ParamsError if the file is missing, is not YAML, or has no such variant."""
-        self.path = path
+        self.path, self.variant = path, variant
         try:
             # The reader and the YAML version (1.2) that DVC uses: both see the same values.
-            self.raw: dict[str, Any] = YAML(typ="safe").load(path.read_text())
+            self._all: dict[str, Any] = YAML(typ="safe").load(path.read_text())
         except FileNotFoundError:
             raise ParamsError(f"{path}: not found; run in the project's root") from None
         except YAMLError as error:
             raise ParamsError(f"{path}: not valid YAML: {error}") from error
-        if not isinstance(self.raw, dict):
-            raise ParamsError(f"{path}: found {type(self.raw).__name__}; give `name: value` lines")
+        if not isinstance(self._all, dict):
+            raise ParamsError(f"{path}: found {type(self._all).__name__}; give `name: value` lines")
         if variant is not None:
             try:
-                self.raw = overlay(self.raw, self.raw["variants"][variant])
+                self._all = overlay(self._all, self._all["variants"][variant])
             except KeyError:
                 raise ParamsError(f"{path}: variants.{variant} is not there") from None
 
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The whole file, as YAML has it."""
+        READ.setdefault((self.path, self.variant, ""), self._all)
+        return self._all
+
     def section(self, dotted: str, kind: type[T]) -> T:
         """The section at a dotted path, as `kind`. Raises ParamsError for a wrong value."""
-        value: Any = self.raw
-        for key in dotted.split("."):
+        value = self.value(dotted)
+        READ.setdefault((self.path, self.variant, dotted), value)
+        return check(value, kind, self.path, dotted)
+
+    def value(self, dotted: str) -> Any:
+        """What stands at a dotted path ("": all), neither checked nor counted as read.
+
+        Raises ParamsError where nothing does.
+        """
+        value: Any = self._all
+        for key in dotted.split(".") if dotted else []:
             try:
                 value = value[key]
             except (KeyError, TypeError):
                 raise ParamsError(f"{self.path}: {dotted} is missing") from None
-        return check(value, kind, self.path, dotted)
+        return value
 
 
 def overlay(base: dict[str, Any], over: dict[str, Any] | None) -> dict[str, Any]:

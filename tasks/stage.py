@@ -1,6 +1,7 @@
 """What every stage's command line does alike: arguments, errors, exit codes, progress."""
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from tqdm import tqdm
+
+from tasks.unchanged import PROJECT, changes, loaded
 
 ARGUMENTS: dict[str, type] = {
     "dataset": str,
@@ -18,7 +21,6 @@ ARGUMENTS: dict[str, type] = {
     "method": str,
 }
 INVALID_INPUT = 2  # retrying cannot mend it; the flow reads this code
-_PROJECT = Path(__file__).resolve().parent.parent
 
 T = TypeVar("T")
 
@@ -30,6 +32,7 @@ def run(
 
     Bad input (an error that the project's own code raises on purpose) ends in one line and exit
     code 2. Anything else is a fault of the program or the machine: a traceback and exit code 1.
+    Code or parameters that were edited in the meantime: a line for each edit, and exit code 1.
     """
     parser = argparse.ArgumentParser(description=sys.modules[main.__module__].__doc__)
     for name in names:
@@ -37,19 +40,25 @@ def run(
     for name in optional:
         parser.add_argument(f"--{name}", type=ARGUMENTS[name])
     arguments = parser.parse_args()
+    loaded()  # as the code is now: `changes` compares with it
     try:
         main(arguments)
+    except SystemExit as end:  # of the process that starts torchrun
+        if end.code:
+            raise
     except (ValueError, FileNotFoundError) as error:
         if not _raised_here(error):
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(INVALID_INPUT)
+    if os.environ.get("RANK", "0") == "0" and (found := dict.fromkeys(changes())):
+        sys.exit("\n".join(found))
 
 
 def _raised_here(error: BaseException) -> bool:
     innermost = traceback.extract_tb(error.__traceback__)[-1]
     at = Path(innermost.filename).resolve()
-    return at.is_relative_to(_PROJECT) and ".venv" not in at.parts
+    return at.is_relative_to(PROJECT) and ".venv" not in at.parts
 
 
 def progress(items: Collection[T], label: str) -> Iterator[T]:

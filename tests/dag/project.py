@@ -18,7 +18,7 @@ TINY: dict[str, Any] = {
     "seeds": [0],
     "corrupt": {
         "source": "generate",
-        "path": "downloads",
+        "path": "downloads/corrupted",
         "images": 40,
         "corruptions": ["gaussian_noise", "contrast"],
         "severities": [1, 5],
@@ -56,7 +56,8 @@ class Project:
                 shutil.copytree(source, root / name, ignore=ignore)
             else:
                 shutil.copy(source, root / name)
-        (root / "downloads").mkdir()
+        for name in ("digits", "corrupted"):
+            (root / "downloads" / name).mkdir(parents=True)
         shutil.copy(ROOT / ".gitignore", root)
         self.root = root
         self.params(TINY)

@@ -256,7 +256,91 @@ def test_a_value_of_another_kind_is_reported_wherever_it_stands(path):
     assert all(line.startswith(f"params.yaml: {dotted}") for line in lines), lines
 
 
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_folders_of_downloads_are_there_and_each_serves_one_purpose(path):
+    """In one that two share, what one downloads would make the other anew."""
+    found = validate(path)
+    folders = {name: spec.path for name, spec in found.datasets.items()}
+    for name, folder in folders.items():
+        if folder.startswith("downloads"):
+            assert folder == f"downloads/{name}"
+            assert (ROOT / folder / ".gitignore").is_file()
+    assert found.corrupt.path == "downloads/corrupted"
+    assert (ROOT / "downloads" / "corrupted" / ".gitignore").is_file()
+
+
+def _absent(changes: dict[str, Any]) -> str:
+    """What the stage `params` says of the default file with values changed."""
+    _write(changes)
+    with pytest.raises(ParamsError) as error:
+        experiment.main(Namespace())
+    assert not Path("data").exists()
+    return str(error.value)
+
+
+CIFAR = {"source": "cifar10", "path": "images", "download": True}
+
+
+@pytest.mark.parametrize(
+    ("data", "would"),
+    [
+        (CIFAR, "make it; it may be empty"),
+        (CIFAR | {"download": False}, "name one that has the files"),
+        (CIFAR | {"source": "digits", "download": False}, "make it; it may be empty"),
+        ({"source": "folder", "path": "images"}, "name one that has the files"),
+    ],
+)
+def test_the_folder_of_the_chosen_data_set_must_be_there(data, would):
+    Path("downloads/corrupted").mkdir(parents=True)
+    changes = {"dataset": "chosen", "datasets.chosen": data}
+    assert _absent(changes) == (
+        f"params.yaml: datasets.chosen.path: there is no folder images; {would}"
+    )
+    Path("images").touch()  # no folder
+    assert "datasets.chosen.path" in _absent(changes)
+    Path("images").unlink()
+    Path("images").mkdir()
+    experiment.main(Namespace())
+    assert Path("data/params.valid").is_file()
+
+
+def test_the_folder_of_a_data_set_that_is_not_chosen_need_not_be_there():
+    for folder in ("digits", "corrupted"):
+        Path("downloads", folder).mkdir(parents=True)
+    _write({"datasets.other": CIFAR})
+    experiment.main(Namespace())
+
+
+def test_the_folder_of_the_corrupted_images_must_be_there():
+    Path("downloads/digits").mkdir(parents=True)
+    there_is_no = "params.yaml: corrupt.path: there is no folder downloads/corrupted; "
+    assert _absent({}) == there_is_no + "make it; it may be empty"
+    official = _absent({"corrupt.source": "official"})
+    assert official == there_is_no + "name one that has the files"
+
+
+def test_the_official_corruptions_must_be_there_with_their_labels():
+    for folder in ("downloads/digits", "downloads/corrupted"):
+        Path(folder).mkdir(parents=True)
+    changes = {"corrupt.source": "official", "corrupt.corruptions": ["fog", "snow"]}
+    lacks = "params.yaml: corrupt.path: downloads/corrupted lacks "
+    assert _absent(changes).startswith(lacks + "labels.npy, fog.npy, snow.npy; ")
+    for name in ("labels", "snow", "frost"):
+        Path(f"downloads/corrupted/{name}.npy").touch()
+    assert _absent(changes).startswith(lacks + "fog.npy; ")
+    Path("downloads/corrupted/fog.npy").touch()
+    experiment.main(Namespace())
+
+
+def test_validation_alone_does_not_look_for_folders():
+    """The flow validates where they need not be."""
+    _write({"corrupt.source": "official"})
+    assert validate().corrupt.source == "official"
+
+
 def test_the_stage_params_leaves_a_file_that_never_changes(root):
+    for folder in ("digits", "corrupted"):
+        Path("downloads", folder).mkdir(parents=True)
     default = (ROOT / "params.yaml").read_text()
     Path("params.yaml").write_text(default)
     experiment.main(Namespace())

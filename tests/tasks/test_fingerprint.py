@@ -14,7 +14,9 @@ from lp_core.data.augment import AugmentSpec
 from lp_core.training.schedules import Schedule
 from lp_core.training.spec import TrainSpec
 from tasks import fingerprint as room
+from tasks import unchanged
 from tasks.fingerprint import fingerprint
+from tasks.unchanged import loaded
 
 TRAIN = TrainSpec(4, 8, 0.9, 5e-4, Schedule(0.1), AugmentSpec(1, False))
 
@@ -65,7 +67,7 @@ plain = st.lists(
 @given(one=plain, other=plain)
 def test_different_settings_have_different_keys(one, other):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "_code", list)
+        patch.setattr(room, "loaded", dict)
         same = _key(one) == _key(other)
     assert same == (one == other)
 
@@ -111,23 +113,32 @@ def test_the_version_of_pytorch_changes_the_key(compute, monkeypatch):
 
 
 def test_imported_code_of_the_project_changes_the_key(compute, tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "_PROJECT", tmp_path)
+    monkeypatch.setattr(unchanged, "PROJECT", tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "made_up_room.py").write_text("x = 1\n")
     (tmp_path / "never_imported.py").write_text("y = 1\n")
-    before = fingerprint([TRAIN], [], compute)
+
+    def key() -> str:
+        loaded.cache_clear()  # as in another process
+        return fingerprint([TRAIN], [], compute)
+
+    before = key()
     importlib.import_module("made_up_room")
     try:
-        imported = fingerprint([TRAIN], [], compute)
+        imported = key()
         (tmp_path / "never_imported.py").write_text("y = 2\n")
-        assert fingerprint([TRAIN], [], compute) == imported
+        assert key() == imported
         (tmp_path / "made_up_room.py").write_text("x = 2\n")
-        assert len({before, imported, fingerprint([TRAIN], [], compute)}) == 3
+        # This process still runs the old code.
+        assert fingerprint([TRAIN], [], compute) == imported
+        assert len({before, imported, key()}) == 3
     finally:
         del sys.modules["made_up_room"]
+        loaded.cache_clear()
 
 
 def test_the_code_that_trains_is_part_of_the_key():
     importlib.import_module("lp_core.training.loop")
-    assert {"loop.py", "schedules.py", "compute.py"} <= {path.name for path in room._code()}
-    assert not any("site-packages" in path.parts for path in room._code())
+    loaded.cache_clear()
+    assert {"loop.py", "schedules.py", "compute.py"} <= {path.name for path in loaded()}
+    assert not any("site-packages" in path.parts for path in loaded())
