@@ -80,8 +80,11 @@ def test_files_in_use_by_another_dvc_process_are_told_apart() -> None:
 
 def test_a_process_is_told_from_another_that_got_its_number() -> None:
     # As `python -m dvc repro table`: DVC notes the module's path in place of `-m dvc`.
-    command = [sys.executable, "-c", "import sys; sys.stdin.read()", "repro", "table"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE)
+    code = "import sys; print('up', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, "repro", "table"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()  # until then its command line may still be its parent's, or none
     try:
         assert _is_running(process.pid, "/x/site packages/dvc/__main__.py repro table")
         assert not _is_running(process.pid, "/x/dvc/__main__.py repro imp@0-round1")

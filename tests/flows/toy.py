@@ -71,7 +71,8 @@ class Toy:
 
     def __init__(self, root: Path, dvc_yaml: str = DVC_YAML, params: str = PARAMS) -> None:
         self.root = root
-        settings = ("no_scm = true", "analytics = false", "site_cache_dir = .dvc/site")
+        site = f"site_cache_dir = {root / '.dvc' / 'site'}"  # or it would lie where the test runs
+        settings = ("no_scm = true", "analytics = false", site)
         self.write(".dvc/config", "\n    ".join(["[core]", *settings]) + "\n")
         self.write("dvc.yaml", dvc_yaml)
         self.write("params.yaml", params)
