@@ -16,7 +16,7 @@ from lp_core.pooling.spec import EnsembleSpec, MethodSpec
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import right
 from tasks import paths
-from tasks.networks import Network, converged
+from tasks.networks import Network, siblings
 from tasks.params import Params
 from tasks.provenance import provenance
 from tasks.rows import write_rows
@@ -41,7 +41,7 @@ def main(arguments: Namespace) -> None:
         density[number] = ticket.density
 
     rows = []
-    candidates = converged(variant, seed, network.numbers)
+    candidates = siblings(variant, seed, network.numbers)
     for number in progress(network.numbers, f"ensemble@{variant}-{seed}"):
         members = [number, *nearest(number, candidates, count)]
         together = torch.stack([logits[member] for member in members]).mean(0)

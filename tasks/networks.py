@@ -65,8 +65,8 @@ class Network:
         return scores(*self.predict(ticket, split))
 
 
-def converged(variant: str, seed: int, numbers: Iterable[int]) -> list[int]:
-    """Of a run's tickets those whose training converged: the others are nobody's siblings.
+def siblings(variant: str, seed: int, numbers: Iterable[int]) -> list[int]:
+    """Of a run's tickets those that may be another's sibling: those whose training converged.
 
     A ticket that stayed at chance, or whose weights are no numbers, would ruin every average that
     takes it in. Raises what `read_meta` raises.

@@ -21,7 +21,7 @@ from lp_core.pooling.spec import MethodSpec, PoolSpec
 from lp_core.seeds import noise_seed
 from lp_core.tickets import Ticket
 from tasks import paths
-from tasks.networks import Network, converged
+from tasks.networks import Network, siblings
 from tasks.params import Params
 from tasks.provenance import provenance
 from tasks.rows import write_rows
@@ -45,7 +45,7 @@ def main(arguments: Namespace) -> None:
     def load(number: int) -> Ticket:
         return network.load(paths.ticket(variant, seed, number))
 
-    candidates = converged(variant, seed, network.numbers)
+    candidates = siblings(variant, seed, network.numbers)
     pools: list[dict[str, Any]] = []
     trace: list[dict[str, Any]] = []
     layers: list[dict[str, Any]] = []
@@ -105,17 +105,17 @@ def _pool(method: MethodSpec, spec: PoolSpec, held_out: HeldOut, tickets: _Ticke
     The target goes straight from its file into the call: whoever held it on the way (a variable,
     a `partial`) would hold a copy of the weights throughout the search.
     """
-    siblings = tickets[1:]
+    others = tickets[1:]
     if method.recipe == "swa":
-        return swa(tickets[0], siblings)
+        return swa(tickets[0], others)
     if method.recipe == "ema":
-        return ema(tickets[0], siblings, method.decay)
+        return ema(tickets[0], others, method.decay)
     if method.recipe == "uniform-soup":
         return uniform_soup(tickets[0], tickets)
     if method.recipe == "greedy-soup":
         return greedy_soup(tickets[0], tickets, held_out)
     choose = successive_halving if spec.search == "halving" else best_of_all
-    return search(tickets[0], siblings, method.coefficients, held_out, method.prune, choose)
+    return search(tickets[0], others, method.coefficients, held_out, method.prune, choose)
 
 
 if __name__ == "__main__":
