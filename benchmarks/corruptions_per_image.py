@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from lp_core.data.corruptions.ice import SIDE, SIDE_AT_32, ice
+from lp_core.corruptions.ice import SIDE, SIDE_AT_32, ice
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from lp_core.files import replacing
+from lp_core.files import atomic_write
 from lp_core.models.factory import build
 from lp_core.models.spec import ModelName
 from lp_core.models.structure import prunable
@@ -50,12 +50,12 @@ def dense(ticket: Ticket) -> dict[str, Tensor]:
 
 
 def as_torch(ticket: Ticket, path: Path) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         torch.save(dense(ticket), temporary)
 
 
 def as_safetensors(ticket: Ticket, path: Path) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file(dense(ticket), temporary)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows import quiet  # noqa: F401  (before DVC is imported)
+from lp_core.errors import InputError
 
 if TYPE_CHECKING:
     from dvc.stage import Stage as DvcStage
@@ -54,14 +55,14 @@ class Graph:
 
 
 def find_root() -> Path:
-    """The DVC project that the working directory is in. ValueError where it is in none."""
+    """The DVC project that the working directory is in. InputError where it is in none."""
     from dvc.exceptions import NotDvcRepoError
     from dvc.repo import Repo
 
     try:
         return Path(Repo.find_root())
     except NotDvcRepoError:
-        raise ValueError(
+        raise InputError(
             f"{Path.cwd()} is not in a DVC project; start from the folder that holds dvc.yaml"
         ) from None
 
@@ -70,7 +71,7 @@ def read_graph(root: Path, targets: Sequence[str] = ("*",)) -> Graph:
     """The stages that `targets` choose and everything upstream of them, in topological order.
 
     `targets` are globs over stage names (`pool@*`, `imp@base-0-*`); a plain `imp` means all of
-    `imp@*`, as it does to DVC. ValueError where a target matches nothing or DVC cannot read the
+    `imp@*`, as it does to DVC. InputError where a target matches nothing or DVC cannot read the
     graph.
     """
     from dvc.exceptions import DvcException
@@ -108,7 +109,7 @@ def read_graph(root: Path, targets: Sequence[str] = ("*",)) -> Graph:
                 },
             )
     except DvcException as error:
-        raise ValueError(f"DVC cannot read the graph in {root}: {_causes(error)}") from error
+        raise InputError(f"DVC cannot read the graph in {root}: {_causes(error)}") from error
 
 
 def select(upstream: Mapping[str, Iterable[str]], targets: Sequence[str]) -> set[str]:
@@ -124,7 +125,7 @@ def select(upstream: Mapping[str, Iterable[str]], targets: Sequence[str]) -> set
             if fnmatch.fnmatchcase(name, target) or fnmatch.fnmatchcase(name, f"{target}@*")
         ]
         if not matched:
-            raise ValueError(
+            raise InputError(
                 f"targets: {target!r} matches no stage of the graph; "
                 f"near it: {_near(target, upstream)}"
             )

@@ -12,6 +12,7 @@ from collections import Counter
 from typing import Annotated, Any, NoReturn
 
 from flows import quiet  # noqa: F401  (before Prefect is imported)
+from lp_core.errors import InputError
 
 # isort: split
 from prefect import flow, get_run_logger
@@ -49,7 +50,7 @@ def imp_pool(
             or one.
         force: run the chosen stages even where nothing has changed.
 
-    Gives the final state of every stage by name. ValueError for invalid params or targets, before
+    Gives the final state of every stage by name. InputError for invalid params or targets, before
     anything runs.
     """
     logger = get_run_logger()
@@ -59,7 +60,7 @@ def imp_pool(
             logger.info("params.yaml now has %s", ", ".join(overrides))
         graph = read_graph(root, targets)
         each = devices(root / "params.yaml")
-    except (ValueError, FileNotFoundError) as error:
+    except InputError as error:
         return Failed(name=INVALID, message=str(error), data=error)
 
     slots = Slots(max_parallel, devices=each)

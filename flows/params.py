@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import quiet  # noqa: F401  (before DVC is imported)
+from lp_core.errors import InputError, MissingInputError
 
 if TYPE_CHECKING:
     from ruamel.yaml import YAML
@@ -26,13 +27,13 @@ def set_params(path: Path, overrides: Sequence[str]) -> bool:
 
     `overrides` are what `dvc exp run -S` takes: `imp.fraction=0.1`, `+variants.base.lr=0.1` to add
     a key, `~key` to remove one. A key that does not exist, an override that cannot be parsed and
-    parameters that do not validate are a ValueError, and leave the file as it was.
+    parameters that do not validate are an InputError, and leave the file as it was.
     """
-    from tasks.experiment import validate
+    from tasks.kit.experiment import validate
 
     path = Path(os.path.relpath(path))  # as the user would name it in an error
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; copy one of presets/ there")
+        raise MissingInputError(f"{path} does not exist; copy one of presets/ there")
     before = path.read_text(encoding="utf-8")
     after = overridden(before, overrides)
     if after == before:
@@ -45,10 +46,10 @@ def set_params(path: Path, overrides: Sequence[str]) -> bool:
         draft.write_text(after, encoding="utf-8")
         try:
             validate(draft)
-        except (ValueError, FileNotFoundError) as error:
+        except InputError as error:
             # The draft's path is of no use to anyone; the file it stands for is.
             text = str(error).replace(str(draft), str(path))
-            raise ValueError(f"{text} (with the overrides {', '.join(overrides)})") from error
+            raise InputError(f"{text} (with the overrides {', '.join(overrides)})") from error
         shutil.copymode(real, draft)
         os.replace(draft, real)
     return True
@@ -61,7 +62,7 @@ def devices(path: Path) -> int:
     def of(layer: Any) -> int:
         try:
             return int(layer["train"]["devices"])
-        except (KeyError, TypeError, ValueError):  # the stage `params` tells what is wrong
+        except (KeyError, TypeError, InputError):  # the stage `params` tells what is wrong
             return 1
 
     params = load_yaml(path)
@@ -97,18 +98,18 @@ def _apply(params: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
         except HydraException:
             key = ""
         if not key:
-            raise ValueError(
+            raise InputError(
                 f"overrides: {override!r} is not of the form key=value, e.g. imp.fraction=0.1"
             )
         if parsed.is_sweep_override():
-            raise ValueError(
+            raise InputError(
                 f"overrides: {override!r} lists several values; a run takes one (a list is [1,2])"
             )
         # Writing the key down would leave the parameter that was meant at its default.
         if key not in known and not parsed.is_add():
             near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
             hint = f"near it: {', '.join(near)}; " if near else ""
-            raise ValueError(
+            raise InputError(
                 f"overrides: params.yaml has no key {key!r}; {hint}+{key}=… would add it"
             )
     with tempfile.TemporaryDirectory() as folder:
@@ -117,7 +118,7 @@ def _apply(params: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
         try:
             apply_overrides(scratch, list(overrides))
         except (DvcException, HydraException) as error:
-            raise ValueError(
+            raise InputError(
                 f"overrides: cannot apply {', '.join(overrides)} to params.yaml: "
                 f"{error.__cause__ or error}"
             ) from error

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import nn
 
+from lp_core.errors import InputError
+
 
 @dataclass(frozen=True)
 class ComputeSpec:
@@ -31,12 +33,12 @@ class ComputeSpec:
 
     def __post_init__(self) -> None:
         if self.threads < 0:
-            raise ValueError(f"threads is {self.threads}; give 0 (PyTorch's choice) or more")
+            raise InputError(f"threads is {self.threads}; give 0 (PyTorch's choice) or more")
         if self.device != "auto":
             try:
                 torch.device(self.device)
             except RuntimeError as error:
-                raise ValueError(f"device is {self.device!r}; use auto, cpu or cuda") from error
+                raise InputError(f"device is {self.device!r}; use auto, cpu or cuda") from error
 
 
 class Compute:
@@ -46,14 +48,14 @@ class Compute:
         """Sets process-wide switches of PyTorch, the current GPU among them.
 
         local_rank: of this process among those that share the run; the number of its GPU, unless
-        the settings name another. Raises ValueError if the device is not there.
+        the settings name another. Raises InputError if the device is not there.
         """
         self.spec = spec
         name = spec.device
         if name == "auto":
             name = "cuda" if torch.cuda.is_available() else "cpu"
         if name.startswith("cuda") and not torch.cuda.is_available():
-            raise ValueError(f"compute.device is {name!r}, but there is no GPU; use auto or cpu")
+            raise InputError(f"compute.device is {name!r}, but there is no GPU; use auto or cpu")
         self.device = torch.device(f"cuda:{local_rank}" if name == "cuda" else name)
         if self.device.type == "cuda":
             self._require_gpu()
@@ -77,11 +79,11 @@ class Compute:
         if index < count:
             return
         if self.spec.device == str(self.device):
-            raise ValueError(
+            raise InputError(
                 f"compute.device is {self.spec.device!r}, but there are {count} GPUs, numbered "
                 f"from 0; use auto, cpu, or a number below {count}"
             )
-        raise ValueError(
+        raise InputError(
             f"train.devices: {index + 1} or more processes, but there are {count} GPUs; "
             f"give at most {count}"
         )

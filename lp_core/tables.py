@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lp_core.files import replacing
+from lp_core.errors import InputError
+from lp_core.files import atomic_write
 
 _STRING, _INT, _FLOAT, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
@@ -78,7 +79,7 @@ TABLES: dict[str, pa.Schema] = {
 def write_table(name: str, rows: Iterable[Mapping[str, Any]], folder: Path) -> pa.Table:
     """Write `<folder>/<name>.parquet` in one step.
 
-    Raises ValueError if a row lacks a column, has one that the schema does not, or a value of
+    Raises InputError if a row lacks a column, has one that the schema does not, or a value of
     another type.
     """
     schema = TABLES[name]
@@ -86,14 +87,14 @@ def write_table(name: str, rows: Iterable[Mapping[str, Any]], folder: Path) -> p
     for row in listed:
         if set(row) != set(schema.names):
             odd = sorted(set(row) ^ set(schema.names))
-            raise ValueError(f"table {name}: a row and the schema differ in {odd}: {dict(row)}")
+            raise InputError(f"table {name}: a row and the schema differ in {odd}: {dict(row)}")
         cut = [c for c in row if schema.field(c).type == _INT and isinstance(row[c], float)]
         if cut:  # pyarrow would cut them off at the point
-            raise ValueError(f"table {name}: {cut} must hold whole numbers: {dict(row)}")
+            raise InputError(f"table {name}: {cut} must hold whole numbers: {dict(row)}")
     try:
         table = pa.Table.from_pylist(listed, schema=schema)
     except pa.ArrowException as error:
-        raise ValueError(f"table {name}: a value does not fit its column: {error}") from error
-    with replacing(folder / f"{name}.parquet") as temporary:
+        raise InputError(f"table {name}: a value does not fit its column: {error}") from error
+    with atomic_write(folder / f"{name}.parquet") as temporary:
         pq.write_table(table, temporary)
     return table

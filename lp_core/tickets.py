@@ -17,12 +17,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lp_core.files import replacing
+from lp_core.errors import InputError, MissingInputError
+from lp_core.files import atomic_write
 
 _FORMAT = "lottery-pools ticket 1"
 
 
-class TicketError(ValueError):
+class TicketError(InputError):
     """A file that should hold a ticket does not."""
 
 
@@ -80,7 +81,7 @@ class Ticket:
     def load_into(self, model: nn.Module) -> None:
         """Copy weights and buffers into a network of the same architecture.
 
-        Raises ValueError, before anything is copied, where the network's parameters or buffers
+        Raises InputError, before anything is copied, where the network's parameters or buffers
         have other names or shapes.
         """
         ours = self.weights | self.buffers
@@ -88,7 +89,7 @@ class Ticket:
         odd = set(ours) ^ set(theirs)
         odd |= {name for name in set(ours) & set(theirs) if ours[name].shape != theirs[name].shape}
         if odd:
-            raise ValueError(
+            raise InputError(
                 f"the ticket is of another network: {len(odd)} tensors differ, such as "
                 f"{min(odd)}; build the network that it was trained with"
             )
@@ -120,14 +121,14 @@ class Ticket:
         }
         # One metadata key: safetensors writes several in no fixed order, and equal tickets must
         # be equal files.
-        with replacing(Path(path)) as temporary:
+        with atomic_write(Path(path)) as temporary:
             save_file(tensors, temporary, {"ticket": json.dumps(about)})
 
     @classmethod
     def load(cls, path: str | Path) -> "Ticket":
         """Read a ticket onto the CPU.
 
-        Raises FileNotFoundError if there is none, TicketError (naming the file) if the file is
+        Raises MissingInputError if there is none, TicketError (naming the file) if the file is
         truncated or is something else.
         """
         with _opened(path) as (file, about):
@@ -146,7 +147,7 @@ def read_meta(path: str | Path) -> dict[str, Any]:
 def _opened(path: str | Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     """A ticket's file, and what its head says. Faults met while it is open are one clear error."""
     if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such ticket")
+        raise MissingInputError(f"{path}: no such ticket")
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["ticket"])

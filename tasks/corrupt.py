@@ -5,7 +5,7 @@ from argparse import Namespace
 
 import numpy as np
 
-from lp_core.data.corrupted import (
+from lp_core.corruptions.sets import (
     CorruptSpec,
     chosen_images,
     generated,
@@ -15,9 +15,9 @@ from lp_core.data.corrupted import (
 )
 from lp_core.data.loading import load_images
 from lp_core.data.store import Dataset
-from tasks import paths
-from tasks.params import Params
-from tasks.stage import run
+from tasks.kit import paths
+from tasks.kit.cli import run
+from tasks.kit.params import Params
 
 
 def main(arguments: Namespace) -> None:

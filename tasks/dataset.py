@@ -4,9 +4,9 @@ from argparse import Namespace
 
 from lp_core.data.build import build_dataset
 from lp_core.data.spec import DatasetSpec
-from tasks import paths
-from tasks.params import Params
-from tasks.stage import run
+from tasks.kit import paths
+from tasks.kit.cli import run
+from tasks.kit.params import Params
 
 
 def main(arguments: Namespace) -> None:

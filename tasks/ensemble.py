@@ -14,13 +14,13 @@ from lp_core.analysis.flops import flops
 from lp_core.pooling.greedy import nearest
 from lp_core.pooling.spec import EnsembleSpec, MethodSpec
 from lp_core.tickets import Ticket
-from lp_core.training.evaluation import right
-from tasks import paths
-from tasks.networks import Network, siblings
-from tasks.params import Params
-from tasks.provenance import provenance
-from tasks.rows import write_rows
-from tasks.stage import progress, run
+from lp_core.training.evaluation import is_correct
+from tasks.kit import paths
+from tasks.kit.bench import Network, siblings
+from tasks.kit.cli import progress, run
+from tasks.kit.params import Params
+from tasks.kit.provenance import provenance
+from tasks.kit.rows import write_rows
 
 
 def main(arguments: Namespace) -> None:
@@ -53,8 +53,8 @@ def main(arguments: Namespace) -> None:
                 "ticket": number,
                 "density": density[number],
                 "members": len(members),
-                "accuracy_pool": right(alone, labels).double().mean().item(),
-                "accuracy_ensemble": right(together, labels).double().mean().item(),
+                "accuracy_pool": is_correct(alone, labels).double().mean().item(),
+                "accuracy_ensemble": is_correct(together, labels).double().mean().item(),
                 "flops_pool": _cost(pooled, network),
                 "flops_ensemble": sum(cost[member] for member in members),
             }

@@ -20,12 +20,13 @@ from lp_core.pooling.interpolation import interpolate
 from lp_core.seeds import noise_seed
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import Scores, scores
-from tasks import paths, resuming
-from tasks.networks import Network
-from tasks.params import Params
-from tasks.provenance import provenance
-from tasks.rows import write_rows
-from tasks.stage import progress, run
+from tasks.kit import paths
+from tasks.kit import resume as resuming
+from tasks.kit.bench import Network
+from tasks.kit.cli import progress, run
+from tasks.kit.params import Params
+from tasks.kit.provenance import provenance
+from tasks.kit.rows import write_rows
 
 _BETWEEN = [i / 10 for i in range(1, 10)]
 

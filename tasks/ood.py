@@ -8,16 +8,16 @@ from argparse import Namespace
 from dataclasses import asdict
 from typing import Any
 
-from lp_core.data.corrupted_store import corrupted_labels, corrupted_sets
+from lp_core.data.corrupted import corrupted_labels, corrupted_sets
 from lp_core.data.loading import EVAL_BATCH, normalised_batches
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import evaluate
-from tasks import paths
-from tasks.networks import Network
-from tasks.params import Params
-from tasks.provenance import provenance
-from tasks.rows import write_rows
-from tasks.stage import progress, run
+from tasks.kit import paths
+from tasks.kit.bench import Network
+from tasks.kit.cli import progress, run
+from tasks.kit.params import Params
+from tasks.kit.provenance import provenance
+from tasks.kit.rows import write_rows
 
 
 def main(arguments: Namespace) -> None:

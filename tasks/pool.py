@@ -20,12 +20,12 @@ from lp_core.pooling.soups import greedy_soup, uniform_soup
 from lp_core.pooling.spec import MethodSpec, PoolSpec
 from lp_core.seeds import noise_seed
 from lp_core.tickets import Ticket
-from tasks import paths
-from tasks.networks import Network, siblings
-from tasks.params import Params
-from tasks.provenance import provenance
-from tasks.rows import write_rows
-from tasks.stage import progress, run
+from tasks.kit import paths
+from tasks.kit.bench import Network, siblings
+from tasks.kit.cli import progress, run
+from tasks.kit.params import Params
+from tasks.kit.provenance import provenance
+from tasks.kit.rows import write_rows
 
 # What a pooled ticket has in common with its target; accuracies, say, are its own.
 _LINEAGE = ("dataset", "model", "variant", "init_seed", "noise_seed", "ticket")

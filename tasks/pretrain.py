@@ -8,11 +8,12 @@ from lp_core.models.structure import prunable
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.tickets import Ticket
 from lp_core.training.spec import RewindSpec
-from tasks import paths, resuming
-from tasks.provenance import provenance
-from tasks.rows import write_rows
-from tasks.stage import run
-from tasks.training import Run, spread
+from tasks.kit import paths
+from tasks.kit import resume as resuming
+from tasks.kit.cli import run
+from tasks.kit.provenance import provenance
+from tasks.kit.rows import write_rows
+from tasks.kit.training import Run, spread
 
 
 def main(arguments: Namespace) -> None:

@@ -4,17 +4,18 @@ from argparse import Namespace
 
 import pyarrow.parquet as pq
 
-from lp_core.files import replacing
+from lp_core.files import atomic_write
 from lp_core.tables import TABLES
-from tasks import paths, summary
-from tasks.converged import converged, said
-from tasks.figures import style
-from tasks.figures.catalogue import CHAPTERS, Entry
-from tasks.figures.results import NoData, Results
-from tasks.page import Picture, render
-from tasks.params import Params
-from tasks.published import read_published
-from tasks.stage import run
+from tasks.kit import paths
+from tasks.kit.cli import run
+from tasks.kit.params import Params
+from tasks.reporting import summary
+from tasks.reporting.converged import converged, said
+from tasks.reporting.figures import style
+from tasks.reporting.figures.catalogue import CHAPTERS, Entry
+from tasks.reporting.figures.results import NoData, Results
+from tasks.reporting.page import Picture, render
+from tasks.reporting.published import read_published
 
 FIGURES = paths.RESULTS / "figures"
 PAGE = paths.RESULTS / "report.html"
@@ -28,7 +29,7 @@ def main(_: Namespace) -> None:
     with style.drawing():
         chapters = {c.heading: [_draw(entry, results) for entry in c.entries] for c in CHAPTERS}
     page = render(results, summary.paired(kept), chapters, said(frames))
-    with replacing(PAGE) as temporary:
+    with atomic_write(PAGE) as temporary:
         temporary.write_text(page, encoding="utf-8")
     count = sum(len(picture.files) for pictures in chapters.values() for picture in pictures)
     print(f"report: {count} figures in {FIGURES}/, {PAGE}", flush=True)

@@ -9,15 +9,15 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lp_core.files import replacing
+from lp_core.files import atomic_write
 from lp_core.tables import TABLES, write_table
-from tasks import paths
-from tasks.converged import converged, said
-from tasks.experiment import Experiment, validate
-from tasks.params import Params
-from tasks.rows import read_rows
-from tasks.stage import run
-from tasks.summary import metrics, plots, summary
+from tasks.kit import paths
+from tasks.kit.cli import run
+from tasks.kit.experiment import Experiment, validate
+from tasks.kit.params import Params
+from tasks.kit.rows import read_rows
+from tasks.reporting.converged import converged, said
+from tasks.reporting.summary import metrics, plots, summary
 
 Row = dict[str, Any]
 
@@ -81,7 +81,7 @@ def _key(*columns: str) -> Callable[[Row], tuple[Any, ...]]:
 
 
 def _write(name: str, text: str) -> None:
-    with replacing(paths.RESULTS / name) as temporary:
+    with atomic_write(paths.RESULTS / name) as temporary:
         temporary.write_text(text)
 
 

@@ -7,6 +7,8 @@ compares networks.
 import numpy as np
 import torch
 
+from lp_core.errors import InputError
+
 
 def expected_calibration_error(
     probs: torch.Tensor | np.ndarray, labels: torch.Tensor | np.ndarray, bins: int = 15
@@ -15,16 +17,16 @@ def expected_calibration_error(
 
     probs: N×classes, rows sum to one. labels: N class indices. Bin m of M holds the images whose
     highest probability lies in ((m−1)/M, m/M], and weighs as many as it holds. NaN where a
-    probability is not finite (a run that diverged). Raises ValueError for no images, fewer than
+    probability is not finite (a run that diverged). Raises InputError for no images, fewer than
     one bin, shapes that do not fit, and rows that are no probabilities.
     """
     # Float64 on the CPU: sums then do not depend on the device, nor on the order of threads.
     table = torch.as_tensor(probs).detach().to("cpu", torch.float64)
     truth = torch.as_tensor(labels).to("cpu")
     if bins < 1:
-        raise ValueError(f"bins is {bins}; give 1 or more")
+        raise InputError(f"bins is {bins}; give 1 or more")
     if table.ndim != 2 or truth.shape != table.shape[:1] or table.numel() == 0:
-        raise ValueError(
+        raise InputError(
             f"probs of shape {tuple(table.shape)} and labels of shape {tuple(truth.shape)} do not "
             "fit; give N×classes and N, with N at least 1"
         )
@@ -32,7 +34,7 @@ def expected_calibration_error(
         return float("nan")
     # Loose enough for sums of half-precision softmax, tight enough to notice logits.
     if table.min() < 0 or (table.sum(1) - 1).abs().max() > 0.02:
-        raise ValueError("rows of probs do not sum to 1; give the softmax of the logits")
+        raise InputError("rows of probs do not sum to 1; give the softmax of the logits")
     confidence, predicted = table.max(1)
     inner_edges = torch.arange(1, bins, dtype=torch.float64) / bins
     bin_of = torch.bucketize(confidence, inner_edges)

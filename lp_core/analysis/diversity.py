@@ -7,11 +7,13 @@ not pay (Lottery Pools, section "Diversity analysis").
 import torch
 from torch import Tensor
 
+from lp_core.errors import InputError
+
 
 def disagreement(preds_a: Tensor, preds_b: Tensor) -> float:
     """The share of images, 0–1, that two networks label differently (Lottery Pools, Figure 8).
 
-    preds_a, preds_b: predicted classes, N integers each. Raises ValueError for other shapes.
+    preds_a, preds_b: predicted classes, N integers each. Raises InputError for other shapes.
     """
     _same_shape(preds_a, preds_b, 1)
     return (preds_a != preds_b).double().mean().item()
@@ -21,7 +23,7 @@ def kl_divergence(probs_a: Tensor, probs_b: Tensor) -> float:
     """The mean over images of KL(a‖b), in nats: not symmetric, never negative.
 
     probs_a, probs_b: N×classes, rows sum to one. Infinite where b holds impossible what a does
-    not. NaN where a probability is. Raises ValueError for other shapes.
+    not. NaN where a probability is. Raises InputError for other shapes.
     """
     _same_shape(probs_a, probs_b, 2)
     a, b = probs_a.double(), probs_b.double()
@@ -32,7 +34,7 @@ def kl_divergence(probs_a: Tensor, probs_b: Tensor) -> float:
 
 def _same_shape(a: Tensor, b: Tensor, dimensions: int) -> None:
     if a.shape != b.shape or a.ndim != dimensions or len(a) == 0:
-        raise ValueError(
+        raise InputError(
             f"predictions have shapes {tuple(a.shape)} and {tuple(b.shape)}; give two of the same "
             f"images, with {dimensions} dimension{'s' * (dimensions > 1)}"
         )

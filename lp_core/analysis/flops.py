@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
+from lp_core.errors import InputError
+
 
 def flops(
     model: nn.Module, input_shape: Sequence[int], masks: Mapping[str, torch.Tensor] | None = None
@@ -17,7 +19,7 @@ def flops(
 
     masks: for names of convolution or linear weights, a tensor of the weight's shape that is zero
     where the weight is pruned. Biases, batch norm, activations and pooling count nothing; what a
-    convolution multiplies with its padding counts. The model is left as it was. Raises ValueError
+    convolution multiplies with its padding counts. The model is left as it was. Raises InputError
     for a mask that belongs to no such weight or has another shape.
     """
     layers: dict[str, nn.Conv2d | nn.Linear] = {
@@ -28,11 +30,11 @@ def flops(
     multiplied = {name: module.weight.numel() for name, module in layers.items()}
     for name, mask in (masks or {}).items():
         if name not in layers:
-            raise ValueError(
+            raise InputError(
                 f"mask {name!r} belongs to no convolution or linear weight of the model"
             )
         if mask.shape != layers[name].weight.shape:
-            raise ValueError(
+            raise InputError(
                 f"mask {name!r} has shape {tuple(mask.shape)}, "
                 f"but its weight has {tuple(layers[name].weight.shape)}"
             )

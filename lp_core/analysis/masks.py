@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from lp_core.errors import InputError
+
 
 @dataclass(frozen=True)
 class LayerChange:
@@ -30,16 +32,16 @@ def compare_masks(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> 
     """A row for each layer, in the order of `before`.
 
     before, after: bool tensors by name, such as the masks of a ticket and of the ticket pooled
-    from it; on one device. Raises ValueError where names or shapes differ.
+    from it; on one device. Raises InputError where names or shapes differ.
     """
     if odd := sorted(set(before) ^ set(after)):
-        raise ValueError(f"only one of the two masks has {odd}; give masks of one architecture")
+        raise InputError(f"only one of the two masks has {odd}; give masks of one architecture")
     return [_compare(name, kept, after[name]) for name, kept in before.items()]
 
 
 def _compare(name: str, before: Tensor, after: Tensor) -> LayerChange:
     if before.shape != after.shape:
-        raise ValueError(
+        raise InputError(
             f"mask {name!r} has shape {tuple(before.shape)} before and {tuple(after.shape)} after; "
             "give masks of one architecture"
         )

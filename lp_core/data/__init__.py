@@ -1,5 +1,15 @@
-"""Image sets: reading, splitting, storing, loading with augmentation, and corrupting."""
+"""Image sets: reading, splitting, storing, loading with augmentation; `corrupt` is here, too."""
+
+import importlib
+from typing import Any
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_from_stub, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "corrupt":
+        # By its name alone: who imports from this package does not import the corruptions.
+        return importlib.import_module("lp_core.corruptions").corrupt
+    return _from_stub(name)

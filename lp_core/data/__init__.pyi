@@ -1,6 +1,10 @@
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
 from .augment import AugmentSpec as AugmentSpec
 from .build import build_dataset as build_dataset
-from .corruptions.apply import corrupt as corrupt
 from .loading import eval_batches as eval_batches
 from .loading import load_images as load_images
 from .loading import normalised_batches as normalised_batches
@@ -13,3 +17,7 @@ from .store import Split as Split
 from .stream import StreamLoader as StreamLoader
 from .subsets import balanced_indices as balanced_indices
 from .subsets import balanced_slices as balanced_slices
+
+def corrupt(
+    images: npt.NDArray[Any], name: str, severity: int, seed: int, *, first: int = 0
+) -> npt.NDArray[np.uint8]: ...

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lp_core.errors import InputError
+
 
 @dataclass(frozen=True)
 class AugmentSpec:
@@ -28,7 +30,7 @@ class AugmentSpec:
 
     def __post_init__(self) -> None:
         if self.crop < 0:
-            raise ValueError(f"crop is {self.crop}; it must be a number of pixels, or 0 for none")
+            raise InputError(f"crop is {self.crop}; it must be a number of pixels, or 0 for none")
 
 
 class Draws(NamedTuple):

@@ -19,6 +19,7 @@ from lp_core.data.spec import DatasetSpec
 from lp_core.data.splits import three_splits
 from lp_core.data.store import Dataset, Listing, Split
 from lp_core.data.subsets import balanced_indices
+from lp_core.errors import InputError
 
 # Images whose mean and deviation stand for a streamed set's: the error of a mean is below 0.002.
 _SAMPLE = 10_000
@@ -28,7 +29,7 @@ def build_dataset(name: str, spec: DatasetSpec) -> Dataset:
     """Reads and splits the set that `spec` describes; `Dataset.save` stores it.
 
     Where any image is in colour all become so; a streamed set is always in colour.
-    Raises FileNotFoundError for a missing folder or download, and ValueError for an image that
+    Raises MissingInputError for a missing folder or download, and InputError for an image that
     cannot be read, a label out of range, a class without images, or sizes that differ.
     """
     published = _read(spec)
@@ -93,7 +94,7 @@ def _require_every_class(published: Published, path: str) -> None:
     counts = np.bincount(published.splits["train"].labels, minlength=len(published.classes))
     empty = [name for name, count in zip(published.classes, counts, strict=True) if not count]
     if empty:
-        raise ValueError(
+        raise InputError(
             f"{path}: class {empty[0]} has no training image ({len(empty)} such classes)"
         )
 
@@ -107,7 +108,7 @@ def _decode(splits: dict[str, Examples], size: int | None) -> dict[str, NDArray[
         arrays[name] = np.empty((len(part), *expected, channels), dtype=np.uint8)
         for index, pixels in enumerate(part):
             if pixels.shape[:2] != expected:
-                raise ValueError(
+                raise InputError(
                     f"{_name(splits[name], index)} has {pixels.shape[0]}×{pixels.shape[1]} pixels, "
                     f"where others have {expected[0]}×{expected[1]}; set size to resize them all"
                 )

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lp_core.errors import InputError
+
 
 @dataclass(frozen=True)
 class EpochCut:
@@ -19,16 +21,16 @@ class EpochCut:
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
-            raise ValueError(f"train.batch_size is {self.batch_size}; it must be at least 1")
+            raise InputError(f"train.batch_size is {self.batch_size}; it must be at least 1")
         if self.batch_size > self.count:
-            raise ValueError(
+            raise InputError(
                 f"train.batch_size is {self.batch_size}, but the training split has only "
                 f"{self.count} images; at most {self.count} would do"
             )
         if not 0 <= self.rank < self.world:
-            raise ValueError(f"rank is {self.rank}; with {self.world} processes it must lie below")
+            raise InputError(f"rank is {self.rank}; with {self.world} processes it must lie below")
         if self.batch_size % self.world:
-            raise ValueError(
+            raise InputError(
                 f"train.batch_size is {self.batch_size}, which {self.world} processes "
                 "(train.devices) cannot share equally; use a multiple"
             )

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from lp_core.errors import InputError
+
 # Pictures that a thread takes at a time: enough to be busy for a while, and few enough for each
 # thread to get several turns, so that none is idle for long at the end.
 _MOST = 64
@@ -26,7 +28,7 @@ class Picture(NamedTuple):
 def open_picture(picture: Picture) -> Image.Image:
     """Decodes a picture; the mode is "L" where it is grey and "RGB" where it is not.
 
-    Raises ValueError, naming the picture, where it cannot be read.
+    Raises InputError, naming the picture, where it cannot be read.
     """
     data = picture.data
     try:
@@ -35,7 +37,7 @@ def open_picture(picture: Picture) -> Image.Image:
     except Exception as error:  # Pillow has no one error for a broken file: OSError, SyntaxError, …
         unknown = isinstance(error, UnidentifiedImageError)
         reason = "no known format" if unknown else " ".join(str(error).split())
-        raise ValueError(
+        raise InputError(
             f"{picture.where} cannot be read as an image ({reason}); replace or remove it"
         ) from error
 
@@ -46,7 +48,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16 bits of grey; Pillow's own conversion would clip them
         return Image.fromarray((np.asarray(image) // 256).clip(0, 255).astype(np.uint8))
     if image.mode == "F":
-        raise ValueError("floating-point pixels have no known range")
+        raise InputError("floating-point pixels have no known range")
     return image.convert("RGB")
 
 
@@ -66,7 +68,7 @@ def read_all(
 ) -> Iterator[NDArray[np.uint8]]:
     """Decodes and transforms pictures on every core, and yields H×W×C arrays in order.
 
-    The first picture in order that cannot be read raises its ValueError.
+    The first picture in order that cannot be read raises its InputError.
     """
 
     cores = os.cpu_count() or 1

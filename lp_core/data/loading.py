@@ -49,7 +49,7 @@ def load_images(
     """One split, or the images of it at `indices` in their order, as uint8 in memory.
 
     The whole split of an unstreamed set stays mapped from its file; images of a streamed set are
-    decoded and cropped as for evaluation. Raises ValueError naming a file that cannot be read.
+    decoded and cropped as for evaluation. Raises InputError naming a file that cannot be read.
     """
     if dataset.streamed:
         chosen = _as_indices(indices, len(dataset.labels(split_name)))

@@ -22,7 +22,7 @@ class MemoryLoader:
     mean, std:  per channel, of images scaled to 0-1.
     batch_size: images in one step of the optimiser, over all `world` processes together.
 
-    Raises ValueError where a batch cannot be filled or shared.
+    Raises InputError where a batch cannot be filled or shared.
     """
 
     def __init__(

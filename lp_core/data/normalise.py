@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from lp_core.errors import InputError
+
 
 class Normaliser:
     """Maps uint8 images to (image / 255 - mean) / std, channel by channel.
@@ -14,7 +16,7 @@ class Normaliser:
     def __init__(self, mean: list[float], std: list[float], device: torch.device | str) -> None:
         deviation = torch.tensor(std, dtype=torch.float64)
         if not bool((deviation > 0).all()):
-            raise ValueError(f"std is {std}; every channel needs a positive deviation")
+            raise InputError(f"std is {std}; every channel needs a positive deviation")
         centre = torch.tensor(mean, dtype=torch.float64)
         self._scale = (1 / (255 * deviation)).to(device, torch.float32)
         self._shift = (-centre / deviation).to(device, torch.float32)

@@ -7,6 +7,8 @@ made invalidates that set alone.
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from lp_core.errors import InputError
+
 Source = Literal[
     "digits", "cifar10", "cifar100", "mnist", "eurosat", "imagenet", "parquet", "folder"
 ]
@@ -45,18 +47,18 @@ class DatasetSpec:
         for name in ("val_fraction", "test_fraction"):
             fraction = getattr(self, name)
             if not 0 < fraction < 1:
-                raise ValueError(
+                raise InputError(
                     f"{name} is {fraction}; it must lie between 0 and 1, both excluded"
                 )
         if self.size is not None and self.size < 1:
-            raise ValueError(f"size is {self.size}; it must be a number of pixels, or null to keep")
+            raise InputError(f"size is {self.size}; it must be a number of pixels, or null to keep")
         if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}; it must not be negative")
+            raise InputError(f"seed is {self.seed}; it must not be negative")
         if not self.path:
-            raise ValueError("path is empty; name a folder")
+            raise InputError("path is empty; name a folder")
         if self.stream and self.source not in ("folder", "imagenet"):
-            raise ValueError(
+            raise InputError(
                 f"stream is true for source {self.source}; only folder and imagenet can stream"
             )
         if self.stream and self.size is None:
-            raise ValueError("stream is true without size; name the side to crop to, such as 224")
+            raise InputError("stream is true without size; name the side to crop to, such as 224")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lp_core.data.sources.examples import Examples
+from lp_core.errors import InputError
 
 
 def hold_out(
@@ -38,7 +39,7 @@ def three_splits(
 ) -> dict[str, Examples]:
     """train, val and test from whatever was published; what is missing is held out of train.
 
-    Raises ValueError where a fraction of the images is less than one image.
+    Raises InputError where a fraction of the images is less than one image.
     """
     splits = dict(published)
     if "test" not in splits and "val" in splits:
@@ -49,7 +50,7 @@ def three_splits(
         train = splits["train"]
         kept, held = hold_out(train.labels, fraction, seed)
         if not len(held):
-            raise ValueError(
+            raise InputError(
                 f"{name}_fraction {fraction} of {len(train)} images is not even one; raise it"
             )
         splits["train"], splits[name] = train.take(kept), train.take(held)

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lp_core.errors import InputError, MissingInputError
+
 if TYPE_CHECKING:
     import pyarrow
 
@@ -82,18 +84,18 @@ class Dataset:
         return self.channels, height, width
 
     def split(self, name: str) -> Split:
-        """Images and labels of "train", "val" or "test". ValueError where the set is streamed."""
+        """Images and labels of "train", "val" or "test". InputError where the set is streamed."""
         part = self._part(name)
         if isinstance(part, Split):
             return part
-        raise ValueError(f"data set {self.name} is streamed; read it with lp_core.data.loading")
+        raise InputError(f"data set {self.name} is streamed; read it with lp_core.data.loading")
 
     def listing(self, name: str) -> Listing:
-        """The files of one split of a streamed set. ValueError where it is not streamed."""
+        """The files of one split of a streamed set. InputError where it is not streamed."""
         part = self._part(name)
         if isinstance(part, Listing):
             return part
-        raise ValueError(f"data set {self.name} is not streamed; use split({name!r})")
+        raise InputError(f"data set {self.name} is not streamed; use split({name!r})")
 
     def labels(self, name: str) -> Tensor:
         """Labels of one split (int64, N), streamed or not."""
@@ -101,7 +103,7 @@ class Dataset:
 
     def _part(self, name: str) -> Split | Listing:
         if name not in self.parts:
-            raise ValueError(f"{name!r} is no split; a data set has {', '.join(SPLITS)}")
+            raise InputError(f"{name!r} is no split; a data set has {', '.join(SPLITS)}")
         return self.parts[name]
 
     def save(self, folder: str | Path) -> None:
@@ -145,20 +147,20 @@ class Dataset:
     def load(cls, folder: str | Path) -> "Dataset":
         """Maps a saved set into memory; nothing is read until it is used.
 
-        Raises FileNotFoundError where there is none, and ValueError where a file is not what
+        Raises MissingInputError where there is none, and InputError where a file is not what
         `save` writes.
         """
         folder = Path(folder)
         about_path = folder / "dataset.json"
         if not about_path.is_file():
-            raise FileNotFoundError(f"{folder} holds no data set; run the stage dataset to make it")
+            raise MissingInputError(f"{folder} holds no data set; run the stage dataset to make it")
         try:
             about = json.loads(about_path.read_text())
             shared = {key: about[key] for key in _SHARED}
             streamed, counts = about["streamed"], about["images"]
             root = Path(about["root"]) if streamed else folder
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{about_path} does not describe a data set ({error!r})") from error
+            raise InputError(f"{about_path} does not describe a data set ({error!r})") from error
         parts = {
             name: _read_listing(folder / f"{name}.parquet", root)
             if streamed
@@ -167,7 +169,7 @@ class Dataset:
         }
         for name, part in parts.items():
             if len(part) != counts.get(name):
-                raise ValueError(
+                raise InputError(
                     f"{folder} holds {len(part)} {name} images where dataset.json counts "
                     f"{counts.get(name)}; run the stage dataset again"
                 )
@@ -184,14 +186,14 @@ def _map_arrays(folder: Path, name: str) -> Split:
         try:
             # Copy-on-write: torch takes no read-only memory, and nobody writes here.
             array = np.load(path, mmap_mode="c", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise ValueError(f"{path} is not a whole array ({error})") from error
+        except (OSError, InputError, EOFError) as error:
+            raise InputError(f"{path} is not a whole array ({error})") from error
         if array.dtype != dtype or array.ndim != axes:
-            raise ValueError(f"{path} holds {array.dtype}, shape {array.shape}; not {kind}")
+            raise InputError(f"{path} holds {array.dtype}, shape {array.shape}; not {kind}")
         arrays.append(torch.from_numpy(array))
     images, labels = arrays
     if len(images) != len(labels):
-        raise ValueError(f"{folder} has {len(images)} {name} images and {len(labels)} labels")
+        raise InputError(f"{folder} has {len(images)} {name} images and {len(labels)} labels")
     return Split(images.permute(0, 3, 1, 2), labels)
 
 
@@ -219,6 +221,6 @@ def _read_listing(path: Path, root: Path) -> Listing:
         return Listing(root, table["path"].combine_chunks(), labels, sizes)
     except (OSError, KeyError, pyarrow.ArrowException) as error:
         reason = str(error).partition("\n")[0]
-        raise ValueError(
+        raise InputError(
             f"{path} is not a list of images and labels ({reason}); run the stage dataset again"
         ) from error

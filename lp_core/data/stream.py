@@ -19,6 +19,7 @@ from lp_core.data.epoch import EpochCut
 from lp_core.data.images import Picture, as_array, open_picture
 from lp_core.data.normalise import Normaliser
 from lp_core.data.store import Listing
+from lp_core.errors import InputError
 
 _MOST_WORKERS = 16  # beyond which they only take memory
 
@@ -32,11 +33,11 @@ class _Batches(torch.utils.data.Dataset):
     def __init__(self, listing: Listing, size: int, augment: AugmentSpec, seed: int) -> None:
         self._listing, self._size, self._augment, self._seed = listing, size, augment, seed
 
-    def __getitem__(self, indices: list[int]) -> tuple[Tensor, Tensor] | ValueError:
+    def __getitem__(self, indices: list[int]) -> tuple[Tensor, Tensor] | InputError:
         try:
             images = np.stack([as_array(self._image(index)) for index in indices])
-        except ValueError as error:
-            return ValueError(str(error))
+        except InputError as error:
+            return InputError(str(error))
         return torch.from_numpy(images), self._listing.labels[indices]
 
     def _image(self, index: int) -> Image.Image:
@@ -60,7 +61,7 @@ class StreamLoader:
     workers:    decoding processes; 0 decodes in this one, None takes this one's share of the
                 cores. No number of them changes a batch.
 
-    Raises ValueError where a batch cannot be filled or shared.
+    Raises InputError where a batch cannot be filled or shared.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class StreamLoader:
         """One pass in an order and with an augmentation that depend on `seed` alone.
 
         Yields images (float32, B×3×size×size, channels_last, normalised) and labels (int64, B), on
-        the training device; B is this process's share of a batch. Raises ValueError, naming the
+        the training device; B is this process's share of a batch. Raises InputError, naming the
         file, where an image cannot be read.
         """
         generator = torch.Generator().manual_seed(seed)
@@ -105,7 +106,7 @@ class StreamLoader:
             generator=generator,  # or it would draw from the global one
         )
         for batch in loader:
-            if isinstance(batch, ValueError):
+            if isinstance(batch, InputError):
                 raise batch
             images, labels = (part.to(self._device, non_blocking=True) for part in batch)
             yield self._normalise(images), labels

@@ -5,6 +5,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_core.errors import InputError
+
 
 def _shuffled_ranks(
     labels: NDArray[np.int64], generator: np.random.Generator
@@ -22,11 +24,11 @@ def balanced_indices(labels: NDArray[np.int64], count: int, seed: int) -> NDArra
     """`count` images with as equal a number of each class as the classes' sizes allow.
 
     labels: one integer per image. Returns int64 indices, ascending; the same for the same seed.
-    Raises ValueError where `count` is not between 1 and the number of images.
+    Raises InputError where `count` is not between 1 and the number of images.
     """
     labels = np.asarray(labels)
     if not 1 <= count <= len(labels):
-        raise ValueError(f"{count} balanced images were asked for, out of {len(labels)}")
+        raise InputError(f"{count} balanced images were asked for, out of {len(labels)}")
     generator = np.random.default_rng(np.random.SeedSequence([seed, 0]))
     ranks, _, ties = _shuffled_ranks(labels, generator)
     return np.sort(np.lexsort((ties, ranks))[:count])
@@ -39,14 +41,14 @@ def balanced_slices(
 
     sizes: cumulative fractions, rising and ending at 1: [0.25, 1] gives a quarter and the rest.
     Returns one ascending int64 index array per size, none of them empty.
-    Raises ValueError for other sizes, or where there are fewer images than slices.
+    Raises InputError for other sizes, or where there are fewer images than slices.
     """
     labels = np.asarray(labels)
     rising = all(a < b for a, b in pairwise([0.0, *sizes]))
     if not sizes or not rising or sizes[-1] != 1:
-        raise ValueError(f"slice sizes are {sizes}; they must rise from above 0 to exactly 1")
+        raise InputError(f"slice sizes are {sizes}; they must rise from above 0 to exactly 1")
     if len(labels) < len(sizes):
-        raise ValueError(f"{len(labels)} images cannot fill {len(sizes)} slices")
+        raise InputError(f"{len(labels)} images cannot fill {len(sizes)} slices")
     generator = np.random.default_rng(np.random.SeedSequence([seed, 1]))
     ranks, counts, ties = _shuffled_ranks(labels, generator)
     # Each class is spread evenly over 0-1, so that any stretch of this order holds the whole mix.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from lp_core.errors import InputError
 from lp_core.models.residual import resnet, wide_resnet
 from lp_core.models.spec import DecidedStem, ModelName, ModelSpec, Stem
 from lp_core.models.standard import standard_resnet, standard_vgg16
@@ -48,19 +49,19 @@ def build(
     """A network on the CPU that maps images B×channels×H×W to logits B×classes.
 
     size: the images' side or [height, width] in pixels. stem: see `ModelSpec`. seed: of the
-    weights; the global random state is neither read nor changed. Raises ValueError for an unknown
+    weights; the global random state is neither read nor changed. Raises InputError for an unknown
     name, a stem that the network does not have, fewer than one channel or two classes, and images
     too small for it.
     """
     height, width = (size, size) if isinstance(size, int) else size
     chosen = ModelSpec(name, stem).stem_for(height, width)
     if classes < 2:
-        raise ValueError(f"{name} needs at least 2 classes, but classes is {classes}")
+        raise InputError(f"{name} needs at least 2 classes, but classes is {classes}")
     if channels < 1:
-        raise ValueError(f"{name} needs at least 1 image channel, but channels is {channels}")
+        raise InputError(f"{name} needs at least 1 image channel, but channels is {channels}")
     least = _smallest_side(name, chosen)
     if min(height, width) < least:
-        raise ValueError(
+        raise InputError(
             f"{name} with the {chosen} stem needs images of at least {least}×{least} pixels, but "
             f"they are {height}×{width}; resize them in the data set's settings, or choose another "
             "network"

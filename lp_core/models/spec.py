@@ -7,6 +7,8 @@ The networks are those of Lottery Pools (ResNet-18/34, VGG-16), Sup-tickets (VGG
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
+from lp_core.errors import InputError
+
 ModelName = Literal["resnet8", "resnet20", "resnet18", "resnet34", "resnet50", "vgg16", "wrn28_10"]
 Stem = Literal["auto", "cifar", "imagenet"]
 DecidedStem = Literal["cifar", "imagenet"]
@@ -34,14 +36,14 @@ class ModelSpec:
     def __post_init__(self) -> None:
         if self.name not in get_args(ModelName):
             known = ", ".join(get_args(ModelName))
-            raise ValueError(f"model name {self.name!r} is unknown; it can be one of {known}")
+            raise InputError(f"model name {self.name!r} is unknown; it can be one of {known}")
         if self.stem not in get_args(Stem):
             known = ", ".join(get_args(Stem))
-            raise ValueError(
+            raise InputError(
                 f"stem {self.stem!r} of {self.name} is unknown; it can be one of {known}"
             )
         if self.stem == "imagenet" and self.name in CIFAR_ONLY:
-            raise ValueError(
+            raise InputError(
                 f"{self.name} has no imagenet stem; leave its stem at auto, or choose resnet18, "
                 "resnet34, resnet50 or vgg16"
             )

@@ -9,20 +9,22 @@ from typing import Any, Literal
 
 from torch import nn
 
+from lp_core.errors import InputError
+
 Prunable = Literal["conv", "conv+linear"]
 
 
 def prunable(model: nn.Module, kind: Prunable = "conv") -> list[str]:
     """The names of the weights that may be pruned, in forward order; never biases or batch norm.
 
-    They are names of `model.named_parameters()`. Raises ValueError for another `kind`.
+    They are names of `model.named_parameters()`. Raises InputError for another `kind`.
     """
     kinds: dict[str, tuple[type[nn.Module], ...]] = {
         "conv": (nn.Conv2d,),
         "conv+linear": (nn.Conv2d, nn.Linear),
     }
     if kind not in kinds:
-        raise ValueError(f"prunable is {kind!r}, but can be one of {', '.join(kinds)}")
+        raise InputError(f"prunable is {kind!r}, but can be one of {', '.join(kinds)}")
     return [
         f"{name}.weight" if name else "weight"
         for name, module in model.named_modules()
@@ -35,7 +37,7 @@ def blocks(model: nn.Module) -> dict[str, nn.Module]:
 
     A block is a residual block, or in VGG-16 a convolution with what follows it; the head pools
     and flattens before it classifies. The blocks hold the model's own modules, not copies. Raises
-    ValueError for a network that `build` does not make.
+    InputError for a network that `build` does not make.
     """
     if hasattr(model, "stem"):
         return dict(model.named_children())
@@ -44,7 +46,7 @@ def blocks(model: nn.Module) -> dict[str, nn.Module]:
     elif hasattr(model, "layer1"):
         first, *middle = _resnet_features(model)
     else:
-        raise ValueError(
+        raise InputError(
             f"cannot cut a {type(model).__name__} into blocks; use one that build() made"
         )
     body = {f"block{index}": block for index, block in enumerate(middle, start=1)}

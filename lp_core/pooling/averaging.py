@@ -14,7 +14,7 @@ from lp_core.tickets import Ticket
 def swa(target: Ticket, candidates: Iterable[Ticket]) -> PoolResult:
     """Stochastic weight averaging: the n-th newcomer gets weight 1/(n+1), so all weigh alike.
 
-    Raises ValueError where a candidate's tensors differ from the target's in names or shapes.
+    Raises InputError where a candidate's tensors differ from the target's in names or shapes.
     """
     return _walk(target, candidates, lambda n: n / (n + 1))
 
@@ -22,7 +22,7 @@ def swa(target: Ticket, candidates: Iterable[Ticket]) -> PoolResult:
 def ema(target: Ticket, candidates: Iterable[Ticket], decay: float = 0.95) -> PoolResult:
     """Exponential moving average: each newcomer gets weight 1 − decay.
 
-    Raises ValueError where a candidate's tensors differ from the target's in names or shapes, and
+    Raises InputError where a candidate's tensors differ from the target's in names or shapes, and
     where decay is not between 0 and 1.
     """
     return _walk(target, candidates, lambda _: decay)

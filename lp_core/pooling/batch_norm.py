@@ -51,7 +51,7 @@ def re_estimate(
         return ticket
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
-    with showing(ticket, model, compute):
+    with weights_swapped_in(ticket, model, compute):
         for norm in norms:
             norm.train()
             norm.reset_running_stats()
@@ -68,7 +68,7 @@ def re_estimate(
 
 
 @contextmanager
-def showing(ticket: Ticket, model: nn.Module, compute: Compute) -> Iterator[None]:
+def weights_swapped_in(ticket: Ticket, model: nn.Module, compute: Compute) -> Iterator[None]:
     """While it lasts, the network evaluates with the ticket's own tensors."""
     # No copy where they lie on the device already, as they do throughout a search. The network
     # gets its own back, or whoever trains or loads into it next would write into the ticket.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from lp_core.errors import InputError
 from lp_core.pooling.choosing import Choose, best_of_all
 from lp_core.pooling.interpolation import interpolate
 from lp_core.pooling.interpolation import prune as prune_to
@@ -82,11 +83,11 @@ def search(
 
     The inputs are not changed. If nothing was accepted, the ticket returned is the target.
 
-    Raises ValueError where there are no coefficients or one is not between 0 and 1, and where a
+    Raises InputError where there are no coefficients or one is not between 0 and 1, and where a
     candidate's tensors differ from the target's in names or shapes.
     """
     if not coefficients or any(not 0 <= alpha <= 1 for alpha in coefficients):
-        raise ValueError(f"coefficients is {list(coefficients)}; give at least one, each in 0–1")
+        raise InputError(f"coefficients is {list(coefficients)}; give at least one, each in 0–1")
     kept, keep = target.kept, target.kept if prune == "during" else target.prunable
     best, best_score, trace = target, score(target), []
     del target  # or it would be a copy more, where the caller has let go of it

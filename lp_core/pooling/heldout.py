@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from lp_core.compute import Compute
-from lp_core.pooling.batch_norm import re_estimate, showing
+from lp_core.pooling.batch_norm import re_estimate, weights_swapped_in
 from lp_core.tickets import Ticket
-from lp_core.training.evaluation import right
+from lp_core.training.evaluation import is_correct
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 
@@ -60,10 +60,10 @@ class HeldOut:
     def judge(self, ticket: Ticket, piece: int) -> tuple[int, float]:
         """How many images of slice `piece` the ticket gets right, and its summed loss on them."""
         total = torch.zeros(2, dtype=torch.float64, device=self.compute.device)
-        with showing(ticket, self.model, self.compute):
+        with weights_swapped_in(ticket, self.model, self.compute):
             for images, labels in self._batches[piece]:
                 logits = self.model(images).float()
-                total[0] += right(logits, labels).sum()
+                total[0] += is_correct(logits, labels).sum()
                 total[1] += nn.functional.cross_entropy(logits, labels, reduction="sum")
         correct, loss = total.tolist()
         return int(correct), loss

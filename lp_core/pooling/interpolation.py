@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from lp_core.errors import InputError
 from lp_core.sparsity.magnitude import magnitude_mask
 from lp_core.tickets import Ticket
 
@@ -16,11 +17,11 @@ def interpolate(a: Ticket, b: Ticket, alpha: float, keep: int) -> Ticket:
     wrong for the new network as means of means usually are: `meta["batch_norm"]` says
     `averaged`, and `HeldOut.calibrate` re-estimates them.
 
-    Raises ValueError where the tickets' tensors differ in names or shapes, where alpha is not
+    Raises InputError where the tickets' tensors differ in names or shapes, where alpha is not
     between 0 and 1, and where `keep` is negative or above the number of prunable weights.
     """
     if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha is {alpha}; it must lie between 0 and 1")
+        raise InputError(f"alpha is {alpha}; it must lie between 0 and 1")
     _require_alike(a, b)
     weights = {name: _mix(weight, b.weights[name], alpha) for name, weight in a.weights.items()}
     buffers = {
@@ -34,7 +35,7 @@ def interpolate(a: Ticket, b: Ticket, alpha: float, keep: int) -> Ticket:
 def prune(ticket: Ticket, keep: int) -> Ticket:
     """The ticket with only its `keep` largest prunable weights left.
 
-    Raises ValueError where `keep` is negative or above the number of prunable weights.
+    Raises InputError where `keep` is negative or above the number of prunable weights.
     """
     mask = magnitude_mask({name: ticket.weights[name] for name in ticket.mask}, keep)
     # where(), not a product: NaN · 0 is NaN, and a pruned weight is zero.
@@ -51,7 +52,7 @@ def _require_alike(a: Ticket, b: Ticket) -> None:
     odd = {name for name in ours | theirs if ours.get(name) != theirs.get(name)}
     if odd:
         found = [shapes.get(min(odd), "none") for shapes in (ours, theirs)]
-        raise ValueError(
+        raise InputError(
             f"the tickets are of different networks: {len(odd)} tensors differ in name or shape, "
             f"such as {min(odd)} ({found[0]} and {found[1]}); give two of one architecture"
         )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from lp_core.errors import InputError
+
 # Lottery Pools, appendix, table 1.
 _COEFFICIENTS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
 
@@ -27,7 +29,7 @@ class PoolSpec:
     def __post_init__(self) -> None:
         for name in ("calibration_images", "final_calibration_images"):
             if getattr(self, name) < 2:
-                raise ValueError(f"{name} is {getattr(self, name)}; batch norm needs at least 2")
+                raise InputError(f"{name} is {getattr(self, name)}; batch norm needs at least 2")
 
 
 @dataclass(frozen=True)
@@ -59,21 +61,21 @@ class MethodSpec:
         ):
             found = getattr(self, name)
             if self.recipe != reader and found != default:
-                raise ValueError(
+                raise InputError(
                     f"{name} is {found!r}, but recipe {self.recipe} does not read it; "
                     f"remove it, or give recipe: {reader}"
                 )
         if not self.coefficients or any(not 0 <= c < 1 for c in self.coefficients):
-            raise ValueError(
+            raise InputError(
                 f"coefficients is {self.coefficients}; give some from 0 up to but not 1, "
                 "which would leave the ticket as it is and always be accepted"
             )
         if len(set(self.coefficients)) < len(self.coefficients):
-            raise ValueError(f"coefficients is {self.coefficients}; give each once")
+            raise InputError(f"coefficients is {self.coefficients}; give each once")
         if self.candidates is not None and self.candidates < 1:
-            raise ValueError(f"candidates is {self.candidates}; give at least 1, or null for all")
+            raise InputError(f"candidates is {self.candidates}; give at least 1, or null for all")
         if not 0 <= self.decay <= 1:
-            raise ValueError(f"decay is {self.decay}; it must lie between 0 and 1")
+            raise InputError(f"decay is {self.decay}; it must lie between 0 and 1")
 
 
 @dataclass(frozen=True)

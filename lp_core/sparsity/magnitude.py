@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lp_core.errors import InputError
+
 
 def magnitude_mask(weights: Mapping[str, Tensor], keep: int) -> dict[str, Tensor]:
     """Masks under which exactly the `keep` weights of largest magnitude survive.
@@ -21,11 +23,11 @@ def magnitude_mask(weights: Mapping[str, Tensor], keep: int) -> dict[str, Tensor
     row-major), so that the result is unique. A NaN, as a diverged run leaves behind, counts as
     magnitude zero.
 
-    Raises ValueError if `keep` is negative or above the number of weights.
+    Raises InputError if `keep` is negative or above the number of weights.
     """
     total = sum(weight.numel() for weight in weights.values())
     if not 0 <= keep <= total:
-        raise ValueError(f"keep is {keep}; there are {total} prunable weights to keep it from")
+        raise InputError(f"keep is {keep}; there are {total} prunable weights to keep it from")
     if keep in (0, total):
         fill = keep == total
         return {name: torch.full_like(w, fill, dtype=torch.bool) for name, w in weights.items()}

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from lp_core.errors import InputError
+
 
 @dataclass(frozen=True)
 class Round:
@@ -32,18 +34,18 @@ class ImpSpec:
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:
-            raise ValueError(f"fraction is {self.fraction}; it must lie between 0 and 1")
+            raise InputError(f"fraction is {self.fraction}; it must lie between 0 and 1")
         if not self.rounds:
-            raise ValueError("rounds is empty; list at least {ticket: 0, parent: rewind}")
+            raise InputError("rounds is empty; list at least {ticket: 0, parent: rewind}")
         for index, line in enumerate(self.rounds):
             if line.ticket != index:
-                raise ValueError(
+                raise InputError(
                     f"rounds[{index}] is ticket {line.ticket}; the chain is broken: "
                     f"line {index} must train ticket {index}, or stage names would mislead"
                 )
             if line.parent != (index - 1 if index else "rewind"):
                 origin = f"is pruned from ticket {index - 1}" if index else "starts from rewind"
-                raise ValueError(
+                raise InputError(
                     f"rounds[{index}] has parent {line.parent}; the chain is broken: "
                     f"ticket {index} {origin}"
                 )

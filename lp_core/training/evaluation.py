@@ -33,7 +33,7 @@ def predict(
     return torch.cat(logits).cpu(), torch.cat(labels).cpu()
 
 
-def right(logits: Tensor, labels: Tensor) -> Tensor:
+def is_correct(logits: Tensor, labels: Tensor) -> Tensor:
     """Which predictions are right (bool N), of N×classes logits and N labels.
 
     A diverged network's NaN logits are no prediction: wrong, not class 0.
@@ -44,7 +44,7 @@ def right(logits: Tensor, labels: Tensor) -> Tensor:
 def scores(logits: Tensor, labels: Tensor) -> Scores:
     """Scores of predictions (N×classes logits, N labels)."""
     return Scores(
-        accuracy=right(logits, labels).double().mean().item(),
+        accuracy=is_correct(logits, labels).double().mean().item(),
         nll=nn.functional.cross_entropy(logits, labels).item(),
         ece=expected_calibration_error(logits.softmax(1), labels),
     )

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from lp_core.files import replacing
+from lp_core.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def save_state(
         momentum = optimizer.state[parameter].get("momentum_buffer")
         if momentum is not None:
             tensors[f"momentum:{name}"] = momentum.contiguous()
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file(tensors, temporary, {"curve": json.dumps([asdict(epoch) for epoch in curve])})
 
 

@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
+from lp_core.errors import InputError
+
 Kind = Literal["step", "cosine", "constant"]
 
 
@@ -32,21 +34,21 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             known = ", ".join(get_args(Kind))
-            raise ValueError(f"kind is {self.kind!r}; it can be one of {known}")
+            raise InputError(f"kind is {self.kind!r}; it can be one of {known}")
         if not 0 < self.lr < math.inf:
-            raise ValueError(f"lr is {self.lr}; give a positive number")
+            raise InputError(f"lr is {self.lr}; give a positive number")
         if not 0 < self.gamma <= 1:
-            raise ValueError(f"gamma is {self.gamma}; it must lie in 0 … 1, above 0")
+            raise InputError(f"gamma is {self.gamma}; it must lie in 0 … 1, above 0")
         if not 0 <= self.warmup < math.inf:
-            raise ValueError(f"warmup is {self.warmup}; give 0 epochs or more")
+            raise InputError(f"warmup is {self.warmup}; give 0 epochs or more")
         if self.drops and self.kind != "step":
-            raise ValueError(f"drops is {self.drops}, but a {self.kind} schedule has none; give []")
+            raise InputError(f"drops is {self.drops}, but a {self.kind} schedule has none; give []")
         if any(
             later <= earlier for earlier, later in zip(self.drops, self.drops[1:], strict=False)
         ):
-            raise ValueError(f"drops is {self.drops}; list epochs in ascending order, each once")
+            raise InputError(f"drops is {self.drops}; list epochs in ascending order, each once")
         if self.drops and self.drops[0] <= self.warmup:
-            raise ValueError(
+            raise InputError(
                 f"drops begins at epoch {self.drops[0]}, but warmup lasts {self.warmup} epochs; "
                 "the first drop must come later, and after epoch 0"
             )
@@ -55,13 +57,13 @@ class Schedule:
 def learning_rate(schedule: Schedule, epoch: float, epochs: int) -> float:
     """The rate at `epoch` of a run of `epochs`; fractional epochs are iteration / steps per epoch.
 
-    A drop at epoch d holds from d on. Raises ValueError for an epoch outside 0 … epochs, and for a
+    A drop at epoch d holds from d on. Raises InputError for an epoch outside 0 … epochs, and for a
     cosine whose warm-up leaves no time to fall.
     """
     if not 0 <= epoch <= epochs:
-        raise ValueError(f"epoch is {epoch}; it must lie in 0 … {epochs}, the run's epochs")
+        raise InputError(f"epoch is {epoch}; it must lie in 0 … {epochs}, the run's epochs")
     if schedule.kind == "cosine" and schedule.warmup >= epochs:
-        raise ValueError(f"warmup is {schedule.warmup}; a cosine of {epochs} epochs needs less")
+        raise InputError(f"warmup is {schedule.warmup}; a cosine of {epochs} epochs needs less")
     if epoch < schedule.warmup:
         return schedule.lr * epoch / schedule.warmup
     if schedule.kind == "step":
@@ -78,10 +80,10 @@ def superposing_lr(iteration: int, cycle: int, lr1: float, lr2: float) -> float:
     iteration: of the superposing phase, from 1. cycle: iterations in a cycle (C). A cycle rises
     from lr1 to lr2 in its first half and falls back to lr1, which the last iteration has: there a
     cheap ticket is taken. The paper uses lr1 0.001 and lr2 0.005 (its appendix on schedules).
-    Raises ValueError for an iteration or a cycle below 1.
+    Raises InputError for an iteration or a cycle below 1.
     """
     if iteration < 1 or cycle < 1:
-        raise ValueError(f"iteration is {iteration} and cycle is {cycle}; both count from 1")
+        raise InputError(f"iteration is {iteration} and cycle is {cycle}; both count from 1")
     t = ((iteration - 1) % cycle + 1) / cycle
     if t <= 0.5:
         return (1 - 2 * t) * lr1 + 2 * t * lr2

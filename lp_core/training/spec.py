@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lp_core.data.augment import AugmentSpec
+from lp_core.errors import InputError
 from lp_core.training.schedules import Schedule
 
 
@@ -29,25 +30,25 @@ class TrainSpec:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "devices"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
+                raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")
         if self.batch_size % self.devices:
-            raise ValueError(
+            raise InputError(
                 f"batch_size is {self.batch_size}; it must divide evenly by devices {self.devices}"
             )
         if self.schedule.warmup >= self.epochs:
-            raise ValueError(
+            raise InputError(
                 f"schedule.warmup is {self.schedule.warmup}, but training ends after epochs "
                 f"{self.epochs}; give less"
             )
         if any(drop >= self.epochs for drop in self.schedule.drops):
-            raise ValueError(
+            raise InputError(
                 f"schedule.drops is {self.schedule.drops}, but training ends after epochs "
                 f"{self.epochs}; give earlier ones"
             )
         if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum is {self.momentum}; it must lie in 0 … 1")
+            raise InputError(f"momentum is {self.momentum}; it must lie in 0 … 1")
         if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"weight_decay is {self.weight_decay}; give 0 or more")
+            raise InputError(f"weight_decay is {self.weight_decay}; give 0 or more")
 
 
 @dataclass(frozen=True)
@@ -60,4 +61,4 @@ class RewindSpec:
 
     def __post_init__(self) -> None:
         if self.epochs < 0:
-            raise ValueError(f"epochs is {self.epochs}; give 0 (no rewinding) or more")
+            raise InputError(f"epochs is {self.epochs}; give 0 (no rewinding) or more")

@@ -26,9 +26,9 @@ def make_toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., T
         monkeypatch.chdir(toy.root)
         return toy
 
-    experiment = types.ModuleType("tasks.experiment")
+    experiment = types.ModuleType("tasks.kit.experiment")
     exec(VALIDATE, experiment.__dict__)
-    monkeypatch.setitem(sys.modules, "tasks.experiment", experiment)
+    monkeypatch.setitem(sys.modules, "tasks.kit.experiment", experiment)
     return make
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from lp_core import tickets as tickets_room
-from lp_core.files import replacing
+from lp_core.files import atomic_write
 from lp_core.models.factory import build
 from lp_core.models.structure import prunable
 from lp_core.sparsity.magnitude import magnitude_mask
@@ -196,7 +196,7 @@ def test_an_interrupted_save_leaves_the_old_file_whole(tmp_path, monkeypatch):
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
     path = tmp_path / "deeper" / "file"
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("new")
         assert not path.exists()
     assert path.read_text() == "new"

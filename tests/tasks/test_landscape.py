@@ -20,10 +20,11 @@ from lp_core.pooling.preparing import prepare
 from lp_core.pooling.spec import PoolSpec
 from lp_core.seeds import noise_seed
 from lp_core.tickets import Ticket
-from tasks import ensemble, landscape, paths, pool
-from tasks.networks import Network
-from tasks.params import Params
-from tasks.rows import read_rows
+from tasks import ensemble, landscape, pool
+from tasks.kit import paths
+from tasks.kit.bench import Network
+from tasks.kit.params import Params
+from tasks.kit.rows import read_rows
 from tests.lp_core.tiny import images, residual_network
 from tests.tasks.tiny import PARAMS, diverge, make_tickets
 

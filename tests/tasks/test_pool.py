@@ -15,8 +15,9 @@ from lp_core.data.store import Dataset, Split
 from lp_core.pooling.heldout import HeldOut
 from lp_core.tables import TABLES
 from lp_core.tickets import Ticket
-from tasks import paths, pool
-from tasks.rows import Rows, read_rows
+from tasks import pool
+from tasks.kit import paths
+from tasks.kit.rows import Rows, read_rows
 from tests.lp_core.strategies import nonzero
 from tests.lp_core.tiny import residual_network
 from tests.tasks.tiny import PARAMS, diverge

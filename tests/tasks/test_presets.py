@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lp_core.data.spec import DatasetSpec
-from tasks.params import Params
+from tasks.kit.params import Params
 
 PRESETS = Path(__file__).resolve().parents[2] / "presets"
 

@@ -10,7 +10,7 @@ import torch
 from lp_core.data.store import Dataset
 from lp_core.sparsity.rounds import next_mask
 from lp_core.tickets import Ticket
-from tasks import paths
+from tasks.kit import paths
 from tests.lp_core.tiny import CLASSES, images, residual_network
 
 PARAMS: dict[str, Any] = {

@@ -11,6 +11,7 @@ import numpy as np
 
 from lp_core.data.images import Picture
 from lp_core.data.sources.examples import Examples, Published
+from lp_core.errors import InputError, MissingInputError
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 _VAL_NAMES = ("val", "valid", "validation")
@@ -20,23 +21,23 @@ _ANNOTATIONS = "val_annotations.txt"
 def read_folder(path: str) -> Published:
     """All images below the folder `path`, classes in the order of their folders' names.
 
-    A `test/` without class folders has no labels and is left out. Raises FileNotFoundError where
-    the folder is missing or holds no class, and ValueError for a class without images or unknown to
+    A `test/` without class folders has no labels and is left out. Raises MissingInputError where
+    the folder is missing or holds no class, and InputError for a class without images or unknown to
     the training split.
     """
     root = Path(path)
     if not root.is_dir():
-        raise FileNotFoundError(f"{path} is not a folder; path must name one with class folders")
+        raise MissingInputError(f"{path} is not a folder; path must name one with class folders")
     found = _folders(root)
     train = root / "train" if "train" in found else root
     val = next((name for name in _VAL_NAMES if name in found), None)
     if train == root and (val or "test" in found):
-        raise FileNotFoundError(
+        raise MissingInputError(
             f"{path} has {val or 'test'}/ but no train/; add the training images"
         )
     classes = _folders(train)
     if not classes:
-        raise FileNotFoundError(f"{train} holds no folders; each class needs one, with its images")
+        raise MissingInputError(f"{train} holds no folders; each class needs one, with its images")
     splits = {"train": _by_class(train, classes)}
     if val and (root / val / _ANNOTATIONS).is_file():
         splits["val"] = _annotated(root / val, classes)
@@ -51,7 +52,7 @@ def read_imagenet(path: str) -> Published:
     """ImageNet: as `read_folder`, but `train/` and `val/` must both be there."""
     for name in ("train", "val"):
         if not (Path(path) / name).is_dir():
-            raise FileNotFoundError(
+            raise MissingInputError(
                 f"{path} has no {name}/; ImageNet needs train/ and val/, a folder per class in each"
             )
     return read_folder(path)
@@ -72,10 +73,10 @@ def _images(folder: Path) -> list[str]:
 def _by_class(folder: Path, classes: list[str]) -> Examples:
     present = set(_folders(folder))
     if not present:
-        raise ValueError(f"{folder} holds no folders; sort its images into one for each class")
+        raise InputError(f"{folder} holds no folders; sort its images into one for each class")
     unknown = sorted(present - set(classes))
     if unknown:
-        raise ValueError(f"{folder / unknown[0]} is a class that the training images do not have")
+        raise InputError(f"{folder / unknown[0]} is a class that the training images do not have")
     pictures: list[Picture] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
@@ -85,7 +86,7 @@ def _by_class(folder: Path, classes: list[str]) -> Examples:
         inner = home / "images"
         paths = _images(inner if inner.is_dir() else home)
         if not paths:
-            raise ValueError(f"{home} holds no images; add some, or remove the class")
+            raise InputError(f"{home} holds no images; add some, or remove the class")
         pictures += [Picture(path, path) for path in paths]
         labels += [label] * len(paths)
     return Examples(pictures, np.array(labels, dtype=np.int64))
@@ -100,10 +101,10 @@ def _annotated(folder: Path, classes: list[str]) -> Examples:
     for count, line in enumerate(annotations.read_text().splitlines(), start=1):
         fields = line.split("\t")
         if len(fields) < 2 or fields[1] not in numbers:
-            raise ValueError(f"{annotations}, line {count}: {line!r} names no class of train/")
+            raise InputError(f"{annotations}, line {count}: {line!r} names no class of train/")
         path = f"{folder}/images/{fields[0]}"
         pictures.append(Picture(path, path))
         labels.append(numbers[fields[1]])
     if not pictures:
-        raise ValueError(f"{annotations} lists no images")
+        raise InputError(f"{annotations} lists no images")
     return Examples(pictures, np.array(labels, dtype=np.int64))

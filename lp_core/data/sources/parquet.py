@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from lp_core.data.images import Picture
 from lp_core.data.sources.examples import Examples, Published
+from lp_core.errors import InputError, MissingInputError
 
 _IMAGE_COLUMNS = ("img", "image")
 _LABEL_COLUMNS = ("label", "fine_label")
@@ -23,19 +24,19 @@ _UNLABELLED = -1  # what the hub writes where labels are withheld
 def read_parquet(path: str) -> Published:
     """All splits of the folder `path`; a test split without labels is left out.
 
-    Raises FileNotFoundError where the folder or its training files are missing, and ValueError,
+    Raises MissingInputError where the folder or its training files are missing, and InputError,
     naming file and row, for columns or labels that are not as described above.
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise FileNotFoundError(f"{path} is not a folder; path must name one of Parquet files")
+        raise MissingInputError(f"{path} is not a folder; path must name one of Parquet files")
     files = {split: _files(folder, starts) for split, starts in _SPLIT_FILES.items()}
     if not files["train"]:
-        raise FileNotFoundError(f"{path} has no train-*.parquet; a Parquet folder needs one")
+        raise MissingInputError(f"{path} has no train-*.parquet; a Parquet folder needs one")
     classes = _class_names(files["train"][0])
     splits = {split: _read(found) for split, found in files.items() if found}
     if (splits["train"].labels == _UNLABELLED).all():
-        raise ValueError(f"{path} has no labels for its training images")
+        raise InputError(f"{path} has no labels for its training images")
     splits = {name: part for name, part in splits.items() if (part.labels != _UNLABELLED).any()}
     if classes is None:
         classes = [str(label) for label in range(int(splits["train"].labels.max()) + 1)]
@@ -56,7 +57,7 @@ def _column(file: Path, names: list[str], known: tuple[str, ...]) -> str:
     for name in known:
         if name in names:
             return name
-    raise ValueError(f"{file} has columns {', '.join(names)}; none is named {' or '.join(known)}")
+    raise InputError(f"{file} has columns {', '.join(names)}; none is named {' or '.join(known)}")
 
 
 def _class_names(file: Path) -> list[str] | None:
@@ -66,7 +67,7 @@ def _class_names(file: Path) -> list[str] | None:
     try:
         about = json.loads((schema.metadata or {})[b"huggingface"])
         return [str(name) for name in about["info"]["features"][label]["names"]]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, InputError):
         return None
 
 
@@ -79,14 +80,14 @@ def _read(files: list[Path]) -> Examples:
         label = _column(file, schema.names, _LABEL_COLUMNS)
         kind = schema.field(image).type
         if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
-            raise ValueError(f"{file}: column {image} is {kind}, not a struct of bytes and path")
+            raise InputError(f"{file}: column {image} is {kind}, not a struct of bytes and path")
         if not pa.types.is_integer(schema.field(label).type):
-            raise ValueError(f"{file}: column {label} is {schema.field(label).type}, not integer")
+            raise InputError(f"{file}: column {label} is {schema.field(label).type}, not integer")
         table = parquet.read_table(file, columns=[image, label])
         for column in (image, label):
             if table[column].null_count:
                 row = table[column].is_null().to_pylist().index(True)
-                raise ValueError(f"{file}, row {row}: {column} is missing")
+                raise InputError(f"{file}, row {row}: {column} is missing")
         encoded = (data for c in table[image].chunks for data in c.field("bytes").to_pylist())
         pictures += [Picture(data or b"", f"{file}, row {row}") for row, data in enumerate(encoded)]
         labels.append(table[label].to_numpy().astype(np.int64))
@@ -98,7 +99,7 @@ def _require_known_labels(part: Examples, classes: int) -> None:
     if len(wrong):
         first = part.images[wrong[0]]
         assert isinstance(first, Picture)
-        raise ValueError(
+        raise InputError(
             f"{first.where}: label {part.labels[wrong[0]]} is out of range; "
             f"there are {classes} classes, numbered from 0"
         )

@@ -7,6 +7,7 @@ import numpy as np
 from lp_core import torchvision_ops
 from lp_core.data.images import Picture
 from lp_core.data.sources.examples import Examples, Published
+from lp_core.errors import MissingInputError
 
 _CLASSES = {"cifar10": "CIFAR10", "cifar100": "CIFAR100", "mnist": "MNIST", "eurosat": "EuroSAT"}
 
@@ -15,7 +16,7 @@ def read_torchvision(source: str, path: str, download: bool) -> Published:
     """One of torchvision's sets from the folder `path`, or into it where `download` is true.
 
     EuroSAT has no published split and comes as `train` alone.
-    Raises FileNotFoundError where the set is not there whole and was not to be downloaded.
+    Raises MissingInputError where the set is not there whole and was not to be downloaded.
     """
     torchvision_ops.declare_missing_operators()
     from torchvision import datasets
@@ -29,7 +30,7 @@ def read_torchvision(source: str, path: str, download: bool) -> Published:
     except (RuntimeError, FileNotFoundError) as error:
         if download:
             raise
-        raise FileNotFoundError(
+        raise MissingInputError(
             f"{path} does not hold {_CLASSES[source]}, or not all of it; set download: true to "
             "fetch it there, or name the folder that has it"
         ) from error

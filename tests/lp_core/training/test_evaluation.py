@@ -9,7 +9,7 @@ from torch import nn
 
 from lp_core.analysis.calibration import expected_calibration_error
 from lp_core.compute import Compute, ComputeSpec
-from lp_core.training.evaluation import above_chance, evaluate, right, scores
+from lp_core.training.evaluation import above_chance, evaluate, is_correct, scores
 
 
 @st.composite
@@ -36,7 +36,7 @@ def test_scores_are_what_their_definitions_say(predicted):
 def test_a_prediction_that_is_no_number_is_wrong_and_no_error(value):
     logits = torch.tensor([[3.0, 1.0], [float(value), 1.0]])
     labels = torch.tensor([0, 0])
-    assert right(logits, labels).tolist() == [True, False]
+    assert is_correct(logits, labels).tolist() == [True, False]
     found = scores(logits, labels)
     assert found.accuracy == 0.5
     assert math.isnan(found.ece) == (value != "-inf")  # which is a probability of 0

@@ -1,0 +1,13 @@
+"""Errors that are about the input, not the program: one line tells the user what would do."""
+
+
+class InputError(ValueError):
+    """Bad input: a parameter, an argument or a file is not what it must be.
+
+    The message names it, what was found, and what would do. A stage prints the message alone and
+    exits with 2, which nobody retries. Any other error is a fault of the program or the machine.
+    """
+
+
+class MissingInputError(InputError, FileNotFoundError):
+    """A file or folder that the input names is not there."""

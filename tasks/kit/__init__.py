@@ -1,0 +1,1 @@
+"""What stages share: command line, params, paths, rows, code, resume, provenance, bench."""

@@ -1,0 +1,148 @@
+"""Reading params.yaml, section by section, into the settings that lp_core declares.
+
+A stage asks only for the sections that dvc.yaml names for it, so that no other section can shape
+its result. Validation of the whole file is `tasks.kit.experiment`'s.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from ruamel.yaml import YAML, YAMLError
+
+from lp_core.errors import InputError
+
+PARAMS = Path("params.yaml")
+
+# What this process has asked for, by file, variant and dotted path ("": all of it): the values that
+# its result is of, whatever becomes of the file (`tasks.kit.guard`).
+READ: dict[tuple[Path, str | None, str], Any] = {}
+
+# What would do, by pydantic's name for a fault; its own words are JSON's.
+_MAPPING = "a mapping of `name: value`"
+_WANTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "list_type": "a list, such as [a, b]",
+    "dict_type": _MAPPING,
+    "dataclass_type": _MAPPING,
+}
+
+T = TypeVar("T")
+
+
+class ParamsError(InputError):
+    """A value in the params file is wrong; the message gives its path in the file."""
+
+
+class Params:
+    """A params file as one variant sees it: `variants.<variant>` laid over the rest."""
+
+    def __init__(self, variant: str | None = None, path: Path = PARAMS) -> None:
+        """Raises ParamsError if the file is missing, is not YAML, or has no such variant."""
+        self.path, self.variant = path, variant
+        try:
+            # The reader and the YAML version (1.2) that DVC uses: both see the same values.
+            self._all: dict[str, Any] = YAML(typ="safe").load(path.read_text())
+        except FileNotFoundError:
+            raise ParamsError(f"{path}: not found; run in the project's root") from None
+        except YAMLError as error:
+            raise ParamsError(f"{path}: not valid YAML: {error}") from error
+        if not isinstance(self._all, dict):
+            raise ParamsError(f"{path}: found {type(self._all).__name__}; give `name: value` lines")
+        if variant is not None:
+            try:
+                self._all = overlay(self._all, self._all["variants"][variant])
+            except KeyError:
+                raise ParamsError(f"{path}: variants.{variant} is not there") from None
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The whole file, as YAML has it."""
+        READ.setdefault((self.path, self.variant, ""), self._all)
+        return self._all
+
+    def section(self, dotted: str, kind: type[T]) -> T:
+        """The section at a dotted path, as `kind`. Raises ParamsError for a wrong value."""
+        value = self.value(dotted)
+        READ.setdefault((self.path, self.variant, dotted), value)
+        return check(value, kind, self.path, dotted)
+
+    def value(self, dotted: str) -> Any:
+        """What stands at a dotted path ("": all), neither checked nor counted as read.
+
+        Raises ParamsError where nothing does.
+        """
+        value: Any = self._all
+        for key in dotted.split(".") if dotted else []:
+            try:
+                value = value[key]
+            except (KeyError, TypeError):
+                raise ParamsError(f"{self.path}: {dotted} is missing") from None
+        return value
+
+
+def overlay(base: dict[str, Any], over: dict[str, Any] | None) -> dict[str, Any]:
+    """A copy of `base` with the values of `over` in place of its own, mapping by mapping."""
+    result = dict(base)
+    for key, value in (over or {}).items():
+        below = result.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            value = overlay(below, value)
+        result[key] = value
+    return result
+
+
+def check(value: Any, kind: type[T], path: Path, at: str) -> T:
+    """`value` as `kind`, or one ParamsError: a line for each path in the file that has a fault."""
+    try:
+        # JSON, because only there does pydantic's strict mode build dataclasses from mappings.
+        return TypeAdapter(kind).validate_json(json.dumps(value, default=str))
+    except ValidationError as error:
+        faults: dict[tuple[str, ...], list[Any]] = {}
+        for fault in error.errors(include_url=False):
+            # A value that fits no branch of a union has a fault for each of them.
+            faults.setdefault(_keys(fault), []).append(fault)
+        lines = [
+            f"{path}: {'.'.join([at, *keys] if at else keys)}: {_what(found)}"
+            for keys, found in faults.items()
+        ]
+        raise ParamsError("\n".join(lines)) from None
+
+
+def _what(faults: Sequence[Any]) -> str:
+    """What is wrong at one path."""
+    fault = faults[0]
+    if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return "unknown key" + _nested(fault["loc"][-1], fault["input"])
+    if fault["type"] in ("missing", "missing_argument"):
+        return "missing"
+    if fault["type"] == "value_error":
+        return str(fault["ctx"]["error"])
+    return f"found {fault['input']!r}; give {' or '.join(_wanted(each) for each in faults)}"
+
+
+def _wanted(fault: Any) -> str:
+    if fault["type"] == "literal_error":
+        return str(fault["ctx"]["expected"])
+    return _WANTED.get(fault["type"]) or str(fault["msg"].removeprefix("Input should be "))
+
+
+def _nested(key: str, value: Any) -> str:
+    """A hint for a key such as `rewind.epochs`, which reads as if it were right."""
+    if "." not in key:
+        return ""
+    text = json.dumps(value)
+    for part in reversed(key.split(".")):
+        text = f"{{{part}: {text}}}"
+    return f"; write it nested: {text}"
+
+
+def _keys(fault: Any) -> tuple[str, ...]:
+    # Pydantic also names the branch of a union it tried (`int`, `literal[...]`): not in the file.
+    keys = [str(key) for key in fault["loc"]]
+    return tuple(k for k in keys if k not in ("int", "float", "str", "none") and "[" not in k)

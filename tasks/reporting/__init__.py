@@ -1,0 +1,1 @@
+"""The report: figures, pages, headline sentences, the papers' numbers."""

@@ -1,0 +1,170 @@
+"""How every figure looks: colours, markers, order of legend, the axis of density, error bars."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+
+from lp_core.files import atomic_write
+
+DENSITY = "Density (% of prunable weights kept, log scale)"
+PLACES = {"test": "test images", "corrupted": "corrupted images"}
+WIDTH = 9.6  # inches of every figure: one width of page, so one size of letters
+
+
+@dataclass(frozen=True)
+class Style:
+    """A colour of Okabe and Ito's (told apart by people with any colour vision) and a marker."""
+
+    colour: str
+    marker: str
+    label: str
+
+
+TICKET = Style("#000000", "o", "Tickets (unpooled)")
+_KNOWN = {
+    "ticket": TICKET,
+    "interpolation": Style("#0072B2", "s", "Lottery Pools (Interpolation)"),
+    "average": Style("#56B4E9", "D", "Lottery Pools (Average)"),
+    "swa": Style("#D55E00", "^", "SWA"),
+    "ema": Style("#E69F00", "v", "EMA"),
+}
+_MORE = [
+    ("#009E73", "P"),
+    ("#CC79A7", "X"),
+    ("#D55E00", "<"),
+    ("#E69F00", ">"),
+    ("#56B4E9", "d"),
+    ("#0072B2", "p"),
+    ("#009E73", "h"),
+    ("#CC79A7", "*"),
+]
+_VARIANTS = [("#0072B2", "s"), ("#D55E00", "^"), ("#009E73", "P"), ("#CC79A7", "X")]
+
+
+def styles(methods: Sequence[str], labels: Mapping[str, str] | None = None) -> dict[str, Style]:
+    """A style by method, in the order given: the known ones always look the same."""
+    taken = {_KNOWN[method].colour for method in methods if method in _KNOWN}
+    # Colours that no known method of this figure has come first.
+    free = sorted(_MORE, key=lambda pair: pair[0] in taken) * len(methods)
+    found: dict[str, Style] = {}
+    for method in methods:
+        style = _KNOWN.get(method) or Style(*free.pop(0), method)
+        label = (labels or {}).get(method, style.label)
+        found[method] = Style(style.colour, style.marker, label)
+    return found
+
+
+def variant_styles(labels: Mapping[str, str]) -> dict[str, Style]:
+    """A style by variant."""
+    repeated = _VARIANTS * len(labels)
+    return {
+        variant: Style(*pair, label)
+        for (variant, label), pair in zip(labels.items(), repeated, strict=False)
+    }
+
+
+def blank(height: float, title: str, note: str = "") -> Figure:
+    """An empty figure with a title, and below it a line that names bars, bands or colours."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)  # type: ignore[union-attr, call-arg]
+    figure.suptitle(f"{title}\n{note}" if note else title, fontsize=11)
+    return figure
+
+
+def bars(seeds: int, what: str = "bars") -> str:
+    """Names the error bars; empty with one seed, which has none."""
+    return f"{what}: ± 1 standard deviation over {seeds} seeds" if seeds > 1 else ""
+
+
+def lines(
+    axis: Axes, rows: pd.DataFrame, drawn: Mapping[str, Style], by: str, scale: float = 100
+) -> None:
+    """One line with error bars for each style. rows: columns `by`, density, mean, std."""
+    for place, (name, style) in enumerate(drawn.items()):
+        here = rows[rows[by] == name].sort_values("density")
+        # Side by side, or the bars of five methods would hide each other.
+        aside = 1.012 ** (place - (len(drawn) - 1) / 2)
+        axis.errorbar(
+            100 * here["density"] / aside,
+            scale * here["mean"],
+            yerr=None if here["std"].isna().all() else scale * here["std"].fillna(0),
+            color=style.colour,
+            marker=style.marker,
+            markersize=4.5,
+            linewidth=1.4,
+            elinewidth=0.9,
+            capsize=2,
+            label=style.label,
+        )
+
+
+def density_axis(axis: Axes, densities: Sequence[float], label: str = DENSITY) -> None:
+    """A logarithmic axis of percent that falls to the right, with a tick at some of `densities`."""
+    axis.set_xscale("log")
+    # Variants have the same densities but for rounding.
+    ordered = sorted({round(density, 6) for density in densities}, reverse=True)
+    shown = np.linspace(0, len(ordered) - 1, min(len(ordered), 8)).round().astype(int)
+    ticks = [100 * ordered[k] for k in shown]
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xticks(ticks)
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    beyond = max((ordered[0] / ordered[-1]) ** 0.05, 1.02)
+    axis.set_xlim(100 * ordered[0] * beyond, 100 * ordered[-1] / beyond)
+    axis.set_xlabel(label)
+    axis.grid(color="0.9", linewidth=0.8)
+    axis.set_axisbelow(True)
+
+
+def every(count: int, most: int) -> int:
+    """The step that leaves at most `most` of `count`."""
+    return -(-count // most)
+
+
+def flattest(ranges: Mapping[str, tuple[float, float]], share: float = 0.2) -> str | None:
+    """Which of several ranges (lowest, highest) one scale for all would leave flat, if any: the
+    narrowest, where it is less than `share` of the whole."""
+    if not ranges:
+        return None
+    whole = max(high for _, high in ranges.values()) - min(low for low, _ in ranges.values())
+    width = {name: high - low for name, (low, high) in ranges.items()}
+    narrowest = min(width, key=lambda name: width[name])
+    return narrowest if width[narrowest] < share * whole else None
+
+
+def points(gain: float, form: str = "+.2f") -> str:
+    """A gain, given as a fraction, in points."""
+    return format(100 * gain, form).replace("-", "−")
+
+
+def percent(density: float) -> str:
+    """A density for a tick or a table's cell, without the sign."""
+    return f"{100 * density:.3g}"
+
+
+def legend(figure: Figure, axis: Axes, more: Sequence[Artist] = ()) -> None:
+    """One legend for the whole figure, below it, in the order of drawing; `more` at its end."""
+    handles = [*axis.get_legend_handles_labels()[0], *more]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Settings for drawing and saving: equal figures are equal files."""
+    with mpl.rc_context({"svg.hashsalt": "lottery-pools", "font.size": 9.5}):
+        yield
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write `path`.svg, with no date in it: the same numbers give the same bytes."""
+    with atomic_write(path.with_name(f"{path.name}.svg")) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})

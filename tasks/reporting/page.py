@@ -1,0 +1,258 @@
+"""The page `report.html`: what stands in its tables, and how the template is filled."""
+
+import base64
+import re
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from tasks.reporting.figures.results import Results
+from tasks.reporting.figures.style import PLACES, percent, points, styles
+from tasks.reporting.headline import p_value, sentences
+from tasks.reporting.published import nearest
+from tasks.reporting.summary import by_density, gains
+
+_DRAWN_WITH = ("numpy", "pandas", "pyarrow", "matplotlib")
+
+
+@dataclass(frozen=True)
+class Table:
+    """title: above it. rows: the first cell names the row. note: below it. words: how many of the
+    first columns hold words, not numbers."""
+
+    title: str
+    head: list[str]
+    rows: list[list[str]]
+    note: str = ""
+    words: int = 1
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An entry of the catalogue, drawn: files by name, or why there are none."""
+
+    heading: str
+    caption: str
+    files: dict[str, Path]
+    missing: str = ""
+
+    def sources(self) -> dict[str, str]:
+        """Data addresses by name: the page refers to nothing outside itself."""
+        return {
+            name: "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
+            for name, path in self.files.items()
+        }
+
+
+def render(
+    results: Results,
+    tests: pd.DataFrame,
+    chapters: dict[str, list[Picture]],
+    left_out: list[str],
+) -> str:
+    """The whole page.
+
+    tests: of `tasks.reporting.summary.paired`. chapters: pictures by heading. left_out: of
+    `tasks.reporting.converged.said`.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["code"] = _code
+    return environment.get_template("report.html.j2").render(
+        title=f"Lottery Pools: {results.models(results.variants)} on {results.dataset}",
+        headline=sentences(results, tests, left_out),
+        accuracy=accuracy_tables(results),
+        chapters=chapters,
+        paired=paired_table(tests),
+        paper=[*paper_tables(results), claims_table(results)],
+        params=results.params.path.read_text(),
+        machine=machine_table(results),
+        time=time_table(results),
+        versions=", ".join(f"{name} {version(name)}" for name in _DRAWN_WITH),
+    )
+
+
+def accuracy_tables(results: Results) -> list[Table]:
+    """Density by method, mean ± standard deviation in percent; one table per variant and place."""
+    rows = by_density(results.frames)
+    tables = []
+    for variant in results.variants:
+        for place, name in PLACES.items():
+            here = rows[(rows["variant"] == variant) & (rows["place"] == place)]
+            methods = [m for m in ("ticket", *results.main) if m in set(here["method"])]
+            if not methods:
+                continue
+            seeds = results.seeds(variant)
+            over = f", mean ± standard deviation over {seeds} seeds" if seeds > 1 else ", one seed"
+            cells = {
+                (r.method, r.ticket): _percent(r.mean, r.std) for r in here.itertuples(index=False)
+            }
+            tables.append(
+                Table(
+                    f"{results.setting(variant)}: accuracy on {name} in %{over}",
+                    ["Density (%)", *(style.label for style in styles(methods).values())],
+                    [
+                        [percent(density), *(cells.get((m, ticket), "–") for m in methods)]
+                        for ticket, density in results.densities(variant).items()
+                    ],
+                )
+            )
+    return tables
+
+
+def paired_table(tests: pd.DataFrame) -> Table:
+    """Pooled against unpooled, pair by pair."""
+    return Table(
+        "Pooled against unpooled tickets, paired by seed and density",
+        ["Variant", "Method", "Images", "Pairs", "Mean gain (points)", "p"],
+        [
+            [
+                str(row.variant),
+                str(row.method),
+                str(row.place),
+                str(int(row.pairs)),
+                points(float(row.gain)),
+                p_value(float(row.p)).removeprefix("p ").removeprefix("= "),
+            ]
+            for row in tests.itertuples(index=False)
+        ],
+        "Two-sided Wilcoxon signed-rank test; p is as it comes, not corrected for the number of "
+        "tests. Pairs of one seed share their siblings, so they are not independent and p comes "
+        "out too small.",
+        words=3,
+    )
+
+
+def paper_tables(results: Results) -> list[Table]:
+    """The paper's numbers beside ours, one table per pooled variant; empty if the setting is none
+    of the paper's."""
+    ours = by_density(results.frames).query("place == 'test'")
+    tables = []
+    for variant in results.pooled:
+        paper = results.paper(variant)
+        if paper.empty:
+            continue
+        here = ours[ours["variant"] == variant]
+        methods = [m for m in ("ticket", *results.main) if m in set(paper["method"])]
+        labels = [style.label for style in styles(methods).values()]
+        head = [f"{label}: {whose}" for label in labels for whose in ("paper", "ours")]
+        rows = []
+        for ticket, density in results.densities(variant).items():
+            line = [percent(density)]
+            for method in methods:
+                theirs = nearest(paper[paper["method"] == method], density)
+                found = here[(here["method"] == method) & (here["ticket"] == ticket)]
+                line.append(_first(theirs.rename(columns={"accuracy": "mean"})))
+                line.append(_first(found))
+            rows.append(line)
+        sources = "; ".join(dict.fromkeys(paper["source"]))
+        tables.append(
+            Table(
+                f"{results.setting(variant)}: test accuracy in %, the paper's beside ours",
+                ["Density (%)", *head],
+                rows,
+                f"Source: {sources}. Data set and network are the paper's; compare the parameters "
+                "below to see whether the training is, and the search (the paper's is "
+                "`pool.search: exact`).",
+            )
+        )
+    return tables
+
+
+def claims_table(results: Results) -> Table:
+    """The gains that the paper's text states, beside the same gains here: those of this setting,
+    or all of them where it is none of the paper's."""
+    claims = results.published.claims
+    own = [v for v in results.pooled if len(results.paper(v))]
+    title = "The gains that the paper's text states, in other settings than this one, beside ours"
+    note = "Networks, data sets and training differ: compare orders of magnitude only. "
+    if own:
+        here = (claims["dataset"] == results.dataset) & (claims["model"] == results.model(own[0]))
+        claims = claims[here]
+        title, note = f"{results.setting(own[0])}: the gains that the paper's text states", ""
+    rows = [
+        [
+            str(row.what),
+            f"{row.model} on {row.dataset}",
+            str(row.ticket_kind),
+            PLACES[str(row.place)],
+            points(row.value / 100),
+            _own_gain(results, (own or results.pooled)[:1], row),
+        ]
+        for row in claims.itertuples(index=False)
+    ]
+    sources = "; ".join(dict.fromkeys(claims["source"]))
+    ours = styles(results.main[:1])[results.main[0]].label
+    return Table(
+        title,
+        ["What", "Paper's setting", "Tickets", "Images", "Paper (points)", "Ours (points)"],
+        rows,
+        f"{note}Ours: gain of {ours}, mean over seeds; – where this run has no such ticket. "
+        f"Sources: {sources}.",
+        words=4,
+    )
+
+
+def _own_gain(results: Results, variant: list[str], claim: Any) -> str:
+    """Of the same kind as the claim: of the dense network, or the largest of a sparse ticket, or
+    that at the claim's density."""
+    rows = gains(results.frames)
+    rows = rows[rows["variant"].isin(variant) & (rows["method"] == results.main[0])]
+    rows = rows[rows["place"] == claim.place]
+    rows = rows[(rows["ticket"] == 0) == (claim.ticket_kind == "dense")]
+    if claim.density == claim.density:
+        rows = nearest(rows, claim.density)
+    means = rows.groupby("ticket")["gain"].mean()
+    return points(float(means.max())) if len(means) else "–"
+
+
+def machine_table(results: Results) -> Table:
+    """What the stages ran on."""
+    columns = ["device", "threads", "python", "torch"]
+    distinct = results.frames["stages"][columns].drop_duplicates().sort_values(columns)
+    rows = [[str(cell) for cell in row] for row in distinct.itertuples(index=False)]
+    return Table("What the stages ran on", ["Device", "Threads", "Python", "PyTorch"], rows)
+
+
+def time_table(results: Results) -> Table:
+    """Seconds of all stages of a kind, added up."""
+    by_stage = results.frames["stages"].groupby("stage", sort=False)["seconds"]
+    rows = [[str(stage), str(len(part)), _clock(part.sum())] for stage, part in by_stage]
+    seconds = results.frames["stages"]["seconds"]
+    rows.append(["all of these", str(len(seconds)), _clock(seconds.sum())])
+    return Table(
+        "Wall time of the stages, added up (stages may have run side by side)",
+        ["Stage", "Stages", "Hours:minutes:seconds"],
+        rows,
+        "Making the data sets, these tables and this report is not counted.",
+    )
+
+
+def _code(text: str) -> Markup:
+    """What stands between backticks, set as code."""
+    return Markup(re.sub("`(.+?)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _first(rows: pd.DataFrame) -> str:
+    return _percent(rows["mean"].iloc[0], rows["std"].iloc[0]) if len(rows) else "–"
+
+
+def _percent(mean: float, std: float) -> str:
+    if mean != mean:
+        return "–"
+    return f"{100 * mean:.2f}" if std != std else f"{100 * mean:.2f} ± {100 * std:.2f}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

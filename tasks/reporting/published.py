@@ -1,0 +1,47 @@
+"""The numbers that the Lottery Pools paper prints: `presets/published/*.csv`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lp_core.errors import InputError
+
+PUBLISHED = Path("presets", "published")
+RESULTS = ("source", "dataset", "model", "method", "density", "accuracy", "std")
+CLAIMS = ("source", "dataset", "model", "what", "density", "value", "place", "ticket_kind")
+
+
+@dataclass(frozen=True)
+class Published:
+    """results: one row per setting, method and density; fractions, std empty for a single run.
+    claims: gains that the text states; value in points, place `test` or `corrupted`, ticket_kind
+    `dense` or `sparse`, density where the text names one."""
+
+    results: pd.DataFrame
+    claims: pd.DataFrame
+
+    def of(self, dataset: str, model: str) -> pd.DataFrame:
+        """The results of one setting, densest first; empty if it is none of the paper's."""
+        there = (self.results["dataset"] == dataset) & (self.results["model"] == model)
+        return self.results[there].sort_values("density", ascending=False, kind="stable")
+
+
+def read_published(folder: Path = PUBLISHED) -> Published:
+    """Raises InputError for a file that is missing or has other columns."""
+    return Published(_read(folder / "results.csv", RESULTS), _read(folder / "claims.csv", CLAIMS))
+
+
+def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; it belongs to the project, restore it") from None
+    if set(frame.columns) != set(columns):
+        raise InputError(f"{path}: columns are {list(frame.columns)}; give {', '.join(columns)}")
+    return frame
+
+
+def nearest(rows: pd.DataFrame, density: float) -> pd.DataFrame:
+    """Those rows whose density is `density` but for rounding (within 2% of it)."""
+    return rows[(rows["density"] / density - 1).abs() < 0.02]

@@ -1,0 +1,23 @@
+"""A corrupted test set has every corruption and severity that it names, once."""
+
+import pytest
+
+from lp_core.corruptions.sets import CorruptSpec
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"corruptions": []}, r"^corruptions is \[\]; give at least one, each once"),
+        ({"corruptions": ["fog", "fog"]}, r"^corruptions is \['fog', 'fog'\]; .*, each once"),
+        ({"corruptions": ["fox"]}, r"^corruptions has \['fox'\]; known are .*'fog'"),
+        ({"severities": []}, r"^severities is \[\]; give at least one, each once"),
+        ({"severities": [1, 1]}, r"^severities is \[1, 1\]; give at least one, each once"),
+        ({"severities": [0]}, r"^severities is \[0\]; give some of 1, 2, 3, 4, 5"),
+        ({"images": 0}, "^images is 0; give at least 1, or null for all"),
+        ({"path": ""}, "^path is empty; name a folder"),
+    ],
+)
+def test_a_corrupted_set_without_content_or_with_some_of_it_twice_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        CorruptSpec(**({"path": "downloads"} | settings))

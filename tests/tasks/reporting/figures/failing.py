@@ -1,0 +1,17 @@
+"""A made experiment in which some tickets did not converge, as the figures see it."""
+
+from typing import Any
+
+from tasks.reporting.converged import converged
+from tasks.reporting.figures.results import Results
+from tests.tasks.reporting.made import Made, results
+
+
+def failing(made: Made, **where: Any) -> Results:
+    """where: the columns of table `tickets` that say which."""
+    found = results(made)
+    tickets = found.frames["tickets"]
+    for column, value in where.items():
+        tickets = tickets[tickets[column] == value]
+    found.frames["tickets"].loc[tickets.index, "converged"] = False
+    return Results(converged(found.frames), found.params, found.published)
