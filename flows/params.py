@@ -62,7 +62,7 @@ def devices(path: Path) -> int:
     def of(layer: Any) -> int:
         try:
             return int(layer["train"]["devices"])
-        except (KeyError, TypeError, InputError):  # the stage `params` tells what is wrong
+        except (KeyError, TypeError, ValueError):  # the stage `params` tells what is wrong
             return 1
 
     params = load_yaml(path)

@@ -1,7 +1,6 @@
-from typing import Any
+import typing
 
-import numpy as np
-import numpy.typing as npt
+import numpy
 
 from .augment import AugmentSpec as AugmentSpec
 from .build import build_dataset as build_dataset
@@ -18,6 +17,12 @@ from .stream import StreamLoader as StreamLoader
 from .subsets import balanced_indices as balanced_indices
 from .subsets import balanced_slices as balanced_slices
 
+# Of lp_core.corruptions; a stub that lazy_loader reads may import within its package alone.
 def corrupt(
-    images: npt.NDArray[Any], name: str, severity: int, seed: int, *, first: int = 0
-) -> npt.NDArray[np.uint8]: ...
+    images: numpy.ndarray[typing.Any, typing.Any],
+    name: str,
+    severity: int,
+    seed: int,
+    *,
+    first: int = 0,
+) -> numpy.ndarray[typing.Any, typing.Any]: ...

@@ -186,7 +186,7 @@ def _map_arrays(folder: Path, name: str) -> Split:
         try:
             # Copy-on-write: torch takes no read-only memory, and nobody writes here.
             array = np.load(path, mmap_mode="c", allow_pickle=False)
-        except (OSError, InputError, EOFError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise InputError(f"{path} is not a whole array ({error})") from error
         if array.dtype != dtype or array.ndim != axes:
             raise InputError(f"{path} holds {array.dtype}, shape {array.shape}; not {kind}")

@@ -30,7 +30,8 @@ def run(
     """Run a stage with the named arguments of its command line.
 
     Bad input (`InputError`) ends in one line and exit code 2. Anything else is a fault of the
-    program or the machine: a traceback and exit code 1. Code or parameters that were edited in the meantime: a line for each edit, and exit code 1.
+    program or the machine: a traceback and exit code 1. Where code or parameters were edited in the
+    meantime: a line for each edit, and exit code 1.
     """
     parser = argparse.ArgumentParser(description=sys.modules[main.__module__].__doc__)
     for name in names:

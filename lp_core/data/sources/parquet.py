@@ -67,7 +67,7 @@ def _class_names(file: Path) -> list[str] | None:
     try:
         about = json.loads((schema.metadata or {})[b"huggingface"])
         return [str(name) for name in about["info"]["features"][label]["names"]]
-    except (KeyError, TypeError, InputError):
+    except (KeyError, TypeError, ValueError):
         return None
 
 
