@@ -6,6 +6,7 @@ from typing import Any
 import lazy_loader
 
 _from_stub, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ += ["corrupt"]
 
 
 def __getattr__(name: str) -> Any:
