@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any, overload
 
 from lp_core.analysis.masks import compare_masks
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.pooling.averaging import ema, swa
 from lp_core.pooling.choosing import best_of_all, successive_halving
 from lp_core.pooling.greedy import PoolResult, nearest, search

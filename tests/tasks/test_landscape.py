@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lp_core.analysis.flops import flops
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.store import Dataset
 from lp_core.pooling.interpolation import interpolate
 from lp_core.pooling.preparing import prepare
