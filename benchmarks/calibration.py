@@ -12,8 +12,9 @@ from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
-from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.augment import AugmentSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.loading import eval_batches, train_loader
 from lp_core.data.store import Dataset
 from lp_core.models.factory import build

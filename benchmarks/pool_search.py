@@ -19,18 +19,19 @@ from pathlib import Path
 from statistics import mean
 
 import torch
+from lp_core.pooling.choosing import Choose, best_of_all, successive_halving
+from lp_core.pooling.preparing import prepare
 from torch import nn
 
-from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.augment import AugmentSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.loading import EVAL_BATCH, eval_batches, train_loader
 from lp_core.data.store import Dataset
 from lp_core.models.factory import build
 from lp_core.models.spec import ModelName
-from lp_core.pooling.choosing import Choose, best_of_all, successive_halving
 from lp_core.pooling.greedy import nearest, search
 from lp_core.pooling.heldout import HeldOut
-from lp_core.pooling.preparing import prepare
 from lp_core.pooling.spec import MethodSpec, PoolSpec
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import evaluate

@@ -22,8 +22,9 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
-from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.augment import AugmentSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.loading import train_loader
 from lp_core.data.store import Dataset, Split
 from lp_core.models.factory import build

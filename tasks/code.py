@@ -11,13 +11,11 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
+from lp_core import corruptions
 from lp_core.corruptions.spec import CorruptSpec
 from lp_core.faces import module_of
-
-from lp_core import corruptions, models
 from lp_core.files import atomic_write
 from lp_core.models.spec import ModelSpec
-from lp_core.pooling import recipes
 from tasks.kit import paths
 from tasks.kit.cli import run
 from tasks.kit.code import PROJECT, fingerprint
@@ -44,9 +42,9 @@ def _chosen(params: Params) -> Iterator[tuple[str, list[str]]]:
     """What the params name, by the name of what it is for."""
     for variant in params.section("variants", dict):
         name = Params(variant, params.path).section("model", ModelSpec).name
-        yield f"networks/{variant}", [module_of(models, name)]
+        yield f"networks/{variant}", [module_of(NETWORKS, name)]
     for method, settings in params.section("pooling.recipes", dict).items():
-        yield f"recipes/{method}", [module_of(recipes, settings["recipe"])]
+        yield f"recipes/{method}", [module_of(RECIPES, settings["recipe"])]
     for dataset, spec in params.section("corrupt", dict[str, CorruptSpec]).items():
         yield (
             f"corruptions/{dataset}",

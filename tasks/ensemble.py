@@ -10,7 +10,7 @@ from argparse import Namespace
 import torch
 from torch import Tensor
 
-from lp_core.pooling.greedy import nearest
+from lp_core.pooling.recipe import nearest
 from lp_core.training.evaluation import is_correct
 from tasks.kit import paths
 from tasks.kit.bench import Bench

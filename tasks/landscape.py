@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lp_core.analysis.connectivity import error_barrier
 from lp_core.analysis.diversity import disagreement, kl_divergence
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.pooling.batch_norm import calibration_batches, re_estimate
 from lp_core.pooling.interpolation import interpolate
 from lp_core.seeds import noise_seed

@@ -8,9 +8,9 @@ from argparse import Namespace
 from dataclasses import asdict
 
 from lp_core.analysis.masks import compare_masks
-from lp_core.data.augment import AugmentSpec
-from lp_core.pooling.greedy import nearest
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.pooling.heldout import held_out_for
+from lp_core.pooling.recipe import nearest
 from lp_core.pooling.spec import ScoringSpec
 from lp_core.seeds import noise_seed
 from lp_core.tickets import Ticket
@@ -49,7 +49,7 @@ def main(arguments: Namespace) -> None:
         order = [number, *nearest(number, siblings, recipe.candidates)]
         tickets = OnDevice(trail, order, bench.compute)
         result = recipe.pool(tickets[0], tickets[1:], held_out)
-        ticket = _named(held_out.finish(result.ticket), method, result.members)
+        ticket = _named(held_out.calibrate_final(result.ticket), method, result.members)
         ticket.save(paths.pooled(variant, seed, method, number))
         whose = {"method": method, "ticket": number}
         for split in ("val", "test"):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lp_core.compute import Compute
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.loading import EVAL_BATCH, PixelBatches, load_images
 from lp_core.data.store import Dataset
 from lp_core.data.subsets import balanced_slices

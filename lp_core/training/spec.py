@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.errors import InputError
 from lp_core.training.schedules import Schedule
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from lp_core.compute import Compute, ComputeSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
 from lp_core.data.loading import EVAL_BATCH, load_images, normalised_batches
 from lp_core.data.store import Dataset, Split
 from lp_core.models.factory import build

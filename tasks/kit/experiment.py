@@ -6,13 +6,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from lp_core.corruptions.spec import CorruptSpec
-from lp_core.pooling.recipes.recipe import Recipe
 from pydantic import BaseModel, ConfigDict
 
-from lp_core.compute import ComputeSpec
+from lp_core.compute_spec import ComputeSpec
+from lp_core.corruptions.spec import CorruptSpec
 from lp_core.data.spec import DatasetSpec
 from lp_core.models.spec import ModelSpec
+from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.spec import ScoringSpec
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.training.spec import RewindSpec, TrainSpec

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from lp_core.pooling.recipes.recipe import Recipe
-
 from lp_core.errors import InputError
+from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.spec import recipe_class
 from tasks.kit.params import Params, ParamsError, check
 

@@ -15,7 +15,8 @@ import numpy as np
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from lp_core.compute import Compute, ComputeSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
 from lp_core.data.loading import EVAL_BATCH, Batch, eval_batches, train_loader
 from lp_core.data.store import Dataset
 from lp_core.models.factory import build

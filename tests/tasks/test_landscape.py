@@ -10,13 +10,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from lp_core.pooling.preparing import prepare
 from torch import Tensor
 
 from lp_core.analysis.flops import flops
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.store import Dataset
 from lp_core.pooling.interpolation import interpolate
-from lp_core.pooling.preparing import prepare
 from lp_core.pooling.spec import PoolSpec
 from lp_core.seeds import noise_seed
 from lp_core.tickets import Ticket

@@ -4,12 +4,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lp_core.pooling.choosing import best_of_all, successive_halving
 from torch import Tensor, nn
 
-from lp_core.compute import Compute, ComputeSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
 from lp_core.models.factory import build
 from lp_core.models.structure import prunable
-from lp_core.pooling.choosing import best_of_all, successive_halving
 from lp_core.pooling.greedy import search
 from lp_core.pooling.heldout import HeldOut
 from lp_core.pooling.interpolation import interpolate

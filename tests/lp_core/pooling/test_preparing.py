@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from lp_core.pooling.preparing import prepare
 
-from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.augment import AugmentSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.loading import PixelBatches, eval_batches
 from lp_core.data.store import Dataset
 from lp_core.data.subsets import balanced_slices
@@ -12,7 +14,6 @@ from lp_core.models.structure import prunable
 from lp_core.pooling import preparing
 from lp_core.pooling.batch_norm import calibration_batches
 from lp_core.pooling.heldout import HeldOut
-from lp_core.pooling.preparing import prepare
 from lp_core.pooling.spec import PoolSpec
 from lp_core.tickets import Ticket
 from tests.lp_core.strategies import bits, state

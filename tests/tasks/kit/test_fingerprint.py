@@ -8,14 +8,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tasks.kit.fingerprint import fingerprint
 
-from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.augment import AugmentSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.training.schedules import Schedule
 from lp_core.training.spec import TrainSpec
 from tasks.kit import fingerprint as room
 from tasks.kit import guard as unchanged
-from tasks.kit.fingerprint import fingerprint
 from tasks.kit.guard import loaded
 
 TRAIN = TrainSpec(4, 8, 0.9, 5e-4, Schedule(0.1), AugmentSpec(1, False))

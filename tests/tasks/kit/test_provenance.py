@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lp_core.compute import Compute, ComputeSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
 from tasks import imp, pretrain, provenance
 from tasks.kit import paths
 from tasks.kit.rows import read_rows
