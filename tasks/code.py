@@ -11,11 +11,11 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from lp_core import corruptions
-from lp_core.corruptions.spec import CorruptSpec
+from lp_core.corruptions.spec import KINDS, CorruptSpec
 from lp_core.faces import module_of
 from lp_core.files import atomic_write
-from lp_core.models.spec import ModelSpec
+from lp_core.models.spec import NETWORKS, ModelSpec
+from lp_core.pooling.spec import RECIPES
 from tasks.kit import paths
 from tasks.kit.cli import run
 from tasks.kit.code import PROJECT, fingerprint
@@ -46,10 +46,8 @@ def _chosen(params: Params) -> Iterator[tuple[str, list[str]]]:
     for method, settings in params.section("pooling.recipes", dict).items():
         yield f"recipes/{method}", [module_of(RECIPES, settings["recipe"])]
     for dataset, spec in params.section("corrupt", dict[str, CorruptSpec]).items():
-        yield (
-            f"corruptions/{dataset}",
-            sorted({module_of(corruptions, c) for c in spec.corruptions}),
-        )
+        modules = {module_of(KINDS, name) for name in spec.corruptions}
+        yield f"corruptions/{dataset}", sorted(modules)
 
 
 if __name__ == "__main__":

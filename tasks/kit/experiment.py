@@ -83,9 +83,13 @@ def validate(path: Path = PARAMS) -> Experiment:
 def _choices(experiment: Experiment) -> list[str]:
     """What is chosen must be there, and be chosen once."""
     faults = []
-    for key, known in (("datasets", experiment.datasets), ("corrupt", experiment.corrupt)):
-        if experiment.dataset not in known:
-            faults.append(f"dataset: {experiment.dataset!r} is not in {key}, which has {[*known]}")
+    sections: dict[str, Iterable[str]] = {
+        "datasets": experiment.datasets,
+        "corrupt": experiment.corrupt,
+    }
+    for key, names in sections.items():
+        if experiment.dataset not in names:
+            faults.append(f"dataset: {experiment.dataset!r} is not in {key}, which has {[*names]}")
     faults += [
         f"corrupt.{name}: there is no data set of this name in datasets"
         for name in experiment.corrupt
