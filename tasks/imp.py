@@ -17,48 +17,49 @@ from tasks.kit import resume as resuming
 from tasks.kit.cli import run
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import write_rows
-from tasks.kit.training import Run, spread
+from tasks.kit.torchrun import under_torchrun
+from tasks.kit.training import StageTrainer
 
 
 def main(arguments: Namespace) -> None:
     """Train one ticket; `--parent rewind` makes the dense one."""
     variant, seed, number = arguments.variant, arguments.seed, arguments.ticket
-    this = Run(variant, seed, number)
+    trainer = StageTrainer(variant, seed, number)
     start = paths.ticket(variant, seed, "rewind")
     inputs = [start]
     rewind = Ticket.load(start)
     mask = rewind.mask
     if arguments.parent != "rewind":
         inputs.append(paths.ticket(variant, seed, arguments.parent))
-        fraction = this.params.section("imp", ImpSpec).fraction
+        fraction = trainer.params.section("imp", ImpSpec).fraction
         mask = next_mask(Ticket.load(inputs[-1]), fraction)
-    rewind.load_into(this.model)
-    first = this.params.section("rewind", RewindSpec).epochs
+    rewind.load_into(trainer.model)
+    first = trainer.params.section("rewind", RewindSpec).epochs
 
-    finished = this(mask, range(first, this.train.epochs), inputs)
-    if not this.workers.first:
+    finished = trainer.train(mask, range(first, trainer.spec.epochs), inputs)
+    if not trainer.workers.first:
         return
-    scores = {split: this.scores(this.model, split) for split in ("val", "test")}
+    scores = {split: trainer.scores(trainer.model, split) for split in ("val", "test")}
     val = scores["val"].accuracy
     finite = math.isfinite(finished.curve[-1].loss)
-    converged = finite and above_chance(val, this.dataset.labels("val"))
-    ticket = Ticket.of(this.model, mask, rewind.meta)
+    converged = finite and above_chance(val, trainer.dataset.labels("val"))
+    ticket = Ticket.of(trainer.model, mask, rewind.meta)
     ticket.meta |= {
         "ticket": number,
         "parent": arguments.parent,
-        "epochs": this.train.epochs,
+        "epochs": trainer.spec.epochs,
         "density": ticket.density,
         "converged": converged,
         "val_accuracy": val,
         "test_accuracy": scores["test"].accuracy,
     }
     ticket.save(paths.ticket(variant, seed, number))
-    size = this.dataset.input_shape
+    size = trainer.dataset.input_shape
     row = {
         "ticket": number,
         "density": ticket.density,
         "converged": converged,
-        "flops": flops(this.model, size, mask),
+        "flops": flops(trainer.model, size, mask),
         "parameters": sum(w.numel() for w in ticket.weights.values())
         - (ticket.prunable - ticket.kept),
         "train_seconds": finished.seconds,
@@ -70,12 +71,12 @@ def main(arguments: Namespace) -> None:
                 row | {"split": s, "accuracy": x.accuracy, "nll": x.nll, "ece": x.ece}
                 for s, x in scores.items()
             ],
-            "curves": this.curve_rows(finished, ticket.density),
-            "stages": [provenance("imp", number, this.compute, finished.seconds)],
+            "curves": trainer.curve_rows(finished, ticket.density),
+            "stages": [provenance("imp", number, trainer.compute, finished.seconds)],
         },
     )
     resuming.finish(finished.state)
 
 
 if __name__ == "__main__":
-    run(spread(main), "variant", "seed", "ticket", "parent")
+    run(under_torchrun(main), "variant", "seed", "ticket", "parent")

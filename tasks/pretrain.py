@@ -13,39 +13,40 @@ from tasks.kit import resume as resuming
 from tasks.kit.cli import run
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import write_rows
-from tasks.kit.training import Run, spread
+from tasks.kit.torchrun import under_torchrun
+from tasks.kit.training import StageTrainer
 
 
 def main(arguments: Namespace) -> None:
     """Train the dense network for `rewind.epochs` epochs and keep it."""
     variant, seed = arguments.variant, arguments.seed
-    this = Run(variant, seed, ticket=None)
-    rewind = this.params.section("rewind", RewindSpec)
-    kind = this.params.section("imp", ImpSpec).prunable
-    weights = dict(this.model.named_parameters())
-    mask = {n: torch.ones_like(weights[n], dtype=torch.bool) for n in prunable(this.model, kind)}
+    trainer = StageTrainer(variant, seed, ticket=None)
+    rewind = trainer.params.section("rewind", RewindSpec)
+    kind = trainer.params.section("imp", ImpSpec).prunable
+    weights = dict(trainer.model.named_parameters())
+    mask = {n: torch.ones_like(weights[n], dtype=torch.bool) for n in prunable(trainer.model, kind)}
 
-    finished = this(mask, range(rewind.epochs), inputs=[])
-    if not this.workers.first:
+    finished = trainer.train(mask, range(rewind.epochs), inputs=[])
+    if not trainer.workers.first:
         return
     meta = {
-        "dataset": this.dataset_name,
-        "model": this.model_spec.name,
+        "dataset": trainer.dataset_name,
+        "model": trainer.model_spec.name,
         "variant": variant,
-        "init_seed": seed,
-        "noise_seed": seed,
+        "init_seed": trainer.seeds.init,
+        "noise_seed": trainer.seeds.noise,
         "epochs": rewind.epochs,
     }
-    Ticket.of(this.model, mask, meta).save(paths.ticket(variant, seed, "rewind"))
+    Ticket.of(trainer.model, mask, meta).save(paths.ticket(variant, seed, "rewind"))
     write_rows(
         paths.rows("pretrain", variant, seed, "rewind"),
         {
-            "curves": this.curve_rows(finished, density=1.0),
-            "stages": [provenance("pretrain", "rewind", this.compute, finished.seconds)],
+            "curves": trainer.curve_rows(finished, density=1.0),
+            "stages": [provenance("pretrain", "rewind", trainer.compute, finished.seconds)],
         },
     )
     resuming.finish(finished.state)
 
 
 if __name__ == "__main__":
-    run(spread(main), "variant", "seed")
+    run(under_torchrun(main), "variant", "seed")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from lp_core.compute import Compute
 from lp_core.pooling.batch_norm import re_estimate, weights_swapped_in
 from lp_core.tickets import Ticket
-from lp_core.training.evaluation import is_correct
+from lp_core.training.evaluation import float32_logits, is_correct
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 
@@ -60,7 +60,7 @@ class HeldOut:
     def judge(self, ticket: Ticket, piece: int) -> tuple[int, float]:
         """How many images of slice `piece` the ticket gets right, and its summed loss on them."""
         total = torch.zeros(2, dtype=torch.float64, device=self.compute.device)
-        with weights_swapped_in(ticket, self.model, self.compute):
+        with weights_swapped_in(ticket, self.model, self.compute), float32_logits(self.model):
             for images, labels in self._batches[piece]:
                 logits = self.model(images).float()
                 total[0] += is_correct(logits, labels).sum()

@@ -34,7 +34,7 @@ def fingerprint(settings: Iterable[Any], inputs: Iterable[Path], compute: Comput
         if compute.device.type == "cuda"
         else f"{torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()} threads"
     )
-    digest.update(f"{torch.__version__} {device}".encode())
+    digest.update(f"{torch.__version__} {device} {compute.precision}".encode())
     return digest.hexdigest()[:16]
 
 
