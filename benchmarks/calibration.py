@@ -50,7 +50,7 @@ def main() -> None:
         ("augmented", AugmentSpec(crop=arguments.crop, flip=True)),
     ):
         loader = train_loader(dataset, BATCH, augment, compute.device)
-        images = [batch for batch, _ in islice(loader.epoch(0), batches)]
+        images = [batch.images for batch in islice(loader.epoch(0), batches)]
         columns[name] = HeldOut(model, [val], images, compute)
 
     print(f"held-out accuracy in %, statistics from {batches * BATCH} images")

@@ -86,3 +86,8 @@ class OnDevice(Sequence[Ticket]):
 def imp_stage(variant: str, seed: int, number: int) -> str:
     """DVC's name for the stage that trains a ticket."""
     return f"imp@{variant}-{seed}-round{number}"
+
+
+def pretrain_stage(variant: str, seed: int) -> str:
+    """DVC's name for the stage that trains to the rewind point."""
+    return f"pretrain@{variant}-{seed}"
