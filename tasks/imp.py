@@ -9,7 +9,7 @@ from argparse import Namespace
 from typing import Any
 
 from lp_core.sparsity.rounds import next_mask
-from lp_core.tickets import Ticket, read_header
+from lp_core.tickets import Ticket, read_digest, read_meta
 from lp_core.training.evaluation import above_chance
 from tasks.kit import paths, resume
 from tasks.kit.cli import run
@@ -37,11 +37,11 @@ def main(arguments: Namespace) -> None:
     if not trainer.workers.first:
         return
     ticket = Ticket.of(trainer.model, masks, start.meta)
-    header = read_header(parent)
+    ancestors = read_meta(parent).get("lineage", {})
     ticket.meta |= {
         "ticket": number,
         "parent": arguments.parent,
-        "lineage": header.meta.get("lineage", {}) | {str(arguments.parent): header.digest},
+        "lineage": ancestors | {str(arguments.parent): read_digest(parent)},
         "epochs": trainer.spec.epochs,
         "density": ticket.density,
         "precision": trainer.compute.precision,

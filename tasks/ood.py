@@ -10,7 +10,7 @@ from dataclasses import asdict
 from tasks.kit import paths
 from tasks.kit.bench import Bench
 from tasks.kit.cli import run
-from tasks.kit.measures import corrupted_rows, ticket_flops
+from tasks.kit.measures import corrupted_rows, ticket_flops, ticket_parameters
 from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
 from tasks.kit.resume import forget
@@ -29,7 +29,7 @@ def main(arguments: Namespace) -> None:
         "density": ticket.density,
         "converged": ticket.meta["converged"],
         "flops": ticket_flops(ticket, bench),
-        "parameters": ticket.parameters,
+        "parameters": ticket_parameters(ticket),
     }
     splits = [
         row | {"split": split} | asdict(bench.scores(ticket, split)) for split in ("val", "test")

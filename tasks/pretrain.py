@@ -1,6 +1,7 @@
 """Stage `pretrain`: from the initialisation to the rewind point (Algorithm 1, line 1)."""
 
 from argparse import Namespace
+from typing import cast
 
 import torch
 
@@ -18,7 +19,7 @@ def main(arguments: Namespace) -> None:
     """Train the dense network for `rewind.epochs` epochs and keep it."""
     variant, seed = arguments.variant, arguments.seed
     trainer = StageTrainer(variant, seed, ticket=None)
-    kind: Prunable = trainer.params.section("imp.prunable", Prunable)
+    kind = cast(Prunable, trainer.params.section("imp.prunable", str))
     epochs = trainer.params.section("rewind.epochs", int)
     weights = dict(trainer.model.named_parameters())
     masks = {

@@ -1,5 +1,6 @@
 """The one place that builds data set, network and compute: where a stage puts a ticket to work."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from torch import Tensor
@@ -14,6 +15,7 @@ from lp_core.tickets import Ticket
 from lp_core.training.evaluation import Scores, evaluate, predict, scores
 from tasks.kit import paths
 from tasks.kit.params import Params
+from tasks.kit.rows import Row
 
 
 class Bench:
@@ -44,10 +46,16 @@ class Bench:
         self.model = self.compute.place(model)
         self._splits: dict[str, Split] = {}
 
-    def head(self, stage: str, variant: str, seed: int, **item: str | int) -> dict[str, str | int]:
+    def head(self, stage: str, variant: str, seed: int, **item: str | int) -> Row:
         """What a rows file says of its rows. item: ticket or method."""
-        run = {"dataset": self.dataset.name, "model": self.model_spec.name}
-        return {"stage": stage} | run | {"variant": variant, "seed": seed} | item
+        return {
+            "stage": stage,
+            "dataset": self.dataset.name,
+            "model": self.model_spec.name,
+            "variant": variant,
+            "seed": seed,
+            **item,
+        }
 
     def load(self, path: Path) -> Ticket:
         """A ticket, where the network is."""
@@ -73,7 +81,7 @@ class Bench:
         ticket.load_into(self.model)
         return evaluate(self.model, self._batches(Split(images, labels)), self.compute)
 
-    def _batches(self, split: Split):  # type: ignore[no-untyped-def]
+    def _batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
         return normalised_batches(
             split.images,
             split.labels,

@@ -12,7 +12,7 @@ from typing import Any, overload
 from lp_core.compute import Compute
 from lp_core.errors import InputError
 from lp_core.sparsity.spec import Round
-from lp_core.tickets import Ticket, read_header
+from lp_core.tickets import Ticket, read_digest, read_meta
 from tasks.kit import paths, resume
 from tasks.kit.params import Params
 
@@ -25,8 +25,8 @@ class Trail:
         self.variant, self.seed = variant, seed
         self.numbers = [line.ticket for line in params.section("imp.rounds", list[Round])]
         last = self.numbers[-1]
-        header = read_header(self.path(last))
-        self._digests = header.meta["lineage"] | {str(last): header.digest}
+        path = self.path(last)
+        self._digests = read_meta(path)["lineage"] | {str(last): read_digest(path)}
 
     def path(self, number: int) -> Path:
         """File of a ticket."""
@@ -48,14 +48,13 @@ class Trail:
     def _require(self, number: int) -> dict[str, Any]:
         """A ticket's meta, if it is the one that the last ticket descends from."""
         path = self.path(number)
-        header = read_header(path)
-        if self._digests.get(str(number)) != header.digest:
+        if self._digests.get(str(number)) != read_digest(path):
             raise InputError(
                 f"{path}: not the ticket that {self.path(self.numbers[-1])} descends from; "
                 "run `dvc repro` for the tickets first"
             )
         resume.forget(imp_stage(self.variant, self.seed, number))
-        return header.meta
+        return read_meta(path)
 
 
 class OnDevice(Sequence[Ticket]):
