@@ -5,14 +5,9 @@ from argparse import Namespace
 
 import numpy as np
 
-from lp_core.corruptions.sets import (
-    CorruptSpec,
-    chosen_images,
-    generated,
-    official,
-    save,
-    write_manifest,
-)
+from lp_core.corruptions.sets import chosen_images, generated, official
+from lp_core.corruptions.spec import CorruptSpec
+from lp_core.data.corrupted import save_array, write_manifest
 from lp_core.data.loading import load_images
 from lp_core.data.store import Dataset
 from tasks.kit import paths
@@ -38,7 +33,7 @@ def main(arguments: Namespace) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     for number, (corruption, parts) in enumerate(sets, start=1):
-        save(unfinished / f"{corruption}.npy", parts, len(spec.severities))
+        save_array(unfinished / f"{corruption}.npy", parts, len(spec.severities))
         print(f"corrupt@{name}: {corruption} {number}/{len(spec.corruptions)}", flush=True)
     np.save(unfinished / "labels.npy", labels[chosen])
     write_manifest(unfinished, spec.corruptions, spec.severities)

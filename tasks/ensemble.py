@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lp_core.analysis.flops import flops
-from lp_core.pooling.greedy import nearest
+from lp_core.pooling.recipe import nearest
 from lp_core.pooling.spec import EnsembleSpec, MethodSpec
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import is_correct

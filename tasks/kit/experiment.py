@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from lp_core.compute import ComputeSpec
-from lp_core.corruptions.sets import CorruptSpec
+from lp_core.corruptions.spec import CorruptSpec
 from lp_core.data.spec import DatasetSpec
 from lp_core.files import atomic_write
 from lp_core.models.spec import ModelSpec
