@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from lp_core.corruptions.sets import CorruptSpec
+from lp_core.corruptions.spec import CorruptSpec
 from tasks.reporting.figures.matrices import pair_gains
 from tasks.reporting.figures.results import Results
 from tasks.reporting.figures.style import PLACES, percent, points, styles

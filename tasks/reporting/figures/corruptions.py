@@ -8,7 +8,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from lp_core.corruptions.registry import FAMILIES
+from lp_core.corruptions.names import FAMILIES
 from tasks.reporting.figures.cells import draw_cells
 from tasks.reporting.figures.results import NoData, Results
 from tasks.reporting.figures.style import bars, blank, styles

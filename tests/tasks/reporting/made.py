@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from lp_core.corruptions.registry import FAMILIES
+from lp_core.corruptions.names import FAMILIES
 from lp_core.tables import TABLES, write_table
 from tasks.kit.params import Params
 from tasks.reporting.figures.results import Results
