@@ -1,4 +1,4 @@
-"""The flow's end of the warm interpreter (`flows.warm`): starting it, and forking commands from it."""
+"""The flow's end of the warm interpreter (`flows.warm`): starts it, and forks commands from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,8 +23,8 @@ class ForkedCommand:
     """A command on a leash that the warm interpreter forked: as much of a Popen as it takes."""
 
     def __init__(self, stdin: int, stdout: int, channel: socket.socket) -> None:
-        self.stdin: BinaryIO = open(stdin, "wb", buffering=0)
-        self.stdout: BinaryIO = open(stdout, "rb", buffering=0)
+        self.stdin: BinaryIO = os.fdopen(stdin, "wb", buffering=0)
+        self.stdout: BinaryIO = os.fdopen(stdout, "rb", buffering=0)
         self.returncode: int | None = None
         self._channel = channel
         self._lock = threading.Lock()

@@ -31,13 +31,13 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from flows.leash import Leash, adopt_orphans, kill_with_descendants
-from flows.warm_child import become, set_title
+from flows.warm_child import Program, fork_python, set_title
 
 # Each is imported by most stages or by `dvc repro`, and starts no thread that survives a fork.
 # (pyarrow does, and few stages need it.)
@@ -113,8 +113,11 @@ def _hold(stdin: int, output: int, descriptor: int) -> NoReturn:
         if not leash.is_released():
             stages = _Stages(leash)
             environment = request["environment"] | stages.environment(request["environment"])
-            command, cwd = request["command"], request["cwd"]
-            pid = _fork(leash, command, cwd, environment, 0, signal.SIGINT, None)
+            dvc = Program(request["command"], request["cwd"], environment)
+            streams = (os.open(os.devnull, os.O_RDONLY), 1, 2)
+            # As after Ctrl-C, DVC releases its locks where the leash is killed.
+            pid = fork_python(dvc, streams, 0, signal.SIGINT, leash.private)
+            os.close(streams[0])
             status = leash.hold(pid)
         channel.sendall(NUMBER.pack(status))
     except BaseException:
@@ -161,9 +164,9 @@ class _Stages:
             words = plain_python(command_line, environment.get("PATH", ""))
             if words is None:
                 return False
-            leash = self._leash
+            stage, leash = Program(words, cwd, environment), self._leash
             leash.private.append(client.fileno())
-            pid = _fork(leash, words, cwd, environment, leash.command, signal.SIGKILL, streams)
+            pid = fork_python(stage, streams, leash.command, signal.SIGKILL, leash.private)
             leash.on_exit[pid] = partial(self._tell, client)
             leash.on_input[client.fileno()] = partial(self._pass_on, client, pid)
         finally:
@@ -192,34 +195,6 @@ class _Stages:
         with contextlib.suppress(OSError):
             client.sendall(NUMBER.pack(status))
         client.close()
-
-
-def _fork(
-    leash: Leash,
-    command: Sequence[str],
-    cwd: str,
-    environment: Mapping[str, str],
-    group: int,
-    parent_death_signal: int,
-    streams: Sequence[int] | None,
-) -> int:
-    """Starts `command` (`python -m …`) in a child process; gives its PID.
-
-    streams: its standard input, output and error; None for no input and the leash's output.
-    """
-    leash_pid = os.getpid()
-    pid = os.fork()
-    if pid:
-        with contextlib.suppress(OSError):  # the child does the same; whoever comes first
-            os.setpgid(pid, group or pid)
-        return pid
-    if streams is None:
-        streams = [os.open(os.devnull, os.O_RDONLY), os.dup(1), os.dup(2)]
-    for target, source in enumerate(streams):
-        os.dup2(source, target)
-    for descriptor in {*leash.private, *streams} - {0, 1, 2}:
-        os.close(descriptor)
-    become(command, cwd, environment, group, leash_pid, parent_death_signal)
 
 
 def plain_python(command_line: str, path: str) -> list[str] | None:

@@ -1,4 +1,4 @@
-"""Turns a process that `flows.warm` has just forked into `python -m MODULE ARGUMENTS…`.
+"""Forks `python -m MODULE ARGUMENTS…` from an interpreter that has done its imports.
 
 What the command would have set up anew is set up here: file descriptors, working directory,
 environment, signals, `sys.path`, `sys.argv`, `__main__`. What it would have imported is there
@@ -8,6 +8,7 @@ already; project code is not.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import importlib
 import os
@@ -15,7 +16,8 @@ import runpy
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 _PR_SET_PDEATHSIG = 1
@@ -23,54 +25,71 @@ _OUR_PACKAGE = __name__.partition(".")[0]
 _ARG_START = 48  # in /proc/self/stat, where fields count from 1; the next one is the end
 
 
-def become(
-    command: Sequence[str],
-    cwd: str,
-    environment: Mapping[str, str],
-    group: int,
-    parent: int,
-    parent_death_signal: int,
-) -> NoReturn:
-    """Runs `command`, the words `python -m MODULE ARGUMENTS…`, and ends this process with it.
+@dataclass(frozen=True)
+class Program:
+    """What to run: the words `python -m MODULE ARGUMENTS…`, where, and in which environment."""
 
-    Standard input, output and error are this process's. group: the process group to join, 0 for
-    one of its own; parent: who forked it; parent_death_signal: what to send it when `parent` dies.
+    command: Sequence[str]
+    cwd: str
+    environment: Mapping[str, str]
+
+
+def fork_python(
+    program: Program,
+    streams: Sequence[int],
+    group: int,
+    parent_death_signal: int,
+    private: Iterable[int],
+) -> int:
+    """Runs `program` in a child process; gives its PID.
+
+    streams: what becomes its standard input, output and error. group: the process group to join,
+    0 for one of its own. parent_death_signal: what it gets if this process dies before it.
+    private: the file descriptors that it must not keep.
     """
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        with contextlib.suppress(OSError):  # the child does the same; whoever comes first
+            os.setpgid(pid, group)
+        return pid
     status = 1
     try:
         os.setpgid(0, group)
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, parent_death_signal, 0, 0, 0)
         if os.getppid() != parent:  # it died before that
-            os._exit(1)
-        _set_up(command, cwd, environment)
-        status = _run_module(command[2])
+            os._exit(status)
+        for descriptor, stream in enumerate(streams):
+            os.dup2(stream, descriptor)
+        for descriptor in {*private, *streams} - {0, 1, 2}:
+            os.close(descriptor)
+        _set_up(program)
+        status = _run_module(program.command[2])
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
         _end(status)
 
 
-def _set_up(command: Sequence[str], cwd: str, environment: Mapping[str, str]) -> None:
+def _set_up(program: Program) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.chdir(cwd)
+    os.chdir(program.cwd)
     os.environ.clear()
-    os.environ.update(environment)
-    # DVC has them wrapped (colorama), which nothing else should notice.
-    if command[2] != "dvc":
-        assert sys.__stdout__ is not None
-        assert sys.__stderr__ is not None
+    os.environ.update(program.environment)
+    # DVC, when it was imported, had them wrapped, which nobody else should notice.
+    if program.command[2] != "dvc":
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
     for name in list(sys.modules):
         if name.partition(".")[0] == _OUR_PACKAGE:
             del sys.modules[name]
     if not sys.flags.safe_path:
-        sys.path[0] = cwd
+        sys.path[0] = program.cwd
     importlib.invalidate_caches()
-    sys.argv = ["-m", *command[3:]]
-    sys.orig_argv = list(command)
-    set_title(command)
+    sys.argv = ["-m", *program.command[3:]]
+    sys.orig_argv = list(program.command)
+    set_title(program.command)
 
 
 def _run_module(module: str) -> int:
