@@ -46,6 +46,7 @@ MODULES = (
     "torch",
     "torch.nn.functional",
     "torch.optim",
+    "torch._dynamo",  # the first optimizer imports it
     "safetensors.torch",
     "lazy_loader",
     "pydantic",
