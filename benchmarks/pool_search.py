@@ -21,8 +21,9 @@ from statistics import mean
 import torch
 from torch import nn
 
-from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.augment import AugmentSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.loading import EVAL_BATCH, eval_batches, train_loader
 from lp_core.data.store import Dataset
 from lp_core.models.factory import build
@@ -68,8 +69,8 @@ class Published:
                 module.momentum = None  # a plain mean over the batches
         self.passes += 1
         with self.compute.autocast():
-            for images, _ in self.loader.epoch(self.passes):
-                self.model(images)
+            for batch in self.loader.epoch(self.passes):
+                self.model(batch.images)
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         return replace(ticket, buffers=buffers, meta=ticket.meta | {"batch_norm": "re-estimated"})
 

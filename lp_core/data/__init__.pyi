@@ -1,7 +1,8 @@
 import lp_core.corruptions
 
-from .augment import AugmentSpec as AugmentSpec
+from .augment_spec import AugmentSpec as AugmentSpec
 from .build import build_dataset as build_dataset
+from .epoch import Batch as Batch
 from .loading import eval_batches as eval_batches
 from .loading import load_images as load_images
 from .loading import normalised_batches as normalised_batches

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lp_core.compute import Compute
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.loading import EVAL_BATCH, PixelBatches, load_images
 from lp_core.data.store import Dataset
 from lp_core.data.subsets import balanced_slices
@@ -15,7 +15,7 @@ from lp_core.pooling.batch_norm import calibration_batches, re_estimate, weights
 from lp_core.pooling.coefficients import BestCoefficient, exhaustive, successive_halving
 from lp_core.pooling.spec import ScoringSpec
 from lp_core.tickets import Ticket
-from lp_core.training.evaluation import is_correct
+from lp_core.training.evaluation import float32_logits, is_correct
 
 # Cumulative shares of the held-out set after each slice of a halving.
 _SLICES = [1 / 8, 1 / 4, 1 / 2, 1.0]
@@ -73,7 +73,7 @@ class HeldOut:
     def correct_and_loss(self, ticket: Ticket, piece: int) -> tuple[int, float]:
         """How many images of slice `piece` the ticket gets right, and its summed loss on them."""
         total = torch.zeros(2, dtype=torch.float64, device=self.compute.device)
-        with weights_swapped_in(ticket, self.model, self.compute):
+        with weights_swapped_in(ticket, self.model, self.compute), float32_logits(self.model):
             for images, labels in self._batches[piece]:
                 logits = self.model(images).float()
                 total[0] += is_correct(logits, labels).sum()

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from lp_core.compute import Compute, ComputeSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
 
 
 @pytest.fixture

@@ -34,7 +34,8 @@ import lp_core
 assert callable(lp_core.pooling.search)
 
 import torch
-from lp_core.compute import Compute, ComputeSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
 
 compute = Compute(ComputeSpec(device="cpu", threads=1))
 generator = torch.Generator().manual_seed(0)

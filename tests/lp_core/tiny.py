@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.augment import AugmentSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.memory import MemoryLoader
 from lp_core.data.store import Split
 from lp_core.models.factory import build
@@ -24,12 +25,13 @@ from lp_core.models.structure import prunable
 from lp_core.seeds import noise_seed
 from lp_core.sparsity.magnitude import magnitude_mask
 from lp_core.tickets import Ticket
+from lp_core.training.curve import Epoch
 from lp_core.training.distributed import Workers
 from lp_core.training.evaluation import Scores, evaluate
-from lp_core.training.loop import train
-from lp_core.training.resume import Epoch
+from lp_core.training.hooks import Hook
 from lp_core.training.schedules import Schedule
 from lp_core.training.spec import TrainSpec
+from lp_core.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = 4
@@ -70,6 +72,9 @@ class Run:
     density: float = 0.5
     stop: int | None = None  # before the schedule's end
     state: Path | None = None
+    start: Path | None = None
+    rate: Callable[[int], float] | None = None
+    hooks: Callable[[], list[Hook]] = list  # made anew for each run
     workers: Workers | None = None
     on_epoch: Callable[[Epoch], None] = lambda _: None
 
@@ -89,23 +94,24 @@ class Run:
         held_out = MemoryLoader(images(24, 2), mean, std, 24, AugmentSpec(0, False), "cpu")
 
         def validate(model: nn.Module) -> Scores:
-            return evaluate(model, held_out.epoch(0), compute)
+            return evaluate(model, [batch[:2] for batch in held_out.epoch(0)], compute)
 
         drops = [self.epochs - 1] if self.epochs > 1 else []
         schedule = Schedule(lr=self.lr, kind="step", drops=drops, warmup=0.5)
-        return train(
+        self.trainer = Trainer(
             self.model,
-            self.mask,
             loader,
-            spec=TrainSpec(self.epochs, 16, 0.9, 5e-4, schedule, augment),
-            epochs=range(self.stop or self.epochs),
-            seed=lambda epoch: noise_seed(self.noise, 1, epoch),
-            compute=compute,
+            TrainSpec(self.epochs, 16, 0.9, 5e-4, schedule, augment),
+            compute,
+            noise=lambda epoch: noise_seed(self.noise, 1, epoch),
             validate=validate,
-            state=self.state,
+            lr=self.rate,
+            hooks=self.hooks(),
             workers=workers,
             on_epoch=self.on_epoch,
         )
+        epochs = range(self.stop or self.epochs)
+        return self.trainer.train(self.mask, epochs, state=self.state, start=self.start)
 
     def ticket(self) -> Ticket:
         return Ticket.of(self.model, self.mask, {"noise": self.noise})

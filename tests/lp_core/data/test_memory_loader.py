@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.memory import MemoryLoader
 from lp_core.data.store import Split
 

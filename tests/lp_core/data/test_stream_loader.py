@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.build import build_dataset
 from lp_core.data.crops import centre_crop, random_resized_crop
 from lp_core.data.loading import eval_batches, load_images, train_loader

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.augment import AugmentSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.loading import PixelBatches, eval_batches
 from lp_core.data.store import Dataset
 from lp_core.data.subsets import balanced_slices

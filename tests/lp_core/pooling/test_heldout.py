@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lp_core.compute import Compute, ComputeSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
 from lp_core.models.factory import build
 from lp_core.models.structure import prunable
 from lp_core.pooling.coefficients import exhaustive, successive_halving

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lp_core.analysis.calibration import expected_calibration_error
-from lp_core.compute import Compute, ComputeSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
 from lp_core.training.evaluation import above_chance, evaluate, is_correct, scores
 
 

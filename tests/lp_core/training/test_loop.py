@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from lp_core.compute import ComputeSpec
+from lp_core.compute_spec import ComputeSpec
 from lp_core.data.memory import MemoryLoader
 from lp_core.seeds import noise_seed
 from lp_core.training.schedules import Schedule, learning_rate

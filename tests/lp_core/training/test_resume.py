@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from lp_core.compute import ComputeSpec
+from lp_core.compute_spec import ComputeSpec
 from lp_core.tickets import Ticket
-from lp_core.training.resume import Epoch
+from lp_core.training.curve import Epoch
 from tests.lp_core.strategies import bits, state
 from tests.lp_core.tiny import LONG, ROOT, Run, plain_network, residual_network, without_time
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.training.schedules import Schedule
 from lp_core.training.spec import TrainSpec
 
