@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.closure import ROOT
 
 from lp_core.sparsity.spec import ImpSpec
 from tasks.kit import guard as unchanged
 from tasks.kit.cli import run
 from tasks.kit.guard import loaded
 from tasks.kit.params import READ, Params
-from tests.closure import ROOT
 
 ROUNDS = [{"ticket": 0, "parent": "rewind"}, {"ticket": 1, "parent": 0}]
 PARAMS: dict[str, Any] = {
