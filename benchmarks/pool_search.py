@@ -69,8 +69,8 @@ class Published:
                 module.momentum = None  # a plain mean over the batches
         self.passes += 1
         with self.compute.autocast():
-            for batch in self.loader.epoch(self.passes):
-                self.model(batch.images)
+            for images, _ in self.loader.epoch(self.passes):
+                self.model(images)
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         return replace(ticket, buffers=buffers, meta=ticket.meta | {"batch_norm": "re-estimated"})
 

@@ -35,6 +35,7 @@ from lp_core.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = 4
+TRAINING_IMAGES = 48
 
 
 def images(count: int, seed: int) -> Split:
@@ -59,8 +60,8 @@ def residual_network() -> nn.Module:
 
 
 @dataclass
-class Run:
-    """Its settings; call it to train. After that, `model` is what came out."""
+class TinyRun:
+    """Its settings. After `train`, `model` is what came out, and `trainer` what made it."""
 
     epochs: int = 3
     noise: int = 0
@@ -84,12 +85,12 @@ class Run:
         total = sum(weight.numel() for weight in weights.values())
         self.mask = magnitude_mask(weights, round(self.density * total))
 
-    def __call__(self) -> list[Epoch]:
+    def train(self) -> list[Epoch]:
         compute = Compute(self.compute)
         workers = self.workers or Workers()
         mean, std, augment = [0.4] * 3, [0.2] * 3, AugmentSpec(crop=1, flip=True)
         loader = MemoryLoader(
-            images(48, 1), mean, std, 16, augment, "cpu", workers.rank, workers.world
+            images(TRAINING_IMAGES, 1), mean, std, 16, augment, "cpu", workers.rank, workers.world
         )
         held_out = MemoryLoader(images(24, 2), mean, std, 24, AugmentSpec(0, False), "cpu")
 
@@ -116,7 +117,7 @@ class Run:
     def ticket(self) -> Ticket:
         return Ticket.of(self.model, self.mask, {"noise": self.noise})
 
-    def again(self, **changes: object) -> "Run":
+    def again(self, **changes: object) -> "TinyRun":
         """The same settings with a fresh network."""
         return replace(self, **changes)
 
@@ -135,20 +136,20 @@ def killable(state: Path, ticket: Path) -> None:
         print("epoch", epoch.epoch, flush=True)
         time.sleep(0.03)
 
-    run = Run(**LONG, state=state, on_epoch=tell)
-    run()
+    run = TinyRun(**LONG, state=state, on_epoch=tell)
+    run.train()
     run.ticket().save(ticket)
 
 
 def shared(folder: Path) -> None:
     """Leaves each process's curve and weights, of a run at one go and of one that was resumed."""
     workers = Workers()
-    run = Run(network=plain_network, workers=workers, state=folder / "state")
-    curve = without_time(run())
+    run = TinyRun(network=plain_network, workers=workers, state=folder / "state")
+    curve = without_time(run.train())
     _leave(folder / f"whole-{workers.rank}.json", curve, dict(run.model.named_parameters()))
-    run.again(state=folder / "resumed-state", stop=2)()
+    run.again(state=folder / "resumed-state", stop=2).train()
     last = run.again(state=folder / "resumed-state")
-    curve = without_time(last())
+    curve = without_time(last.train())
     _leave(folder / f"resumed-{workers.rank}.json", curve, dict(last.model.named_parameters()))
     workers.close()
 
