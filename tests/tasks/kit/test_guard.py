@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.closure import ROOT
 
 from tasks.kit import code, guard, paths
 from tasks.kit.cli import run
