@@ -141,5 +141,5 @@ def test_imported_code_of_the_project_changes_the_key(compute, tmp_path, monkeyp
 def test_the_code_that_trains_is_part_of_the_key():
     importlib.import_module("lp_core.training.trainer")
     loaded.cache_clear()
-    assert {"loop.py", "schedules.py", "compute.py"} <= {path.name for path in loaded()}
+    assert {"trainer.py", "schedules.py", "compute.py"} <= {path.name for path in loaded()}
     assert not any("site-packages" in path.parts for path in loaded())
