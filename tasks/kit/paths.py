@@ -3,6 +3,7 @@
 from pathlib import Path
 
 RESULTS = Path("results")
+ROWS = Path("rows")
 VALID = Path("data", "params.valid")
 RESUME = Path(".resume")
 
@@ -29,4 +30,4 @@ def pooled(variant: str, seed: int, method: str, number: int) -> Path:
 
 def rows(stage: str, variant: str, seed: int, item: str | int) -> Path:
     """Table rows that a stage leaves for the stage `tables`."""
-    return Path("rows", stage, variant, str(seed), f"{item}.json")
+    return ROWS / stage / variant / str(seed) / f"{item}.json"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lp_core.corruptions.registry import FAMILIES
+from lp_core.corruptions.names import FAMILIES
 from tasks.reporting.figures.corruptions import corrupted_gains, corruptions
 from tests.tasks.reporting.made import Made, results
 
