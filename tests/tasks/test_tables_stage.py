@@ -1,7 +1,8 @@
-"""Stage `tables` on the rows files of a small experiment: it takes what is listed, and all of it."""
+"""Stage `tables` on the rows files of a small experiment: it takes all that is listed, no more."""
 
 import hashlib
 import json
+import shutil
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,18 +36,22 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
 ADDED = {"tickets": "winning", "pools": "gain"}
 
 
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    lay_out(MADE)
-    return tmp_path
-
-
-def lay_out(made: Made) -> None:
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """params.yaml, and the rows files that the stages of this experiment leave."""
-    YAML(typ="safe").dump(made.params(), Path("params.yaml"))
-    for path, (head, tables) in files(made).items():
-        write_rows(path, head, tables)
+    root = tmp_path_factory.mktemp("finished")
+    YAML(typ="safe").dump(MADE.params(), root / "params.yaml")
+    for path, (head, tables) in files(MADE).items():
+        write_rows(root / path, head, tables)
+    return root
+
+
+@pytest.fixture
+def root(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of its own for each test, as the working directory."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def files(made: Made) -> dict[Path, tuple[dict[str, Any], dict[str, list[Any]]]]:
