@@ -12,8 +12,9 @@ from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
-from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.augment import AugmentSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.loading import eval_batches, train_loader
 from lp_core.data.store import Dataset
 from lp_core.models.factory import build
@@ -49,7 +50,7 @@ def main() -> None:
         ("augmented", AugmentSpec(crop=arguments.crop, flip=True)),
     ):
         loader = train_loader(dataset, BATCH, augment, compute.device)
-        images = [batch for batch, _ in islice(loader.epoch(0), batches)]
+        images = [batch.images for batch in islice(loader.epoch(0), batches)]
         columns[name] = HeldOut(model, [val], images, compute)
 
     print(f"held-out accuracy in %, statistics from {batches * BATCH} images")

@@ -20,10 +20,12 @@ from statistics import median, quantiles
 from typing import get_args
 
 import torch
+from lp_core.training.loop import Loader, train
 from torch import Tensor, nn
 
-from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.augment import AugmentSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.loading import train_loader
 from lp_core.data.store import Dataset, Split
 from lp_core.models.factory import build
@@ -32,7 +34,6 @@ from lp_core.models.structure import prunable
 from lp_core.seeds import noise_seed
 from lp_core.sparsity.magnitude import magnitude_mask
 from lp_core.training.evaluation import Scores
-from lp_core.training.loop import Loader, train
 from lp_core.training.resume import save_state
 from lp_core.training.schedules import Schedule
 from lp_core.training.spec import TrainSpec

@@ -2,47 +2,22 @@
 
 import os
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from pathlib import Path
 
 import torch
 from torch import nn
 
+from lp_core.compute_spec import ComputeSpec, Precision
 from lp_core.errors import InputError
 
-
-@dataclass(frozen=True)
-class ComputeSpec:
-    """Settings of the machine.
-
-    device: `auto` is the first GPU where there is one. precision: `bf16` is autocast; `fp32` is
-    float32 in full, without the TensorFloat-32 that PyTorch lets convolutions use. channels_last:
-    how convolution weights lie in memory. Images lie channels_last in any case, and PyTorch
-    convolves in that layout as soon as either does: `false` converts the weights again in every
-    convolution and gains nothing but weights that are contiguous. threads: of one stage on the CPU;
-    0 leaves PyTorch's own choice. Sums come out differently for another number of threads, hence a
-    parameter and not a property of the machine.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-
-    device: str = "auto"
-    precision: Literal["bf16", "fp32"] = "bf16"
-    channels_last: bool = True
-    threads: int = 0
-
-    def __post_init__(self) -> None:
-        if self.threads < 0:
-            raise InputError(f"threads is {self.threads}; give 0 (PyTorch's choice) or more")
-        if self.device != "auto":
-            try:
-                torch.device(self.device)
-            except RuntimeError as error:
-                raise InputError(f"device is {self.device!r}; use auto, cpu or cuda") from error
+_BF16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}
 
 
 class Compute:
-    """A device made ready: deterministic kernels, autocast, layout."""
+    """A device made ready: deterministic kernels, autocast, layout.
+
+    precision: what the settings' precision comes to on this device.
+    """
 
     def __init__(self, spec: ComputeSpec, local_rank: int = 0) -> None:
         """Sets process-wide switches of PyTorch, the current GPU among them.
@@ -62,6 +37,11 @@ class Compute:
             # What is not told a device takes the current one: the thread that pins the loader's
             # memory, say, which would open a context on the first GPU for every process.
             torch.cuda.set_device(self.device)
+        self.precision: Precision = (
+            ("bf16" if multiplies_bf16(self.device) else "fp32")
+            if spec.precision == "auto"
+            else spec.precision
+        )
         if spec.threads:
             torch.set_num_threads(spec.threads)
         # cuBLAS reads this when its first handle is made, later than here.
@@ -95,9 +75,28 @@ class Compute:
 
     def autocast(self) -> AbstractContextManager[None]:
         """The context in which forward passes run."""
-        enabled = self.spec.precision == "bf16"
+        enabled = self.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
     def place(self, model: nn.Module) -> nn.Module:
         """The network on the device, in the layout of the settings."""
         return model.to(self.device).to(memory_format=self.layout)  # type: ignore[call-overload]
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether the hardware has bfloat16 instructions of its own, so that it need not emulate them:
+    GPUs of compute capability 8 and above, CPUs with AVX-512 BF16 or AMX."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return device.type == "cpu" and bool(_BF16_INSTRUCTIONS & _cpu_instructions())
+
+
+def _cpu_instructions() -> set[str]:
+    """Names of this CPU's instruction sets, as Linux spells them."""
+    if hasattr(torch.cpu, "get_capabilities"):  # older releases of PyTorch lack it
+        return {name for name, value in torch.cpu.get_capabilities().items() if value is True}
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return {name for line in lines if line.startswith("flags") for name in line.split()}

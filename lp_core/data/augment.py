@@ -4,33 +4,13 @@ Draws are made on the CPU for a whole epoch in advance, so that every device, an
 batch, sees the same ones; the pixels then move in a few tensor operations on the images' device.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lp_core.errors import InputError
-
-
-@dataclass(frozen=True)
-class AugmentSpec:
-    """How training images are varied.
-
-    crop: pixels of black padding on every side before a crop of the original size at a random
-          place; 0 turns it off. On a streamed set any positive value means random-resized crops.
-    flip: mirror left to right with probability one half.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid", "strict": True}
-
-    crop: int = 4
-    flip: bool = True
-
-    def __post_init__(self) -> None:
-        if self.crop < 0:
-            raise InputError(f"crop is {self.crop}; it must be a number of pixels, or 0 for none")
+from lp_core.data.augment_spec import AugmentSpec
 
 
 class Draws(NamedTuple):

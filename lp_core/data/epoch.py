@@ -1,9 +1,34 @@
-"""How an epoch's order is cut into batches, and each batch into the shares of several processes."""
+"""An epoch: the batches that it is made of, its order, and the shares of several processes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
 
 from lp_core.errors import InputError
+
+
+class Batch(NamedTuple):
+    """What one process trains on in one step; all of it on the training device.
+
+    images: float32, B×C×H×W, channels_last, augmented and normalised. labels: int64, B.
+    indices: int64, B; which samples of the training split these are.
+    """
+
+    images: Tensor
+    labels: Tensor
+    indices: Tensor
+
+
+def epoch_order(count: int, subset: Tensor | None, generator: torch.Generator) -> Tensor:
+    """The samples of an epoch in their order: int64 indices into the split.
+
+    count: of all samples, or of those in `subset` (int64 indices), if training is on these alone.
+    """
+    order = torch.randperm(count, generator=generator)
+    return order if subset is None else subset[order]
 
 
 @dataclass(frozen=True)

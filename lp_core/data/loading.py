@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.crops import centre_crop
 from lp_core.data.images import Picture, read_all
 from lp_core.data.memory import MemoryLoader
@@ -15,7 +15,6 @@ from lp_core.data.normalise import Normaliser, nhwc
 from lp_core.data.store import Dataset, Listing, Split
 from lp_core.data.stream import StreamLoader
 
-Batch = tuple[Tensor, Tensor]
 EVAL_BATCH = 500  # images at a time wherever nothing is trained
 
 
@@ -27,20 +26,25 @@ def train_loader(
     rank: int = 0,
     world: int = 1,
     workers: int | None = None,
+    subset: NDArray[np.int64] | Tensor | None = None,
 ) -> MemoryLoader | StreamLoader:
     """The loader of the training split: `len(loader)` batches from each `loader.epoch(seed)`.
 
     batch_size: images in one step of the optimiser, over all `world` processes together.
     workers:    decoding processes of a streamed set (None: this process's share of the cores); a
                 set in memory needs none.
+    subset:     indices of the samples to train on; None for all.
     """
+    if subset is not None:
+        subset = torch.as_tensor(subset, dtype=torch.int64)
     mean, std = dataset.mean, dataset.std
     if dataset.streamed:
         listing, size = dataset.listing("train"), dataset.input_shape[1]
         return StreamLoader(
-            listing, size, mean, std, batch_size, augment, device, rank, world, workers
+            listing, size, mean, std, batch_size, augment, device, rank, world, workers, subset
         )
-    return MemoryLoader(dataset.split("train"), mean, std, batch_size, augment, device, rank, world)
+    split = dataset.split("train")
+    return MemoryLoader(split, mean, std, batch_size, augment, device, rank, world, subset)
 
 
 def load_images(
@@ -67,7 +71,7 @@ def eval_batches(
     batch_size: int,
     device: torch.device | str,
     indices: NDArray[np.int64] | Tensor | None = None,
-) -> Iterator[Batch]:
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of a split (or of `indices` into it), in order, without augmentation, normalised.
 
     Yields images (float32, B×C×H×W, channels_last) and labels (int64, B) on `device`; the last
@@ -93,7 +97,7 @@ def normalised_batches(
     std: list[float],
     batch_size: int,
     device: torch.device | str,
-) -> Iterator[Batch]:
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of images that are in memory (uint8, N×C×H×W), as `eval_batches` gives them."""
     normalise = Normaliser(mean, std, device)
     for start in range(0, len(labels), batch_size):
@@ -116,7 +120,7 @@ class PixelBatches:
         self._split = Split(split.images.to(device), split.labels.to(device))
         self._how = (mean, std, batch_size, device)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         yield from normalised_batches(self._split.images, self._split.labels, *self._how)
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from lp_core.data.augment import AugmentSpec, Draws, crop_and_flip, draw
-from lp_core.data.epoch import EpochCut
+from lp_core.data.augment import Draws, crop_and_flip, draw
+from lp_core.data.augment_spec import AugmentSpec
+from lp_core.data.epoch import Batch, EpochCut, epoch_order
 from lp_core.data.normalise import Normaliser, nhwc
 from lp_core.data.store import Split
 
@@ -21,6 +22,7 @@ class MemoryLoader:
     split:      uint8 images; on the CPU they are used where they lie, memory-mapped or not.
     mean, std:  per channel, of images scaled to 0-1.
     batch_size: images in one step of the optimiser, over all `world` processes together.
+    subset:     indices of the samples to train on; None for all.
 
     Raises InputError where a batch cannot be filled or shared.
     """
@@ -35,8 +37,11 @@ class MemoryLoader:
         device: torch.device | str,
         rank: int = 0,
         world: int = 1,
+        subset: Tensor | None = None,
     ) -> None:
-        self._cut = EpochCut(len(split), batch_size, rank, world)
+        count = len(split) if subset is None else len(subset)
+        self._cut = EpochCut(count, batch_size, rank, world)
+        self._subset = subset
         self._augment = augment
         self._device = torch.device(device)
         self._images = nhwc(split.images).to(self._device)
@@ -47,14 +52,13 @@ class MemoryLoader:
         """Batches in an epoch; images that fill no whole batch are left out of it."""
         return len(self._cut)
 
-    def epoch(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self, seed: int) -> Iterator[Batch]:
         """One pass in an order and with an augmentation that depend on `seed` alone.
 
-        Yields images (float32, B×C×H×W, channels_last, normalised) and labels (int64, B), on the
-        training device; B is this process's share of a batch.
+        Yields this process's share of each batch.
         """
         generator = torch.Generator().manual_seed(seed)
-        order = torch.randperm(self._cut.count, generator=generator).to(self._device)
+        order = epoch_order(self._cut.count, self._subset, generator).to(self._device)
         draws = draw(self._cut.count, self._augment, generator)
         corners, flips = draws.corners.to(self._device), draws.flips.to(self._device)
         for places in self._cut.shares():
@@ -64,4 +68,4 @@ class MemoryLoader:
                 Draws(corners[places], flips[places]),
                 self._augment,
             )
-            yield self._normalise(images), self._labels[chosen]
+            yield Batch(self._normalise(images), self._labels[chosen], chosen)

@@ -13,9 +13,9 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.crops import centre_crop, random_resized_crop
-from lp_core.data.epoch import EpochCut
+from lp_core.data.epoch import Batch, EpochCut, epoch_order
 from lp_core.data.images import Picture, as_array, open_picture
 from lp_core.data.normalise import Normaliser
 from lp_core.data.store import Listing
@@ -25,7 +25,7 @@ _MOST_WORKERS = 16  # beyond which they only take memory
 
 
 class _Batches(torch.utils.data.Dataset):
-    """Makes the batch of a list of indices: uint8, B×H×W×3, and labels.
+    """Makes the batch of a list of indices: uint8, B×H×W×3, labels, and the indices.
 
     An error comes back as a value: raised in a worker it would reach the user inside a traceback.
     """
@@ -33,12 +33,12 @@ class _Batches(torch.utils.data.Dataset):
     def __init__(self, listing: Listing, size: int, augment: AugmentSpec, seed: int) -> None:
         self._listing, self._size, self._augment, self._seed = listing, size, augment, seed
 
-    def __getitem__(self, indices: list[int]) -> tuple[Tensor, Tensor] | InputError:
+    def __getitem__(self, indices: list[int]) -> tuple[Tensor, Tensor, Tensor] | InputError:
         try:
             images = np.stack([as_array(self._image(index)) for index in indices])
         except InputError as error:
             return InputError(str(error))
-        return torch.from_numpy(images), self._listing.labels[indices]
+        return torch.from_numpy(images), self._listing.labels[indices], torch.tensor(indices)
 
     def _image(self, index: int) -> Image.Image:
         path = self._listing.path(index)
@@ -60,6 +60,7 @@ class StreamLoader:
     batch_size: images in one step of the optimiser, over all `world` processes together.
     workers:    decoding processes; 0 decodes in this one, None takes this one's share of the
                 cores. No number of them changes a batch.
+    subset:     indices of the samples to train on; None for all.
 
     Raises InputError where a batch cannot be filled or shared.
     """
@@ -76,8 +77,11 @@ class StreamLoader:
         rank: int = 0,
         world: int = 1,
         workers: int | None = None,
+        subset: Tensor | None = None,
     ) -> None:
-        self._cut = EpochCut(len(listing), batch_size, rank, world)
+        count = len(listing) if subset is None else len(subset)
+        self._cut = EpochCut(count, batch_size, rank, world)
+        self._subset = subset
         self._listing, self._size, self._augment = listing, size, augment
         self._device = torch.device(device)
         self._normalise = Normaliser(mean, std, self._device)
@@ -88,15 +92,14 @@ class StreamLoader:
         """Batches in an epoch; images that fill no whole batch are left out of it."""
         return len(self._cut)
 
-    def epoch(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self, seed: int) -> Iterator[Batch]:
         """One pass in an order and with an augmentation that depend on `seed` alone.
 
-        Yields images (float32, B×3×size×size, channels_last, normalised) and labels (int64, B), on
-        the training device; B is this process's share of a batch. Raises InputError, naming the
-        file, where an image cannot be read.
+        Yields this process's share of each batch. Raises InputError, naming the file, where an
+        image cannot be read.
         """
         generator = torch.Generator().manual_seed(seed)
-        order = torch.randperm(self._cut.count, generator=generator).tolist()
+        order = epoch_order(self._cut.count, self._subset, generator).tolist()
         loader: DataLoader = DataLoader(
             _Batches(self._listing, self._size, self._augment, seed),
             sampler=[order[places] for places in self._cut.shares()],
@@ -108,5 +111,5 @@ class StreamLoader:
         for batch in loader:
             if isinstance(batch, InputError):
                 raise batch
-            images, labels = (part.to(self._device, non_blocking=True) for part in batch)
-            yield self._normalise(images), labels
+            images, labels, indices = (part.to(self._device, non_blocking=True) for part in batch)
+            yield Batch(self._normalise(images), labels, indices)

@@ -1,4 +1,4 @@
-"""Batch norm of interpolated tickets, made right.
+"""Re-estimated batch-norm statistics for interpolated tickets.
 
 The statistics of an interpolated network are wrong. Re-estimating them on a few hundred fixed
 training images costs a hundredth of a pass over the training set.
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lp_core.compute import Compute
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.loading import train_loader
 from lp_core.data.store import Dataset
 from lp_core.tickets import Ticket
@@ -34,7 +34,7 @@ def calibration_batches(
     size = min(_BATCH, len(dataset.labels("train")))
     loader = train_loader(dataset, size, augment, compute.device)
     wanted = min(len(loader), ceil(count / size))
-    return [images for images, _ in islice(loader.epoch(seed), wanted)]
+    return [batch.images for batch in islice(loader.epoch(seed), wanted)]
 
 
 @torch.no_grad()

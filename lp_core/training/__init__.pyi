@@ -1,7 +1,12 @@
 from . import schedules as schedules
+from .curve import Epoch as Epoch
 from .evaluation import Scores as Scores
 from .evaluation import evaluate as evaluate
-from .loop import train as train
-from .resume import Epoch as Epoch
+from .hooks import Hook as Hook
+from .hooks import Progress as Progress
+from .masks import Masks as Masks
+from .schedules import superposing_lr as superposing_lr
 from .spec import RewindSpec as RewindSpec
+from .spec import Seeds as Seeds
 from .spec import TrainSpec as TrainSpec
+from .trainer import Trainer as Trainer

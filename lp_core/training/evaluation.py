@@ -1,6 +1,7 @@
 """Scores of a network on a split: accuracy, negative log-likelihood, calibration error."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,34 @@ class Scores:
     ece: float
 
 
+@contextmanager
+def float32_logits(model: nn.Module) -> Iterator[None]:
+    """While it lasts, the layer that makes the logits computes in float32, autocast or not.
+
+    bfloat16 logits tie: an image in 160 has its two highest at the same value. So what decides or
+    is reported is computed under this; training is not. The network's last layer with parameters
+    must be linear; another network stays as it is, and its logits may tie.
+    """
+    layers = [module for module in model.modules() if list(module.parameters(recurse=False))]
+    if not layers or not isinstance(layers[-1], nn.Linear):
+        yield
+        return
+    last = layers[-1]
+    forward, replaced = last.forward, last.__dict__.get("forward")
+
+    def in_float32(features: Tensor) -> Tensor:
+        with torch.autocast(features.device.type, enabled=False):
+            return forward(features.float())
+
+    last.forward = in_float32  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        del last.forward  # uncovers that of the class
+        if replaced is not None:
+            last.forward = replaced  # type: ignore[method-assign]
+
+
 @torch.no_grad()
 def predict(
     model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], compute: Compute
@@ -26,7 +55,7 @@ def predict(
     """Logits (float32 N×classes) and labels (int64 N) of all batches, on the CPU."""
     model.eval()
     logits, labels = [], []
-    with compute.autocast():
+    with compute.autocast(), float32_logits(model):
         for images, truth in batches:
             logits.append(model(images).float())
             labels.append(truth)

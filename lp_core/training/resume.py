@@ -1,68 +1,138 @@
-"""The state of an unfinished run: written after every epoch, read when the run is started again.
+"""The state of a run as a file: to go on with a killed run, or to start others from one prefix.
 
-Safetensors, never pickle, and replaced in one step: a kill leaves the last finished epoch.
+It holds all that the next epoch depends on: weights, buffers, momentum, masks, the hooks' own state
+and the curve so far. Safetensors, never pickle, and replaced in one step: a kill leaves the last
+finished epoch. A digest tells a damaged file from a whole one.
 """
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor
 
+from lp_core.errors import InputError, MissingInputError
 from lp_core.files import atomic_write
+from lp_core.training.curve import Epoch
+from lp_core.training.hooks import Hook, Progress
+from lp_core.training.masks import Masks
+
+_FORMAT = "lottery-pools run 1"
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """One finished epoch. accuracy: 0–1, loss: mean cross-entropy, lr: at the epoch's end.
-
-    val_accuracy and val_loss are of the held-out split. seconds: wall time, validation included.
-    """
-
-    epoch: int
-    lr: float
-    accuracy: float
-    loss: float
-    val_accuracy: float
-    val_loss: float
-    seconds: float
+class StateError(InputError):
+    """A file that should hold the state of a run does not, or holds that of another run."""
 
 
-def save_state(
-    path: Path, model: nn.Module, optimizer: torch.optim.SGD, curve: list[Epoch]
-) -> None:
-    """Keep weights, buffers, momentum and the curve so far."""
-    tensors = {f"model:{name}": t.contiguous() for name, t in model.state_dict().items()}
-    for name, parameter in model.named_parameters():
-        momentum = optimizer.state[parameter].get("momentum_buffer")
+def save_state(path: Path, progress: Progress, hooks: Sequence[Hook] = ()) -> None:
+    """Write the state as it is after an epoch."""
+    tensors = {f"model:{name}": tensor for name, tensor in progress.model.state_dict().items()}
+    for name, parameter in progress.model.named_parameters():
+        momentum = progress.optimizer.state[parameter].get("momentum_buffer")
         if momentum is not None:
-            tensors[f"momentum:{name}"] = momentum.contiguous()
+            tensors[f"momentum:{name}"] = momentum
+    for name, mask in progress.masks.items():
+        tensors[f"mask:{name}"] = torch.from_numpy(np.packbits(mask.cpu().contiguous().numpy()))
+    head: dict[str, Any] = {
+        "format": _FORMAT,
+        "curve": [asdict(epoch) for epoch in progress.curve],
+        "masks": list(progress.masks),
+        "hooks": {},
+    }
+    for hook in hooks:
+        state = hook.state_dict()
+        own = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+        tensors |= {f"hook:{hook.name}:{name}": tensor for name, tensor in own.items()}
+        values = {name: value for name, value in state.items() if name not in own}
+        head["hooks"][hook.name] = {"tensors": list(own), "values": values}
+    # A copy of each: safetensors refuses tensors that share memory, and a hook may keep a weight.
+    tensors = {k: t.detach().cpu().clone().contiguous() for k, t in tensors.items()}
+    # One metadata key: safetensors writes several in no fixed order.
+    text = json.dumps({"digest": _digest(head, tensors), "head": head})
     with atomic_write(path) as temporary:
-        save_file(tensors, temporary, {"curve": json.dumps([asdict(epoch) for epoch in curve])})
+        save_file(tensors, temporary, {"run": text})
 
 
-def load_state(path: Path, model: nn.Module, optimizer: torch.optim.SGD) -> list[Epoch]:
+def load_state(path: Path, progress: Progress, hooks: Sequence[Hook] = ()) -> None:
     """Put back what `save_state` kept; the curve tells how far the run had come.
 
-    An unreadable file (a disk that filled up, say) means starting over: an empty curve, and
-    network and optimizer as they were.
+    A hook that had no part in the run that was saved is left as it is; the state of one that has
+    none in this run is passed over. Raises MissingInputError if there is no file, and StateError,
+    before anything is changed, if it is damaged or of another network.
     """
+    head, tensors = _read(path)
+    state = _part(tensors, "model:")
+    momenta = _part(tensors, "momentum:")
+    masks = _part(tensors, "mask:")
+    parameters = dict(progress.model.named_parameters())
+    expected = {name: tensor.shape for name, tensor in progress.model.state_dict().items()}
+    shapes = {name: parameter.shape for name, parameter in parameters.items()}
+    odd = set(expected.keys() ^ state.keys())
+    odd |= {name for name in expected.keys() & state.keys() if expected[name] != state[name].shape}
+    odd |= {name for name, momentum in momenta.items() if shapes.get(name) != momentum.shape}
+    odd |= {
+        name
+        for name, bits in masks.items()
+        if name not in shapes or len(bits) != (shapes[name].numel() + 7) // 8
+    }
+    if odd:
+        raise StateError(
+            f"{path}: the state of another network: {len(odd)} tensors differ, such as {min(odd)}"
+        )
+
+    progress.model.load_state_dict(state)
+    for name, momentum in momenta.items():
+        # As the optimizer would have made it: on the parameter's device, in its layout.
+        own = torch.empty_like(parameters[name], memory_format=torch.preserve_format)
+        progress.optimizer.state[parameters[name]]["momentum_buffer"] = own.copy_(momentum)
+    kept = {name: _unpacked(masks[name], shapes[name]) for name in head["masks"]}
+    progress.masks = Masks(progress.model, progress.optimizer, kept)
+    progress.curve[:] = [Epoch(**row) for row in head["curve"]]
+    for hook in hooks:
+        if saved := head["hooks"].get(hook.name):
+            device = progress.compute.device
+            own_tensors = {n: tensors[f"hook:{hook.name}:{n}"].to(device) for n in saved["tensors"]}
+            hook.load_state_dict(own_tensors | saved["values"])
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The head and the tensors of a file that is whole."""
+    if not path.exists():
+        raise MissingInputError(f"{path}: no such state of a run")
     try:
         with safe_open(path, framework="pt") as file:
-            curve = [Epoch(**row) for row in json.loads(file.metadata()["curve"])]
+            metadata = json.loads((file.metadata() or {})["run"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (FileNotFoundError, SafetensorError, KeyError, TypeError, json.JSONDecodeError):
-        return []
-    model.load_state_dict(
-        {k.removeprefix("model:"): t for k, t in tensors.items() if k.startswith("model:")}
-    )
-    for name, parameter in model.named_parameters():
-        momentum = tensors.get(f"momentum:{name}")
-        if momentum is not None:
-            # As the optimizer would have made it: on the parameter's device, in its layout.
-            kept = torch.empty_like(parameter, memory_format=torch.preserve_format)
-            optimizer.state[parameter]["momentum_buffer"] = kept.copy_(momentum)
-    return curve
+        head: dict[str, Any] = metadata["head"]
+        if metadata["digest"] != _digest(head, tensors):
+            raise StateError(f"{path}: damaged: its digest is not that of its contents")
+        if head["format"] != _FORMAT:
+            raise StateError(f"{path}: format {head['format']!r}, not {_FORMAT!r}")
+    except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise StateError(f"{path}: not the state of a run ({error})") from error
+    return head, tensors
+
+
+def _part(tensors: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
+    return {key.removeprefix(start): t for key, t in tensors.items() if key.startswith(start)}
+
+
+def _unpacked(bits: Tensor, shape: torch.Size) -> Tensor:
+    flat = np.unpackbits(bits.numpy(), count=shape.numel()).astype(bool)
+    return torch.from_numpy(flat).view(shape)
+
+
+def _digest(head: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(head).encode())
+    for key in sorted(tensors):
+        tensor = tensors[key]
+        digest.update(f"\n{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -6,6 +6,7 @@ schedule of Sup-tickets, equation 3.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
@@ -72,6 +73,16 @@ def learning_rate(schedule: Schedule, epoch: float, epochs: int) -> float:
         progress = (epoch - schedule.warmup) / (epochs - schedule.warmup)
         return schedule.lr * (1 + math.cos(math.pi * progress)) / 2
     return schedule.lr
+
+
+def by_step(schedule: Schedule, epochs: int, steps: int) -> Callable[[int], float]:
+    """The rate as a function of the step, of a run of `epochs` with `steps` steps in each."""
+
+    def rate(step: int) -> float:
+        epoch, done = divmod(step, steps)
+        return learning_rate(schedule, epoch + done / steps, epochs)
+
+    return rate
 
 
 def superposing_lr(iteration: int, cycle: int, lr1: float, lr2: float) -> float:

@@ -2,11 +2,18 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.errors import InputError
 from lp_core.training.schedules import Schedule
+
+
+class Seeds(NamedTuple):
+    """The two seeds of a run. init: of the weights. noise: of data order and augmentation."""
+
+    init: int
+    noise: int
 
 
 @dataclass(frozen=True)
@@ -14,7 +21,8 @@ class TrainSpec:
     """SGD with momentum, from the rewind point to `epochs`.
 
     batch_size: images a step, over all devices together. devices: processes to spread them over
-    (DistributedDataParallel).
+    (DistributedDataParallel). init, noise: seed of the weights; seed of the data order and the
+    augmentation. None: the run's entry of `seeds`.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
@@ -26,6 +34,8 @@ class TrainSpec:
     schedule: Schedule
     augment: AugmentSpec
     devices: int = 1
+    init: int | None = None
+    noise: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "devices"):
@@ -49,6 +59,18 @@ class TrainSpec:
             raise InputError(f"momentum is {self.momentum}; it must lie in 0 … 1")
         if not 0 <= self.weight_decay < math.inf:
             raise InputError(f"weight_decay is {self.weight_decay}; give 0 or more")
+        for name in ("init", "noise"):
+            seed = getattr(self, name)
+            if seed is not None and not 0 <= seed < 2**63:
+                raise InputError(
+                    f"{name} is {seed}; give 0 or more, below 2**63, or null for the entry of seeds"
+                )
+
+    def seeds(self, seed: int) -> Seeds:
+        """The two seeds of a run whose entry of `seeds` is `seed`."""
+        init = seed if self.init is None else self.init
+        noise = seed if self.noise is None else self.noise
+        return Seeds(init, noise)
 
 
 @dataclass(frozen=True)

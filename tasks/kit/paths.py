@@ -8,6 +8,11 @@ VALID = Path("data", "params.valid")
 RESUME = Path(".resume")
 
 
+def code(name: str) -> Path:
+    """A fingerprint that the stage `code` writes: of a stage, or of what the params name."""
+    return Path("code", f"{name}.json")
+
+
 def dataset(name: str) -> Path:
     """Folder of arrays or lists."""
     return Path("data", name)

@@ -1,12 +1,7 @@
 """What the stages `pretrain` and `imp` do alike: one training run, resumable, and its scores."""
 
 import hashlib
-import os
-import shlex
-import subprocess
-import sys
-from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,21 +10,21 @@ import numpy as np
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.loading import EVAL_BATCH, Batch, eval_batches, train_loader
-from lp_core.data.store import Dataset
-from lp_core.models.factory import build
-from lp_core.models.spec import ModelSpec
+from lp_core.data.epoch import Batch
+from lp_core.data.loading import EVAL_BATCH, eval_batches, train_loader
+from lp_core.faces import module_of
+from lp_core.models.spec import NETWORKS
 from lp_core.seeds import noise_seed
+from lp_core.training.curve import Epoch
 from lp_core.training.distributed import Workers
 from lp_core.training.evaluation import Scores, evaluate
-from lp_core.training.loop import Loader, train
-from lp_core.training.resume import Epoch
 from lp_core.training.spec import TrainSpec
-from tasks.kit import paths
-from tasks.kit import resume as resuming
-from tasks.kit.fingerprint import fingerprint
+from lp_core.training.trainer import Loader, Trainer
+from tasks.kit import paths, resume
+from tasks.kit.bench import Bench
+from tasks.kit.code import fingerprint
 from tasks.kit.params import Params
+from tasks.kit.trail import imp_stage, pretrain_stage
 
 
 @dataclass(frozen=True)
@@ -41,8 +36,8 @@ class Finished:
     state: Path
 
 
-class Watched:
-    """A loader with a progress bar over each epoch, where there is a terminal to show it on."""
+class WithProgressBar:
+    """A loader with a bar over each epoch, where there is a terminal to show it on."""
 
     def __init__(self, loader: Loader, label: str) -> None:
         self.loader, self.label = loader, label
@@ -56,73 +51,48 @@ class Watched:
         yield from tqdm(batches, self.label, len(self), leave=False, disable=None, unit="batch")
 
 
-class Run:
-    """One stage's training: its settings, data, network and place among the processes."""
+class StageTrainer:
+    """One stage's training: its settings, bench, and the processes that share it."""
 
     def __init__(self, variant: str, seed: int, ticket: int | None) -> None:
-        """ticket: None for the run to the rewind point. The seed is init and noise in one."""
+        """ticket: None for the run to the rewind point. seed: the entry of `seeds`."""
         self.params = Params(variant)
-        self.train = self.params.section("train", TrainSpec)
-        self.model_spec = self.params.section("model", ModelSpec)
-        self.dataset_name = self.params.section("dataset", str)
-        self.variant, self.seed, self.ticket = variant, seed, ticket
-        self.stage = f"imp@{variant}-{seed}-round{ticket}"
-        if ticket is None:
-            self.stage = f"pretrain@{variant}-{seed}"
+        self.spec = self.params.section("train", TrainSpec)
+        self.seeds = self.spec.seeds(seed)
+        self.ticket = ticket
+        self.stage = pretrain_stage(variant, seed)
+        if ticket is not None:
+            self.stage = imp_stage(variant, seed, ticket)
         self.workers = Workers()
-        spec = self.params.section("compute", ComputeSpec)
-        self.compute = Compute(spec, self.workers.local_rank)
-        self.dataset = Dataset.load(paths.dataset(self.dataset_name))
-        self.model = build(
-            self.model_spec.name,
-            len(self.dataset.classes),
-            self.dataset.channels,
-            self.dataset.size,
-            self.model_spec.stem,
-            seed=seed,
-        )
+        self.bench = Bench(self.params, self.seeds.init, self.workers.local_rank)
+        self.model, self.compute = self.bench.model, self.bench.compute
 
-    def __call__(self, mask: dict[str, Tensor], epochs: range, inputs: list[Path]) -> Finished:
-        """Train `self.model` in place, from where a killed run of the same key left off."""
-        settings = [self.train, self.model_spec, self.compute.spec, self.seed, self.stage]
-        key = fingerprint(
-            [*settings, list(epochs), _outline(mask)],
-            [paths.dataset(self.dataset_name), *inputs],
-            self.compute,
-        )
-        state = resuming.state(self.stage, key)
+    def train(self, masks: dict[str, Tensor], epochs: range, inputs: list[Path]) -> Finished:
+        """Train `self.model` in place, from where a killed run of the same key left off.
+
+        inputs: files beside the data set that shape the run, such as the parent ticket.
+        """
+        state = resume.state(self.stage, self._key(masks, epochs, inputs))
         if self.workers.first:
-            resuming.forget(self.variant, self.seed, self.stage)
+            resume.forget_old()
             if state.exists():
                 print(f"{self.stage}: going on from {state}", flush=True)
-        loader: Loader = train_loader(
-            self.dataset,
-            self.train.batch_size,
-            self.train.augment,
-            self.compute.device,
-            rank=self.workers.rank,
-            world=self.workers.world,
-        )
-        if self.workers.first:
-            loader = Watched(loader, self.stage)
-        curve = train(
+        trainer = Trainer(
             self.model,
-            mask,
-            loader,
-            spec=self.train,
-            epochs=epochs,
-            seed=lambda epoch: noise_seed(self.seed, self.ticket, epoch),
-            compute=self.compute,
-            validate=lambda model: self.scores(model, "val"),
-            state=state,
+            self._loader(),
+            self.spec,
+            self.compute,
+            noise=lambda epoch: noise_seed(self.seeds.noise, self.ticket, epoch),
+            validate=self._validate,
             workers=self.workers,
-            on_epoch=self._tell,
+            on_epoch=self._print_epoch,
         )
+        curve = trainer.train(masks, epochs, state=state)
         return Finished(curve, sum(epoch.seconds for epoch in curve), state)
 
-    def scores(self, model: nn.Module, split: str) -> Scores:
-        """Of the network as it stands, unaugmented."""
-        batches = eval_batches(self.dataset, split, EVAL_BATCH, self.compute.device)
+    def _validate(self, model: nn.Module) -> Scores:
+        """Scores of the network as it stands, on the held-out split without augmentation."""
+        batches = eval_batches(self.bench.dataset, "val", EVAL_BATCH, self.compute.device)
         return evaluate(model, batches, self.compute)
 
     def curve_rows(self, finished: Finished, density: float) -> list[dict[str, Any]]:
@@ -136,38 +106,40 @@ class Run:
             )
         return rows
 
-    def _tell(self, epoch: Epoch) -> None:
+    def _loader(self) -> Loader:
+        loader: Loader = train_loader(
+            self.bench.dataset,
+            self.spec.batch_size,
+            self.spec.augment,
+            self.compute.device,
+            rank=self.workers.rank,
+            world=self.workers.world,
+        )
+        return WithProgressBar(loader, self.stage) if self.workers.first else loader
+
+    def _key(self, masks: dict[str, Tensor], epochs: range, inputs: list[Path]) -> str:
+        """Of everything that shapes the run; neither inputs nor settings tell what was pruned."""
+        model = self.bench.model_spec
+        code = [f"tasks.{self.stage.partition('@')[0]}", module_of(NETWORKS, model.name)]
+        settings = [self.spec, model, self.compute.spec, self.seeds, self.stage, fingerprint(code)]
+        return resume.run_key(
+            [*settings, list(epochs), mask_digest(masks)],
+            [paths.dataset(self.bench.dataset.name), *inputs],
+            self.compute,
+        )
+
+    def _print_epoch(self, epoch: Epoch) -> None:
         print(
-            f"{self.stage}: epoch {epoch.epoch + 1}/{self.train.epochs}"
+            f"{self.stage}: epoch {epoch.epoch + 1}/{self.spec.epochs}"
             f"  loss {epoch.loss:.3f}  train {epoch.accuracy:.1%}  val {epoch.val_accuracy:.1%}"
             f"  {epoch.seconds:.1f} s",
             flush=True,
         )
 
 
-def spread(main: Callable[[Namespace], None]) -> Callable[[Namespace], None]:
-    """Make a stage start itself under torchrun where `train.devices` is more than one."""
-
-    def launch(arguments: Namespace) -> None:
-        devices = Params(arguments.variant).section("train", TrainSpec).devices
-        if devices == 1 or "RANK" in os.environ:
-            return main(arguments)
-        module = sys.modules[main.__module__].__spec__
-        assert module is not None, "stages are started as `python -m tasks.<stage>`"
-        command = [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
-            *("--nproc-per-node", str(devices), "-m", module.name, *sys.argv[1:]),
-        ]
-        print(shlex.join(command), flush=True)
-        sys.exit(subprocess.run(command, check=False).returncode)
-
-    launch.__module__ = main.__module__
-    return launch
-
-
-def _outline(mask: dict[str, Tensor]) -> str:
-    # Neither the inputs nor the other settings tell what was pruned: `imp.fraction` does.
+def mask_digest(masks: dict[str, Tensor]) -> str:
+    """SHA-256 of the masks and their names, hexadecimal."""
     digest = hashlib.sha256()
-    for name, kept in mask.items():
+    for name, kept in masks.items():
         digest.update(name.encode() + np.packbits(kept.cpu().numpy()).tobytes())
     return digest.hexdigest()

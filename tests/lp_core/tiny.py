@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lp_core.compute import Compute, ComputeSpec
-from lp_core.data.augment import AugmentSpec
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.memory import MemoryLoader
 from lp_core.data.store import Split
 from lp_core.models.factory import build
@@ -24,15 +25,17 @@ from lp_core.models.structure import prunable
 from lp_core.seeds import noise_seed
 from lp_core.sparsity.magnitude import magnitude_mask
 from lp_core.tickets import Ticket
+from lp_core.training.curve import Epoch
 from lp_core.training.distributed import Workers
 from lp_core.training.evaluation import Scores, evaluate
-from lp_core.training.loop import train
-from lp_core.training.resume import Epoch
+from lp_core.training.hooks import Hook
 from lp_core.training.schedules import Schedule
 from lp_core.training.spec import TrainSpec
+from lp_core.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = 4
+TRAINING_IMAGES = 48
 
 
 def images(count: int, seed: int) -> Split:
@@ -57,8 +60,8 @@ def residual_network() -> nn.Module:
 
 
 @dataclass
-class Run:
-    """Its settings; call it to train. After that, `model` is what came out."""
+class TinyRun:
+    """Its settings. After `train`, `model` is what came out, and `trainer` what made it."""
 
     epochs: int = 3
     noise: int = 0
@@ -70,6 +73,9 @@ class Run:
     density: float = 0.5
     stop: int | None = None  # before the schedule's end
     state: Path | None = None
+    start: Path | None = None
+    rate: Callable[[int], float] | None = None
+    hooks: Callable[[], list[Hook]] = list  # made anew for each run
     workers: Workers | None = None
     on_epoch: Callable[[Epoch], None] = lambda _: None
 
@@ -79,38 +85,39 @@ class Run:
         total = sum(weight.numel() for weight in weights.values())
         self.mask = magnitude_mask(weights, round(self.density * total))
 
-    def __call__(self) -> list[Epoch]:
+    def train(self) -> list[Epoch]:
         compute = Compute(self.compute)
         workers = self.workers or Workers()
         mean, std, augment = [0.4] * 3, [0.2] * 3, AugmentSpec(crop=1, flip=True)
         loader = MemoryLoader(
-            images(48, 1), mean, std, 16, augment, "cpu", workers.rank, workers.world
+            images(TRAINING_IMAGES, 1), mean, std, 16, augment, "cpu", workers.rank, workers.world
         )
         held_out = MemoryLoader(images(24, 2), mean, std, 24, AugmentSpec(0, False), "cpu")
 
         def validate(model: nn.Module) -> Scores:
-            return evaluate(model, held_out.epoch(0), compute)
+            return evaluate(model, [batch[:2] for batch in held_out.epoch(0)], compute)
 
         drops = [self.epochs - 1] if self.epochs > 1 else []
         schedule = Schedule(lr=self.lr, kind="step", drops=drops, warmup=0.5)
-        return train(
+        self.trainer = Trainer(
             self.model,
-            self.mask,
             loader,
-            spec=TrainSpec(self.epochs, 16, 0.9, 5e-4, schedule, augment),
-            epochs=range(self.stop or self.epochs),
-            seed=lambda epoch: noise_seed(self.noise, 1, epoch),
-            compute=compute,
+            TrainSpec(self.epochs, 16, 0.9, 5e-4, schedule, augment),
+            compute,
+            noise=lambda epoch: noise_seed(self.noise, 1, epoch),
             validate=validate,
-            state=self.state,
+            lr=self.rate,
+            hooks=self.hooks(),
             workers=workers,
             on_epoch=self.on_epoch,
         )
+        epochs = range(self.stop or self.epochs)
+        return self.trainer.train(self.mask, epochs, state=self.state, start=self.start)
 
     def ticket(self) -> Ticket:
         return Ticket.of(self.model, self.mask, {"noise": self.noise})
 
-    def again(self, **changes: object) -> "Run":
+    def again(self, **changes: object) -> "TinyRun":
         """The same settings with a fresh network."""
         return replace(self, **changes)
 
@@ -129,20 +136,20 @@ def killable(state: Path, ticket: Path) -> None:
         print("epoch", epoch.epoch, flush=True)
         time.sleep(0.03)
 
-    run = Run(**LONG, state=state, on_epoch=tell)
-    run()
+    run = TinyRun(**LONG, state=state, on_epoch=tell)
+    run.train()
     run.ticket().save(ticket)
 
 
 def shared(folder: Path) -> None:
     """Leaves each process's curve and weights, of a run at one go and of one that was resumed."""
     workers = Workers()
-    run = Run(network=plain_network, workers=workers, state=folder / "state")
-    curve = without_time(run())
+    run = TinyRun(network=plain_network, workers=workers, state=folder / "state")
+    curve = without_time(run.train())
     _leave(folder / f"whole-{workers.rank}.json", curve, dict(run.model.named_parameters()))
-    run.again(state=folder / "resumed-state", stop=2)()
+    run.again(state=folder / "resumed-state", stop=2).train()
     last = run.again(state=folder / "resumed-state")
-    curve = without_time(last())
+    curve = without_time(last.train())
     _leave(folder / f"resumed-{workers.rank}.json", curve, dict(last.model.named_parameters()))
     workers.close()
 

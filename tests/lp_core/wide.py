@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lp_core.training.distributed import Workers
-from tests.lp_core.tiny import CLASSES, Run
+from tests.lp_core.tiny import CLASSES, TinyRun
 
 
 def wide_network() -> nn.Module:
@@ -31,11 +31,11 @@ def wide_network() -> nn.Module:
 def main(folder: Path) -> None:
     """Leaves each process's digests of a run at one go and of one that was resumed."""
     workers = Workers()
-    whole = Run(epochs=2, network=wide_network, workers=workers)
-    whole()
-    whole.again(state=folder / "state", stop=1)()
+    whole = TinyRun(epochs=2, network=wide_network, workers=workers)
+    whole.train()
+    whole.again(state=folder / "state", stop=1).train()
     resumed = whole.again(state=folder / "state")
-    resumed()
+    resumed.train()
     digests = [_digest(run.model) for run in (whole, resumed)]
     (folder / f"{workers.rank}.json").write_text(json.dumps(digests))
     workers.close()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pyarrow import parquet
 
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.memory import MemoryLoader
 from lp_core.data.store import SPLITS, Dataset, Listing, Split
 

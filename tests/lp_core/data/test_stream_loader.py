@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lp_core.data.augment import AugmentSpec
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.build import build_dataset
 from lp_core.data.crops import centre_crop, random_resized_crop
 from lp_core.data.loading import eval_batches, load_images, train_loader
@@ -21,7 +21,7 @@ BOTH = AugmentSpec(crop=1, flip=True)
 
 @pytest.fixture(scope="module")
 def streamed(cifar_folder) -> Dataset:
-    spec = DatasetSpec("folder", str(cifar_folder), size=16, stream=True)
+    spec = DatasetSpec(source="folder", watch="pins", path=str(cifar_folder), size=16, stream=True)
     return build_dataset("folder", spec)
 
 
@@ -31,7 +31,7 @@ def _epoch(dataset, seed=0, augment=BOTH, **where):
 
 def _same(batches, others) -> bool:
     pairs = zip(batches, others, strict=True)
-    return all(torch.equal(a, c) and torch.equal(b, d) for (a, b), (c, d) in pairs)
+    return all(torch.equal(a, b) for pair in pairs for a, b in zip(*pair, strict=True))
 
 
 def test_an_epoch_is_the_same_for_any_number_of_workers(streamed):
@@ -49,16 +49,34 @@ def test_an_epoch_leaves_the_global_generator_alone(streamed):
 
 def test_the_ranks_shares_together_are_the_single_process_batch(streamed):
     shares = [_epoch(streamed, rank=rank, world=2) for rank in range(2)]
-    for whole, first, second in zip(_epoch(streamed), *shares, strict=True):
-        assert torch.equal(whole[0], torch.cat([first[0], second[0]]))
-        assert torch.equal(whole[1], torch.cat([first[1], second[1]]))
+    for batches in zip(_epoch(streamed), *shares, strict=True):
+        for whole, first, second in zip(*batches, strict=True):
+            assert torch.equal(whole, torch.cat([first, second]))
+
+
+def test_a_batch_knows_which_samples_it_holds(streamed):
+    labels = streamed.labels("train")
+    batches = _epoch(streamed)
+    assert all(torch.equal(batch.labels, labels[batch.indices]) for batch in batches)
+    assert len(torch.cat([batch.indices for batch in batches]).unique()) == 8 * 32
+
+
+def test_an_epoch_of_a_subset_holds_these_samples_alone_and_varies_them_alike(streamed):
+    """What happens to an image depends on the epoch and the image, not on who else takes part."""
+    subset = np.arange(0, 270, 4)[:64]
+    batches = _epoch(streamed, subset=subset)
+    assert sorted(torch.cat([batch.indices for batch in batches]).tolist()) == subset.tolist()
+    whole = {int(i): image for b in _epoch(streamed) for i, image in zip(b.indices, b.images)}
+    for batch in batches:
+        for index, image in zip(batch.indices.tolist(), batch.images, strict=True):
+            assert index not in whole or torch.equal(image, whole[index])
 
 
 def test_batches_have_the_shape_and_layout_of_those_in_memory(streamed):
     loader = train_loader(streamed, 32, BOTH, "cpu")
     batches = list(loader.epoch(0))
     assert len(batches) == len(loader) == 270 // 32
-    for images, labels in batches:
+    for images, labels, _ in batches:
         assert images.shape == (32, 3, 16, 16)
         assert images.dtype == torch.float32
         assert labels.dtype == torch.int64
@@ -69,12 +87,14 @@ def test_without_augmentation_training_sees_what_evaluation_sees(streamed):
     plain = _epoch(streamed, augment=AugmentSpec(crop=0, flip=False))
     order = torch.randperm(270, generator=torch.Generator().manual_seed(0))
     evaluated = eval_batches(streamed, "train", 32, "cpu", order[: 32 * len(plain)])
-    assert _same(plain, list(evaluated))
+    assert _same([batch[:2] for batch in plain], list(evaluated))
 
 
 def test_an_unreadable_image_is_named_with_and_without_workers(cifar_folder, tmp_path):
     shutil.copytree(cifar_folder, tmp_path / "set")
-    spec = DatasetSpec("folder", str(tmp_path / "set"), size=16, stream=True)
+    spec = DatasetSpec(
+        source="folder", watch="pins", path=str(tmp_path / "set"), size=16, stream=True
+    )
     dataset = build_dataset("folder", spec)
     broken = dataset.listing("train").path(5)
     with open(broken, "r+b") as file:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lp_core.training.distributed import Workers
-from tests.lp_core.tiny import ROOT, Run, plain_network, without_time
+from tests.lp_core.tiny import ROOT, TinyRun, plain_network, without_time
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,8 @@ def _read(path: Path) -> tuple[list[dict[str, float]], dict[str, np.ndarray]]:
 
 
 def test_two_processes_learn_what_one_learns(left):
-    run = Run(network=plain_network)
-    alone = without_time(run())
+    run = TinyRun(network=plain_network)
+    alone = without_time(run.train())
     together, weights = _read(left / "whole-0.json")
     assert len(together) == len(alone)
     for one, other in zip(alone, together, strict=True):
@@ -74,7 +74,7 @@ def test_together_they_resume_bit_for_bit(left):
 
 
 def test_weights_outside_the_mask_stay_zero_in_every_process(left):
-    mask = Run(network=plain_network).mask
+    mask = TinyRun(network=plain_network).mask
     for rank in range(2):
         _, weights = _read(left / f"whole-{rank}.json")
         for name, kept in mask.items():

@@ -1,3 +1,4 @@
+import contextlib
 import math
 
 import numpy as np
@@ -8,8 +9,17 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lp_core.analysis.calibration import expected_calibration_error
-from lp_core.compute import Compute, ComputeSpec
-from lp_core.training.evaluation import above_chance, evaluate, is_correct, scores
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
+from lp_core.models.factory import build
+from lp_core.training.evaluation import (
+    above_chance,
+    evaluate,
+    float32_logits,
+    is_correct,
+    predict,
+    scores,
+)
 
 
 @st.composite
@@ -80,3 +90,80 @@ def test_guessing_is_hardly_ever_above_chance(seed, classes):
     labels = np.arange(1000) % classes
     guesses = [(random.integers(0, classes, 1000) == labels).mean() for _ in range(20)]
     assert sum(above_chance(guess, torch.tensor(labels)) for guess in guesses) <= 1
+
+
+def _near_classes() -> nn.Sequential:
+    """Ends in a layer whose classes 0 and 1 differ by less than bfloat16 can tell."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    )
+    with torch.no_grad():
+        model[-1].weight[1] = model[-1].weight[0] * (1 + 2**-12)
+        model[-1].bias.copy_(torch.tensor([1.0, 1.0, -9.0]))
+    return model
+
+
+def _batches(count: int = 40) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    images = torch.randn(count, 3, 6, 6, generator=torch.Generator().manual_seed(1))
+    return [(part, torch.zeros(len(part), dtype=torch.long)) for part in images.split(16)]
+
+
+def test_in_bf16_the_logits_of_two_nearby_classes_do_not_tie():
+    model, compute = _near_classes(), Compute(ComputeSpec("cpu", "bf16", threads=1))
+    with torch.no_grad(), compute.autocast():
+        rounded = torch.cat([model(images) for images, _ in _batches()])
+    assert (rounded[:, 0] == rounded[:, 1]).float().mean() > 0.5
+    logits, _ = predict(model, _batches(), compute)
+    assert logits.dtype == torch.float32
+    assert (logits[:, 0] != logits[:, 1]).all()
+    torch.testing.assert_close(logits, rounded.float(), atol=0.05, rtol=0.02)
+
+
+def test_in_fp32_the_logits_are_those_of_the_network_to_the_bit():
+    model, compute = _near_classes(), Compute(ComputeSpec("cpu", "fp32", threads=1))
+    with torch.no_grad():
+        expected = torch.cat([model(images) for images, _ in _batches()])
+    assert torch.equal(predict(model, _batches(), compute)[0], expected)
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError])
+def test_the_network_is_as_it_was_when_float32_logits_are_over(error):
+    model, compute = _near_classes(), Compute(ComputeSpec("cpu", "bf16", threads=1))
+    (images, _), *_ = _batches()
+    with torch.no_grad(), compute.autocast():
+        before = model(images)
+        with contextlib.suppress(RuntimeError), float32_logits(model), float32_logits(model):
+            assert model(images).dtype == torch.float32
+            if error:
+                raise error
+        after = model(images)
+    assert after.dtype == torch.bfloat16
+    assert torch.equal(before, after)
+    assert "forward" not in vars(model[-1])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        nn.Sequential(nn.Conv2d(3, 3, 6), nn.Flatten()),
+        nn.Sequential(nn.Flatten(), nn.Linear(108, 3), nn.BatchNorm1d(3)),
+        nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+    ],
+    ids=["convolution", "batch-norm", "no-weights"],
+)
+def test_a_network_that_does_not_end_in_a_linear_layer_is_evaluated_as_it_is(model):
+    compute = Compute(ComputeSpec("cpu", "bf16", threads=1))
+    model.eval()
+    with torch.no_grad(), compute.autocast():
+        expected = torch.cat([model(images).float() for images, _ in _batches()])
+    assert torch.equal(predict(model, _batches(), compute)[0], expected)
+
+
+@pytest.mark.parametrize("name", ["resnet8", "wrn28_10", "vgg16", "resnet18"])
+def test_every_family_of_networks_ends_in_the_layer_that_makes_the_logits(name):
+    with torch.device("meta"):
+        model = build(name, 5, 3, 32, seed=0)
+    last = [m for m in model.modules() if list(m.parameters(recurse=False))][-1]
+    assert isinstance(last, nn.Linear)
+    assert last.out_features == 5

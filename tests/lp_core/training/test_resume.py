@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from lp_core.compute import ComputeSpec
+from lp_core.compute_spec import ComputeSpec
+from lp_core.models.factory import build
 from lp_core.tickets import Ticket
-from lp_core.training.resume import Epoch
+from lp_core.training.curve import Epoch
 from tests.lp_core.strategies import bits, state
-from tests.lp_core.tiny import LONG, ROOT, Run, plain_network, residual_network, without_time
+from tests.lp_core.tiny import LONG, ROOT, TinyRun, plain_network, residual_network, without_time
 
 COMPUTE = {
     "fp32-contiguous": ComputeSpec("cpu", "fp32", channels_last=False, threads=1),
@@ -32,9 +33,9 @@ class KilledError(Exception):
 
 
 @pytest.fixture(scope="module", params=COMPUTE)
-def undisturbed(request: pytest.FixtureRequest) -> tuple[Run, list[Epoch]]:
-    run = Run(epochs=EPOCHS, compute=COMPUTE[request.param])
-    return run, run()
+def undisturbed(request: pytest.FixtureRequest) -> tuple[TinyRun, list[Epoch]]:
+    run = TinyRun(epochs=EPOCHS, compute=COMPUTE[request.param])
+    return run, run.train()
 
 
 @pytest.mark.parametrize("last", range(EPOCHS))
@@ -46,10 +47,10 @@ def test_resumed_after_any_epoch_a_run_gives_the_same_bytes(undisturbed, last, t
             raise KilledError
 
     with pytest.raises(KilledError):
-        run.again(state=tmp_path / "state", on_epoch=stop)()
+        run.again(state=tmp_path / "state", on_epoch=stop).train()
     told: list[Epoch] = []
     resumed = run.again(state=tmp_path / "state", on_epoch=told.append)
-    assert without_time(resumed()) == without_time(curve)
+    assert without_time(resumed.train()) == without_time(curve)
     assert [epoch.epoch for epoch in told] == list(range(last + 1, EPOCHS))
     assert state(resumed.ticket()) == state(run.ticket())
 
@@ -72,11 +73,11 @@ def test_a_run_killed_at_any_step_gives_the_same_bytes(undisturbed, tmp_path_fac
 
             killed.model.register_forward_pre_hook(count)
             try:
-                killed()
+                killed.train()
             except KilledError:
                 continue
         resumed = run.again(state=folder / "state")
-        assert without_time(resumed()) == without_time(curve)
+        assert without_time(resumed.train()) == without_time(curve)
         assert state(resumed.ticket()) == state(run.ticket())
 
     check()
@@ -84,17 +85,42 @@ def test_a_run_killed_at_any_step_gives_the_same_bytes(undisturbed, tmp_path_fac
 
 def test_the_state_holds_the_momentum_of_every_weight(undisturbed, tmp_path):
     run, curve = undisturbed
-    run.again(state=tmp_path / "state", stop=2)()
+    run.again(state=tmp_path / "state", stop=2).train()
     with safe_open(tmp_path / "state", framework="pt") as file:
         momenta = {k for k in file.keys() if k.startswith("momentum:")}  # noqa: SIM118
         assert momenta == {f"momentum:{name}" for name, _ in run.model.named_parameters()}
         assert all(file.get_tensor(name).any() for name in momenta)
-        rows = json.loads(file.metadata()["curve"])
+        rows = json.loads(file.metadata()["run"])["head"]["curve"]
     assert without_time([Epoch(**row) for row in rows]) == without_time(curve)[:2]
 
 
-def _foreign(path: Path, curve: str) -> None:
-    save_file({"model:x": torch.ones(2)}, path, {"curve": curve})
+def _another_head(path: Path, head: str) -> None:
+    with safe_open(path, framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    save_file(tensors, path, {"run": head})
+
+
+def _flip(path: Path, share: float) -> None:
+    """One bit, `share` of the file's length from its beginning."""
+    content = bytearray(path.read_bytes())
+    content[int(share * (len(content) - 1))] ^= 1
+    path.write_bytes(content)
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _another_networks(path: Path) -> None:
+    path.unlink()
+    TinyRun(epochs=2, stop=1, network=plain_network, state=path).train()
+
+
+def _wider_networks(path: Path) -> None:
+    """The same names, other shapes."""
+    path.unlink()
+    TinyRun(epochs=2, stop=1, network=lambda: build("resnet8", 7, 3, 8, seed=0), state=path).train()
 
 
 @pytest.mark.parametrize(
@@ -107,33 +133,49 @@ def _foreign(path: Path, curve: str) -> None:
         lambda path: path.write_text("no space left on device"),
         lambda path: save_file({"model:x": torch.ones(2)}, path),
         lambda path: save_file({"model:x": torch.ones(2)}, path, {"format": "pt"}),
-        lambda path: _foreign(path, "[{"),
-        lambda path: _foreign(path, '[{"epoch": 0}]'),
-        lambda path: _foreign(path, "5"),
-        lambda path: path.unlink(),
+        lambda path: _another_head(path, "[{"),
+        lambda path: _another_head(path, '{"head": {}}'),
+        lambda path: _another_head(path, "5"),
+        lambda path: _flip(path, 0),
+        lambda path: _flip(path, 0.5),
+        lambda path: _flip(path, 0.9),
+        lambda path: _flip(path, 1),
+        _folder,
+        _another_networks,
+        _wider_networks,
     ],
     ids=[
         *("empty", "length-cut", "header-cut", "one-byte-short", "text", "no-metadata"),
-        *("other-metadata", "bad-json", "other-columns", "no-rows", "gone"),
+        *("other-metadata", "bad-json", "no-digest", "a-number", "first-bit", "middle-bit"),
+        *("late-bit", "last-bit", "folder", "another-networks", "another-shape"),
     ],
 )
-def test_from_a_spoilt_state_a_run_starts_over(spoil, tmp_path):
-    run = Run(epochs=2)
-    run()
+def test_from_a_spoilt_state_a_run_starts_over_and_says_so(spoil, tmp_path, capsys):
+    run = TinyRun(epochs=2)
+    run.train()
     before = run.again(state=tmp_path / "state", stop=1)
-    before()
+    before.train()
     spoil(tmp_path / "state")
     told: list[Epoch] = []
     again = run.again(state=tmp_path / "state", on_epoch=told.append)
-    again()
+    again.train()
     assert [epoch.epoch for epoch in told] == [0, 1]
     assert state(again.ticket()) == state(run.ticket())
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{tmp_path / 'state'}: ")
+    assert printed.endswith("; the run starts over\n")
+    assert printed.count("\n") == 1
+
+
+def test_without_a_state_a_run_begins_and_says_nothing(tmp_path, capsys):
+    TinyRun(epochs=1, state=tmp_path / "state").train()
+    assert capsys.readouterr().out == ""
 
 
 def test_a_state_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
-    run = Run(epochs=3)
-    run()
-    run.again(state=tmp_path / "state", stop=1)()
+    run = TinyRun(epochs=3)
+    run.train()
+    run.again(state=tmp_path / "state", stop=1).train()
     before = (tmp_path / "state").read_bytes()
 
     def full(_: int) -> None:
@@ -142,22 +184,22 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="no space"):
-            run.again(state=tmp_path / "state")()
+            run.again(state=tmp_path / "state").train()
     assert (tmp_path / "state").read_bytes() == before
     assert list(tmp_path.iterdir()) == [tmp_path / "state"]
     resumed = run.again(state=tmp_path / "state")
-    resumed()
+    resumed.train()
     assert state(resumed.ticket()) == state(run.ticket())
 
 
 def test_a_finished_run_is_read_back_without_training(tmp_path):
     for network in (plain_network, residual_network):
         path = tmp_path / network.__name__
-        run = Run(network=network, state=path)
-        curve = run()
+        run = TinyRun(network=network, state=path)
+        curve = run.train()
         told: list[Epoch] = []
         again = run.again(on_epoch=told.append)
-        assert again() == curve
+        assert again.train() == curve
         assert told == []
         assert bits(again.model.state_dict()) == bits(run.model.state_dict())
 
@@ -175,8 +217,8 @@ def test_a_run_killed_by_the_system_at_any_moment_gives_the_same_file(tmp_path):
     rest = subprocess.check_output(command, cwd=ROOT, text=True)
     # The epoch whose line the kill cut off may be finished already.
     assert int(rest.split()[1]) in (finished, finished + 1)
-    run = Run(**LONG)
-    run()
+    run = TinyRun(**LONG)
+    run.train()
     run.ticket().save(tmp_path / "undisturbed")
     same = (tmp_path / "ticket").read_bytes() == (tmp_path / "undisturbed").read_bytes()
     assert same, f"killed after {finished} epochs"

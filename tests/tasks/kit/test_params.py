@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lp_core.compute import ComputeSpec
+from lp_core.compute_spec import ComputeSpec
 from lp_core.pooling.spec import MethodSpec
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.training.schedules import Schedule

@@ -5,12 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from lp_core.compute import ComputeSpec
+from lp_core.compute_spec import ComputeSpec
+from lp_core.data.epoch import Batch
 from lp_core.data.memory import MemoryLoader
 from lp_core.seeds import noise_seed
 from lp_core.training.schedules import Schedule, learning_rate
 from tests.lp_core.strategies import bits, state
-from tests.lp_core.tiny import Run, plain_network, without_time
+from tests.lp_core.tiny import TinyRun, plain_network, without_time
 
 COMPUTE = {
     f"{precision}-{'channels_last' if last else 'contiguous'}": ComputeSpec(
@@ -21,21 +22,21 @@ COMPUTE = {
 }
 
 
-def _outside_the_mask(run: Run) -> torch.Tensor:
+def _outside_the_mask(run: TinyRun) -> torch.Tensor:
     parameters = dict(run.model.named_parameters())
     return torch.cat([parameters[name].detach()[~mask] for name, mask in run.mask.items()])
 
 
 @pytest.mark.parametrize("compute", COMPUTE.values(), ids=COMPUTE)
 def test_masked_weights_are_zero_in_every_step(compute):
-    run = Run(compute=compute)
+    run = TinyRun(compute=compute)
     counts = []
 
     def look(*_: object) -> None:
         counts.append(int(_outside_the_mask(run).count_nonzero()))
 
     run.model.register_forward_pre_hook(look)
-    run()
+    run.train()
     look()
     assert len(counts) == 3 * (3 + 1) + 1  # three batches and a validation in each epoch
     assert set(counts) == {0}
@@ -45,18 +46,18 @@ def test_masked_weights_are_zero_in_every_step(compute):
 
 @pytest.mark.parametrize("compute", COMPUTE.values(), ids=COMPUTE)
 def test_the_same_seeds_give_the_same_bytes(compute):
-    first = Run(compute=compute)
-    curve = first()
+    first = TinyRun(compute=compute)
+    curve = first.train()
     torch.manual_seed(12345)  # the global generator has no say
     second = first.again()
-    assert without_time(second()) == without_time(curve)
+    assert without_time(second.train()) == without_time(curve)
     assert state(second.ticket()) == state(first.ticket())
 
 
 def test_another_noise_seed_gives_another_ticket_from_the_same_weights():
-    one, other = Run(noise=0), Run(noise=1)
+    one, other = TinyRun(noise=0), TinyRun(noise=1)
     assert bits(one.model.state_dict()) == bits(other.model.state_dict())
-    one(), other()
+    one.train(), other.train()
     assert bits(one.model.state_dict()) != bits(other.model.state_dict())
 
 
@@ -64,12 +65,12 @@ def test_every_epoch_has_its_own_seed(monkeypatch):
     asked = []
     original = MemoryLoader.epoch
 
-    def epoch(self: MemoryLoader, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def epoch(self: MemoryLoader, seed: int) -> Iterator[Batch]:
         asked.append(seed)
         return original(self, seed)
 
     monkeypatch.setattr(MemoryLoader, "epoch", epoch)
-    Run(noise=5)()
+    TinyRun(noise=5).train()
     # Between them, the held-out images are read.
     assert [seed for seed in asked if seed] == [noise_seed(5, 1, epoch) for epoch in range(3)]
     assert len({noise_seed(5, ticket, e) for ticket in (None, 0, 1) for e in range(3)}) == 9
@@ -77,15 +78,15 @@ def test_every_epoch_has_its_own_seed(monkeypatch):
 
 def test_the_global_generator_is_left_alone():
     before = torch.get_rng_state()
-    run = Run()
-    run()
+    run = TinyRun()
+    run.train()
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_run_learns_and_its_curve_tells():
     told = []
-    run = Run(epochs=8, lr=0.05, density=1.0, on_epoch=told.append)
-    curve = run()
+    run = TinyRun(epochs=8, lr=0.05, density=1.0, on_epoch=told.append)
+    curve = run.train()
     assert told == curve
     assert [epoch.epoch for epoch in curve] == list(range(8))
     assert curve[-1].loss < curve[0].loss
@@ -97,7 +98,7 @@ def test_a_run_learns_and_its_curve_tells():
 
 def test_one_step_is_sgd_with_momentum_and_weight_decay_on_what_the_mask_keeps():
     """Recomputed from the definition, for one epoch of three steps."""
-    run = Run(network=plain_network, epochs=1)
+    run = TinyRun(network=plain_network, epochs=1)
     batches: list[torch.Tensor] = []
     run.model.register_forward_pre_hook(
         lambda module, inputs: batches.append(inputs[0]) if module.training else None
@@ -108,7 +109,7 @@ def test_one_step_is_sgd_with_momentum_and_weight_decay_on_what_the_mask_keeps()
         patch.setattr(
             nn.functional, "cross_entropy", lambda x, y: (labels.append(y), entropy(x, y))[1]
         )
-        run()
+        run.train()
     by_hand = run.again()
     weights = dict(by_hand.model.named_parameters())
     velocity = {name: torch.zeros_like(weight) for name, weight in weights.items()}
@@ -133,9 +134,9 @@ def test_one_step_is_sgd_with_momentum_and_weight_decay_on_what_the_mask_keeps()
 @pytest.mark.parametrize("compute", COMPUTE.values(), ids=COMPUTE)
 def test_a_run_that_diverges_is_a_result(lr, compute, tmp_path):
     told = []
-    run = Run(network=plain_network, lr=lr, epochs=40, compute=compute)
+    run = TinyRun(network=plain_network, lr=lr, epochs=40, compute=compute)
     run.on_epoch, run.state = told.append, tmp_path / "state"
-    curve = run()
+    curve = run.train()
     assert told == curve
     assert 1 <= len(curve) < 40
     assert not math.isfinite(curve[-1].loss)
@@ -147,13 +148,13 @@ def test_a_run_that_diverges_is_a_result(lr, compute, tmp_path):
     assert state(type(ticket).load(tmp_path / "ticket")) == state(ticket)
     # Started again, it does not train on.
     resumed = run.again()
-    assert len(resumed()) == len(curve)
+    assert len(resumed.train()) == len(curve)
 
 
 def test_a_dense_run_needs_no_mask():
-    run = Run(density=1.0)
-    run()
+    run = TinyRun(density=1.0)
+    run.train()
     free = run.again()
     free.mask = {}
-    free()
+    free.train()
     assert bits(free.model.state_dict()) == bits(run.model.state_dict())

@@ -1,0 +1,39 @@
+"""Settings of the machine that a network runs on; `compute` carries them out."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from lp_core.errors import InputError
+
+Precision = Literal["bf16", "fp32"]
+
+
+@dataclass(frozen=True)
+class ComputeSpec:
+    """What a network runs on.
+
+    device: `auto` is the first GPU where there is one.
+    precision: `auto` is bf16 where the hardware multiplies it (GPUs of compute capability 8 and
+        above, CPUs with AVX-512 BF16 or AMX), fp32 elsewhere. `bf16` is autocast, which a machine
+        without such instructions emulates, ten times slower. `fp32` is float32 in full, without
+        the TensorFloat-32 that PyTorch lets convolutions use.
+    channels_last: how convolution weights lie in memory. Images lie channels_last in any case, and
+        PyTorch convolves in that layout as soon as either does: `false` converts the weights again
+        in every convolution and gains nothing but weights that are contiguous.
+    threads: of one stage on the CPU; 0 leaves PyTorch's own choice. Sums come out differently for
+        another number of threads, hence a parameter and not a property of the machine.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    device: str = "auto"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    channels_last: bool = True
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.threads < 0:
+            raise InputError(f"threads is {self.threads}; give 0 (PyTorch's choice) or more")
+        if not re.fullmatch(r"auto|(cpu|cuda|mps|xpu)(:\d+)?", self.device):
+            raise InputError(f"device is {self.device!r}; use auto, cpu or cuda")

@@ -1,0 +1,80 @@
+"""What happens in a training run beside its SGD steps: prune and grow, superpose, count forgetting.
+
+A hook overrides the points that it needs and keeps its state where `state_dict` finds it, so that a
+killed run goes on with it bit for bit.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lp_core.compute import Compute
+from lp_core.data.epoch import Batch
+from lp_core.training.curve import Epoch
+from lp_core.training.distributed import Workers
+from lp_core.training.masks import Masks
+
+
+@dataclass
+class Progress:
+    """Where a run stands, and what a hook may look at or change.
+
+    model: the network itself, not what wraps it among several processes. epoch: counts from the
+    schedule's beginning, from 0. step: the optimiser's steps, likewise. steps_per_epoch: number of
+    batches. lr: rate of this step. curve: the finished epochs. workers: the processes that share
+    the run; a batch is this one's share, gradients after `backward` are the mean over all.
+
+    batch: from `before_step` on. logits (float, B×classes, as autocast leaves them) and loss (mean
+    cross-entropy over this process's share, a tensor on the device): from `after_backward` on. None
+    of the three after an epoch.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.SGD
+    masks: Masks
+    compute: Compute
+    workers: Workers
+    steps_per_epoch: int
+    curve: list[Epoch] = field(default_factory=list)
+    epoch: int = 0
+    step: int = 0
+    lr: float = 0.0
+    batch: Batch | None = None
+    logits: Tensor | None = None
+    loss: Tensor | None = None
+
+
+class Hook:
+    """Does nothing at any point; a subclass overrides some.
+
+    Among several processes every one of them calls its own hook, which must come to the same
+    masks and weights in each: from the network, its gradients, and a seed, or from what
+    `progress.workers.sum` adds up.
+    """
+
+    @property
+    def name(self) -> str:
+        """Under which the state is kept; differs from that of every other hook of the run."""
+        return type(self).__name__
+
+    def before_step(self, progress: Progress) -> None:
+        """The batch is there; the network has not seen it."""
+
+    def after_backward(self, progress: Progress) -> None:
+        """Gradients are there, those of weights outside the masks included."""
+
+    def after_step(self, progress: Progress) -> None:
+        """The optimiser has moved the weights and the masks have been applied."""
+
+    def after_epoch(self, progress: Progress) -> None:
+        """The network has been validated and the curve has the epoch's row. What is changed here
+        belongs to the next epoch, or to the run's result."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a run must keep to go on: tensors, and values that JSON can hold, by name."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` gave; tensors come on the compute device, contiguous."""
