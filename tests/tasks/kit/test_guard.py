@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.closure import ROOT
 
 from tasks.kit import code, guard, paths
 from tasks.kit.cli import run
@@ -232,7 +231,12 @@ def _unpack() -> None:
 
 @pytest.mark.parametrize(
     "mistake",
-    [_unpack, lambda: list(zip([1], [], strict=True)), lambda: int("x"), lambda: Path("none").read_text()],
+    [
+        _unpack,
+        lambda: list(zip([1], [], strict=True)),
+        lambda: int("x"),
+        lambda: Path("none").read_text(),
+    ],
 )
 def test_a_mistake_of_the_program_is_no_bad_input(mistake: Callable[[], Any]) -> None:
     """It keeps its traceback, and the flow tries the stage again."""
