@@ -76,6 +76,11 @@ def rows_with_heads(made: Made) -> Iterator[tuple[str, dict[str, Any], dict[str,
                     head = {"stage": "imp"} | run | {"ticket": ticket}
                     yield table, head, row | {"ticket": ticket}
                 continue
+            if table == "tickets":  # the training's own stage has measured its time
+                training = {"ticket": row["ticket"], "train_seconds": row.pop("train_seconds")}
+                if row["split"] == "test":
+                    head = {"stage": "imp"} | run | {"ticket": row["ticket"]}
+                    yield "trainings", head, training
             stage, item = STAGES.get(table, ("ood_pool", ("method",)))
             if table == "ood" and row["method"] == "ticket":
                 stage, item = "ood", ("ticket",)
