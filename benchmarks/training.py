@@ -22,13 +22,13 @@ import torch
 from lp_core.training.loop import Loader, train
 from torch import Tensor, nn
 
+from lp_core import faces
 from lp_core.compute import Compute
 from lp_core.compute_spec import ComputeSpec
 from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.loading import train_loader
 from lp_core.data.store import Dataset, Split
 from lp_core.models.factory import build
-from lp_core import faces
 from lp_core.models.spec import NETWORKS
 from lp_core.models.structure import prunable
 from lp_core.seeds import noise_seed

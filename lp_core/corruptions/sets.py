@@ -40,8 +40,8 @@ def official(
     published, count = _array(folder / "labels.npy"), len(labels)
     if len(published) not in (count, 5 * count) or not np.array_equal(published[:count], labels):
         raise InputError(
-            f"{folder / 'labels.npy'}: its {len(published)} labels are not those of the {count} test "
-            "images; is it the corrupted set of this data set, and the test split unshuffled?"
+            f"{folder / 'labels.npy'}: its {len(published)} labels are not those of the {count} "
+            "test images; is it the corrupted set of this data set, and the test split unshuffled?"
         )
     for name in spec.corruptions:
         whole = _array(folder / f"{name}.npy")
