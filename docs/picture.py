@@ -48,7 +48,8 @@ def read_table(text: str, measured: str) -> pd.DataFrame:
 def main() -> None:
     """Write the picture."""
     text = (DOCS / "cifar10.md").read_text()
-    note = "means over 2 seeds; bars: ± 1 standard deviation of the unpooled tickets"
+    seeds = re.findall(r"over (\d+) seeds", text)[0]
+    note = f"means over {seeds} seeds; bars: ± 1 standard deviation of the unpooled tickets"
     with reproducible_files():
         figure = empty_figure(4.2, TITLE, note)
         axes = figure.subplots(1, 2)
