@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.reporting import summary
-from tasks.reporting.page import claims_table
+from tasks.reporting.page_tables import claims_table, machine_table
 from tests.tasks.reporting.made import METHODS, results
 from tests.tasks.reporting.pages import ALWAYS, POOLED, SMALL, draw, report, stub_files
 
@@ -178,3 +178,13 @@ def test_a_claim_at_one_density_stands_beside_our_gain_at_that_density_alone():
     assert ours["gain at 1.8% density"] == f"{by_ticket[18]:+.2f}"
     assert ours["highest gain"] == f"{by_ticket[1:].max():+.2f}"
     assert [row[-1] for row in few.rows if row[0] == "gain at 1.8% density"] == ["–"]
+
+
+def test_the_page_says_in_which_precision_and_on_what_each_stage_ran(whole):
+    page, _ = whole
+    assert "landscape, imp cpu fp32 1 3.11.9 2.13.0" in page.text
+    mixed = results(SMALL)
+    stages = mixed.frames["stages"]
+    stages.loc[stages["stage"] == "imp", "precision"] = "bf16"
+    rows = [(row[0], row[2]) for row in machine_table(mixed).rows]
+    assert sorted(rows) == [("imp", "bf16"), ("landscape", "fp32")]
