@@ -69,7 +69,7 @@ class Published:
                 module.momentum = None  # a plain mean over the batches
         self.passes += 1
         with self.compute.autocast():
-            for images, _ in self.loader.epoch(self.passes):
+            for images, *_ in self.loader.epoch(self.passes):
                 self.model(images)
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         return replace(ticket, buffers=buffers, meta=ticket.meta | {"batch_norm": "re-estimated"})

@@ -48,4 +48,11 @@ def main(arguments: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run(main, variant=str, seed=int, ticket=int, code=("ood", "networks/{variant}"))
+    run(
+        main,
+        variant=str,
+        seed=int,
+        ticket=int,
+        parent=str,  # not read: DVC hands over the whole round
+        code=("ood", "networks/{variant}"),
+    )

@@ -20,6 +20,7 @@ from tasks.reporting.converged import unconverged_sentences, without_unconverged
 from tasks.reporting.summary import metrics, plots, summary
 
 _RUN = ("dataset", "model", "variant", "seed")
+_TRAININGS = "trainings"  # rows of the stage `imp` that become a column of `tickets`
 
 
 def main(_: Namespace) -> None:
@@ -28,6 +29,7 @@ def main(_: Namespace) -> None:
     files = read_all(paths.ROWS)
     tables = collect(file for file in files if listed.has(file))
     listed.require_complete(tables)
+    add_train_seconds(tables)
     add_winning(tables)
     add_gains(tables)
     frames = {
@@ -49,7 +51,7 @@ def collect(files: Iterable[RowsFile]) -> Tables:
 
     Raises InputError for rows of a table that lp_core.tables does not have.
     """
-    tables: Tables = {name: [] for name in TABLES}
+    tables: Tables = {name: [] for name in (*TABLES, _TRAININGS)}
     for file in files:
         unknown = sorted(set(file.tables) - set(tables))
         if unknown:
@@ -58,6 +60,17 @@ def collect(files: Iterable[RowsFile]) -> Tables:
         for name, rows in file.tables.items():
             tables[name] += [run_of_file | row for row in rows]
     return tables
+
+
+def add_train_seconds(tables: Tables) -> None:
+    """Add to each ticket's rows the wall time of its training, which its own stage has measured."""
+
+    def key(row: Row) -> tuple[str, int, int]:
+        return row["variant"], row["seed"], row["ticket"]
+
+    seconds = {key(row): row["train_seconds"] for row in tables.pop(_TRAININGS)}
+    for row in tables["tickets"]:
+        row["train_seconds"] = seconds[key(row)]
 
 
 def add_winning(tables: Tables) -> None:

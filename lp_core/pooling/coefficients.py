@@ -31,14 +31,15 @@ BestCoefficient = Callable[..., tuple[int, list[Accuracy]]]
 
 
 class HeldOutScore(Protocol):
-    """Held-out accuracy of tickets, in whole and slice by slice (as `HeldOut` measures it).
+    """Held-out accuracy of tickets, in whole and slice by slice (as `HeldOut` measures it)."""
 
-    slices: the held-out images of each slice. best_coefficient: how a search is to find the best
-    coefficient with this score.
-    """
+    @property
+    def slices(self) -> Sequence[Sequence[int]]:
+        """The held-out images of each slice."""
 
-    slices: Sequence[Sequence[int]]
-    best_coefficient: BestCoefficient
+    @property
+    def best_coefficient(self) -> BestCoefficient:
+        """How a search is to find the best coefficient with this score."""
 
     def __call__(self, ticket: Ticket) -> float: ...
 

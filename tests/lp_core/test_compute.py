@@ -87,9 +87,10 @@ def test_auto_is_bf16_on_cpus_that_multiply_it(monkeypatch, instructions, precis
 
 
 def test_this_machines_answer_is_what_linux_says():
-    flags = re.findall(r"^flags.*", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    file = Path("/proc/cpuinfo")
+    flags = re.findall(r"^flags.*", file.read_text() if file.exists() else "", re.MULTILINE)
     if not flags:
-        pytest.skip("an architecture whose /proc/cpuinfo has no flags")
+        pytest.skip("no /proc/cpuinfo with the flags of an x86 processor")
     multiplies = bool({"avx512_bf16", "amx_bf16"} & set(flags[0].split()))
     assert Compute(ComputeSpec("cpu")).precision == ("bf16" if multiplies else "fp32")
 

@@ -52,9 +52,10 @@ def held_out():
 
 def ticket(mask, number):
     model = lp_core.models.build("resnet8", 4, 3, 8, seed=0)
-    curve = lp_core.training.train(
-        model, mask, loader, spec=spec, epochs=range(1), seed=lambda epoch: number, compute=compute,
+    trainer = lp_core.training.Trainer(
+        model, loader, spec, compute, noise=lambda epoch: number,
         validate=lambda network: lp_core.training.evaluate(network, held_out(), compute))
+    curve = trainer.train(mask, range(1))
     assert len(curve) == 1 and curve[0].loss > 0
     return lp_core.tickets.Ticket.of(model, mask, {"ticket": number})
 
@@ -157,7 +158,7 @@ def test_the_published_names_are_where_the_design_has_them():
         *("tickets.Ticket", "sparsity.magnitude_mask", "pooling.interpolate", "pooling.search"),
         *("data.corrupt", "analysis.expected_calibration_error", "tables.TABLES"),
         *("analysis.error_barrier", "analysis.disagreement", "analysis.kl_divergence"),
-        "training.schedules.superposing_lr",
+        *("training.superposing_lr", "training.Trainer", "training.Hook", "compute.Compute"),
     ):
         found = lp_core
         for part in name.split("."):

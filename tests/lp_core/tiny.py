@@ -126,7 +126,7 @@ def without_time(curve: list[Epoch]) -> list[dict[str, float]]:
     return [{k: v for k, v in asdict(epoch).items() if k != "seconds"} for epoch in curve]
 
 
-LONG = {"epochs": 25, "compute": ComputeSpec("cpu", "bf16", channels_last=True, threads=1)}
+LONG = {"epochs": 15, "compute": ComputeSpec("cpu", "bf16", channels_last=True, threads=1)}
 
 
 def killable(state: Path, ticket: Path) -> None:

@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from lp_core.training.distributed import Workers
+from lp_core.training.hooks import Hook
 from tests.lp_core.tiny import CLASSES, TinyRun
+from tests.lp_core.training.toy_hooks import PruneAndGrow, RunningAverage
 
 
 def wide_network() -> nn.Module:
@@ -31,7 +33,7 @@ def wide_network() -> nn.Module:
 def main(folder: Path) -> None:
     """Leaves each process's digests of a run at one go and of one that was resumed."""
     workers = Workers()
-    whole = TinyRun(epochs=2, network=wide_network, workers=workers)
+    whole = TinyRun(epochs=2, network=wide_network, workers=workers, hooks=_hooks)
     whole.train()
     whole.again(state=folder / "state", stop=1).train()
     resumed = whole.again(state=folder / "state")
@@ -39,6 +41,11 @@ def main(folder: Path) -> None:
     digests = [_digest(run.model) for run in (whole, resumed)]
     (folder / f"{workers.rank}.json").write_text(json.dumps(digests))
     workers.close()
+
+
+def _hooks() -> list[Hook]:
+    """Some that come to the same in every process, since they see the same gradients."""
+    return [PruneAndGrow(), RunningAverage()]
 
 
 def _digest(model: nn.Module) -> str:

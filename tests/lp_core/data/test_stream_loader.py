@@ -66,7 +66,11 @@ def test_an_epoch_of_a_subset_holds_these_samples_alone_and_varies_them_alike(st
     subset = np.arange(0, 270, 4)[:64]
     batches = _epoch(streamed, subset=subset)
     assert sorted(torch.cat([batch.indices for batch in batches]).tolist()) == subset.tolist()
-    whole = {int(i): image for b in _epoch(streamed) for i, image in zip(b.indices, b.images)}
+    whole = {
+        index: image
+        for batch in _epoch(streamed)
+        for index, image in zip(batch.indices.tolist(), batch.images, strict=True)
+    }
     for batch in batches:
         for index, image in zip(batch.indices.tolist(), batch.images, strict=True):
             assert index not in whole or torch.equal(image, whole[index])

@@ -1,4 +1,5 @@
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -28,8 +29,8 @@ def _labels(count: int, seed: int) -> Tensor:
     return torch.randint(0, 4, (count,), generator=torch.Generator().manual_seed(seed))
 
 
-def _compute(channels_last: bool = True) -> Compute:
-    spec = ComputeSpec(device="cpu", precision="fp32", channels_last=channels_last, threads=1)
+def _compute(channels_last: bool = True, precision: Literal["bf16", "fp32"] = "fp32") -> Compute:
+    spec = ComputeSpec(device="cpu", precision=precision, channels_last=channels_last, threads=1)
     return Compute(spec)
 
 
@@ -210,3 +211,22 @@ def test_over_one_slice_halving_and_the_exact_search_agree():
     ]
     assert results[0].trace == results[1].trace
     assert state(results[0].ticket) == state(results[1].ticket)
+
+
+def test_in_bf16_two_classes_that_differ_by_little_are_told_apart():
+    """In bfloat16 the two would tie, and every image would count as of the first."""
+    ticket = _ticket(0)
+    last = list(ticket.weights)[-2:]
+    assert [ticket.weights[name].shape[0] for name in last] == [4, 4]
+    for name in last:
+        ticket.weights[name][0] = ticket.weights[name][1] * (1 + 2**-12)
+        ticket.weights[name][2:] = 0
+    ticket.weights[last[1]][:2] = torch.tensor([9.0, 9.0 + 2**-10])
+    images, model = _images(40, 3), build("resnet8", 4, 3, 8, seed=0)
+    ticket.load_into(model)
+    with torch.no_grad():
+        labels = model.eval()(images).argmax(1)
+    assert labels.bincount(minlength=4)[1] > 10
+    held_out = HeldOut(model, [[(images, labels)]], [], _compute(precision="bf16"))
+    correct, _ = held_out.judge(ticket, 0)
+    assert correct >= 38

@@ -60,7 +60,8 @@ def test_only_the_first_process_looks_at_held_out_images(left):
 
 
 def test_four_processes_resume_bit_for_bit_a_network_that_they_sum_in_pieces(tmp_path):
-    """Two could not tell: a + b is b + a. Of four, the order of summation shows."""
+    """Two could not tell: a + b is b + a. Of four, the order of summation shows. Hooks that change
+    masks and weights come to the same in each of them."""
     _torchrun(4, "tests.lp_core.wide", tmp_path)
     found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(4)]
     assert all(whole == resumed for whole, resumed in found)

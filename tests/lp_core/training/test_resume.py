@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from lp_core.compute_spec import ComputeSpec
 from lp_core.models.factory import build
 from lp_core.tickets import Ticket
 from lp_core.training.curve import Epoch
+from lp_core.training.resume import StateError, load_state
 from tests.lp_core.strategies import bits, state
 from tests.lp_core.tiny import LONG, ROOT, TinyRun, plain_network, residual_network, without_time
 
@@ -165,6 +167,27 @@ def test_from_a_spoilt_state_a_run_starts_over_and_says_so(spoil, tmp_path, caps
     assert printed.startswith(f"{tmp_path / 'state'}: ")
     assert printed.endswith("; the run starts over\n")
     assert printed.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def whole_state(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinyRun, bytes]:
+    run = TinyRun(epochs=1, network=plain_network, state=tmp_path_factory.mktemp("run") / "state")
+    run.train()
+    return run, run.state.read_bytes()
+
+
+@settings(deadline=None, max_examples=60)
+@given(share=st.floats(0, 1), bit=st.integers(0, 7))
+def test_a_state_with_one_bit_wrong_is_never_taken_for_another(whole_state, share, bit):
+    run, content = whole_state
+    path = run.state.with_name("flipped")
+    flipped = bytearray(content)
+    flipped[int(share * (len(content) - 1))] ^= 1 << bit
+    path.write_bytes(flipped)
+    before = bits(run.model.state_dict())
+    with suppress(StateError):  # some bits, such as those of white space, mean nothing
+        load_state(path, run.trainer.progress)
+    assert bits(run.model.state_dict()) == before
 
 
 def test_without_a_state_a_run_begins_and_says_nothing(tmp_path, capsys):
