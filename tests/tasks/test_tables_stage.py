@@ -76,6 +76,12 @@ def rows_with_heads(made: Made) -> Iterator[tuple[str, dict[str, Any], dict[str,
                     head = {"stage": "imp"} | run | {"ticket": ticket}
                     yield table, head, row | {"ticket": ticket}
                 continue
+            if table == "tickets":
+                seconds = row.pop("train_seconds")
+                if row["split"] == "test":
+                    head = {"stage": "imp"} | run | {"ticket": row["ticket"]}
+                    training = {"ticket": row["ticket"], "train_seconds": seconds}
+                    yield "trainings", head, training
             stage, item = STAGES.get(table, ("ood_pool", ("method",)))
             if table == "ood" and row["method"] == "ticket":
                 stage, item = "ood", ("ticket",)
