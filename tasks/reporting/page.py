@@ -21,6 +21,8 @@ from tasks.reporting.page_tables import (
     time_table,
 )
 
+READS = ("tasks/reporting/report.html.j2",)  # part of this code's fingerprint
+
 _DRAWN_WITH = ("numpy", "pandas", "pyarrow", "matplotlib")
 
 
@@ -60,7 +62,7 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters["code"] = _code
-    return environment.get_template("report.html.j2").render(
+    return environment.get_template(Path(READS[0]).name).render(
         title=f"Lottery Pools: {results.models(results.variants)} on {results.dataset}",
         headline=sentences(results, tests, unconverged),
         accuracy=accuracy_tables(results),

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tasks.kit.code import fingerprint
 from tasks.reporting import summary
 from tasks.reporting.page_tables import claims_table, machine_table
 from tests.tasks.reporting.made import METHODS, results
@@ -188,3 +189,15 @@ def test_the_page_says_in_which_precision_and_on_what_each_stage_ran(whole):
     stages.loc[stages["stage"] == "imp", "precision"] = "bf16"
     rows = [(row[0], row[2]) for row in machine_table(mixed).rows]
     assert sorted(rows) == [("imp", "bf16"), ("landscape", "fp32")]
+
+
+def test_what_the_report_reads_beside_its_modules_is_part_of_its_code():
+    files = fingerprint(["tasks.report"])
+    assert {path for path in files if not path.endswith(".py")} == {
+        "tasks/reporting/report.html.j2",
+        "presets/published/claims.csv",
+        "presets/published/results.csv",
+    }
+    # What the report does not run must not redraw it: no corruption, recipe or network.
+    assert not any("kinds" in path or "recipes" in path or "networks" in path for path in files)
+    assert "lp_core/corruptions/names.py" in files
