@@ -55,12 +55,12 @@ def root(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 def files(made: Made) -> dict[Path, tuple[dict[str, Any], dict[str, list[Any]]]]:
-    found: dict[Path, tuple[dict[str, Any], dict[str, list[Any]]]] = {}
+    by_path: dict[Path, tuple[dict[str, Any], dict[str, list[Any]]]] = {}
     for table, head, row in rows_with_heads(made):
         item = head.get("method", head.get("ticket", "tickets"))
         path = paths.rows(head["stage"], head["variant"], head["seed"], item)
-        found.setdefault(path, (head, {}))[1].setdefault(table, []).append(row)
-    return found
+        by_path.setdefault(path, (head, {}))[1].setdefault(table, []).append(row)
+    return by_path
 
 
 def rows_with_heads(made: Made) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -133,7 +133,7 @@ def test_winning_and_gain_are_over_the_same_seed_and_split():
 def test_what_is_no_longer_listed_is_in_no_table():
     main(Namespace())
     before = {name: table(name) for name in ("tickets", "pools", "ood", "curves")}
-    other = Made(
+    larger = Made(
         variants=("base", "no-rewind", "third"),
         pooled=("base", "no-rewind"),
         seeds=(0, 1, 2),
@@ -143,7 +143,7 @@ def test_what_is_no_longer_listed_is_in_no_table():
         corruptions=("fog",),
         barriers=(0.0, 0.0, 0.0),
     )
-    for path, (head, tables) in files(other).items():
+    for path, (head, tables) in files(larger).items():
         if not path.exists():
             write_rows(path, head, tables)
     main(Namespace())

@@ -44,7 +44,7 @@ def test_the_page_refers_to_nothing_outside_itself(whole):
     assert {address[1:] for address in page.addresses if address[0] == "#"} <= page.ids
     assert not page.tags & {"script", "iframe", "object", "embed"}
     style = re.findall(r"<style>(.*?)</style>", files["report.html"].decode(), re.DOTALL)
-    assert not any("url(" in one or "@import" in one for one in style)
+    assert not any("url(" in sheet or "@import" in sheet for sheet in style)
 
 
 def test_equal_tables_give_equal_bytes_and_others_do_not(tmp_path, monkeypatch):
@@ -172,7 +172,7 @@ def test_the_headline_is_of_the_first_headline_method(whole):
 
 def test_a_claim_at_one_density_stands_beside_our_gain_at_that_density_alone():
     made = replace(SMALL, tickets=19, dataset="cifar100", model="vgg16")
-    sparse, few = (claims_table(results(one)) for one in (made, replace(made, tickets=4)))
+    sparse, few = (claims_table(results(run)) for run in (made, replace(made, tickets=4)))
     gained = summary.gains(made.frames()).query("method == 'interpolation' and images == 'test'")
     by_ticket = 100 * gained.groupby("ticket")["gain"].mean()
     ours = {row[0]: row[-1] for row in sparse.rows if row[3] == "test images"}
