@@ -57,6 +57,16 @@ class Listed:
         methods = self.corrupted if "ood" in file.tables else self.methods
         return head["variant"] in self.pooled and head["method"] in methods
 
+    def place(self, file: RowsFile) -> tuple[int, ...]:
+        """Where a listed file stands in the tables: in the order in which params.yaml lists."""
+        head = file.head
+        return (
+            self.variants.index(head["variant"]),
+            self.seeds.index(head["seed"]),
+            self.methods.index(head["method"]) if "method" in head else -1,
+            head.get("ticket", -1),
+        )
+
     def require_complete(self, tables: Tables) -> None:
         """Raises InputError unless the tables have the rows of exactly the tickets and methods that
         are listed: a table that silently lacks some would pass for the result."""
