@@ -1,4 +1,4 @@
-"""Every ticket against tick_step other: averaged pairs (Figure 1) and disagreement (Figure 8)."""
+"""Every ticket against every other: averaged pairs (Figure 1) and disagreement (Figure 8)."""
 
 from collections.abc import Mapping
 from typing import Any
