@@ -27,7 +27,7 @@ def main(_: Namespace) -> None:
     """Write all tables, what `dvc metrics` and `dvc plots` show, and a summary for a person."""
     listed = Listed.read(Params())
     files = read_all(paths.ROWS)
-    tables = collect(sorted(filter(listed.has, files), key=listed.place))
+    tables = collect(sorted(filter(listed.has, files), key=listed.position))
     listed.require_complete(tables)
     add_train_seconds(tables)
     add_winning(tables)

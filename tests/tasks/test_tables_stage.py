@@ -228,3 +228,18 @@ def test_rows_of_an_unknown_table_are_refused_with_their_file():
     write_rows(paths.rows("imp", "base", 0, 0), head | {"ticket": 0}, {"curvs": []})
     with pytest.raises(InputError, match=r"imp/base/0/0\.json: rows of \['curvs'\]"):
         main(Namespace())
+
+
+@pytest.mark.usefixtures("root")
+def test_rows_come_in_the_order_of_the_params():
+    params = MADE.params()
+    params["grid"].reverse()
+    params["seeds"].reverse()
+    params["pooling"]["methods"].reverse()
+    YAML(typ="safe").dump(params, Path("params.yaml"))
+    main(Namespace())
+    tickets, pools = table("tickets"), table("pools")
+    runs = tickets[["variant", "seed"]].drop_duplicates().to_numpy().tolist()
+    assert runs == [["no-rewind", 1], ["no-rewind", 0], ["base", 1], ["base", 0]]
+    assert list(dict.fromkeys(pools["method"])) == ["candidates-2", "swa"]
+    assert list(dict.fromkeys(tickets["ticket"])) == [0, 1, 2]
