@@ -49,11 +49,11 @@ def save_state(path: Path, progress: Progress, hooks: Sequence[Hook] = ()) -> No
     for hook in hooks:
         state = hook.state_dict()
         own = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-        tensors |= {f"hook:{hook.name}:{name}": tensor for name, tensor in own.items()}
+        # A copy: safetensors refuses tensors that share memory, and a hook may keep a weight.
+        tensors |= {f"hook:{hook.name}:{name}": tensor.clone() for name, tensor in own.items()}
         values = {name: value for name, value in state.items() if name not in own}
         head["hooks"][hook.name] = {"tensors": list(own), "values": values}
-    # A copy of each: safetensors refuses tensors that share memory, and a hook may keep a weight.
-    tensors = {k: t.detach().cpu().clone().contiguous() for k, t in tensors.items()}
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
     # One metadata key: safetensors writes several in no fixed order.
     text = json.dumps({"digest": _digest(head, tensors), "head": head})
     with atomic_write(path) as temporary:
