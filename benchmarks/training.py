@@ -68,8 +68,6 @@ class CountForgetting(Hook):
         self.forgotten = torch.zeros(samples, dtype=torch.int32, device=device)
 
     def after_step(self, progress: Progress) -> None:
-        assert progress.batch is not None
-        assert progress.logits is not None
         indices = progress.batch.indices
         correct = progress.logits.argmax(1) == progress.batch.labels
         self.forgotten[indices] += self.correct[indices] & ~correct

@@ -86,7 +86,7 @@ class Trainer:
         A run whose loss is no longer finite ends with that epoch: more of them cannot mend it.
         That is a result to be recorded, not an error.
         """
-        state = self._begin(masks, state, start)
+        state = self._prepare(masks, state, start)
         progress, curve = self.progress, self.progress.curve
         for epoch in epochs:
             if curve and epoch <= curve[-1].epoch:
@@ -102,6 +102,7 @@ class Trainer:
             curve.append(Epoch(epoch, progress.lr, *scores, time.perf_counter() - began))
             for hook in self.hooks:
                 hook.after_epoch(progress)
+                progress.masks.clear()
             curve[-1] = replace(curve[-1], seconds=time.perf_counter() - began)
             if state:
                 self.save(state)
@@ -115,10 +116,10 @@ class Trainer:
         if self.workers.first:
             save_state(path, self.progress, self.hooks)
 
-    def _begin(
+    def _prepare(
         self, masks: Mapping[str, Tensor], state: Path | None, start: Path | None
     ) -> Path | None:
-        """Make the run ready, from a state if there is one; where to keep its own."""
+        """Make the run ready, from a state if there is one. Returns where to keep its own."""
         model = self.compute.place(self.model)
         optimizer = torch.optim.SGD(
             model.parameters(),
@@ -183,7 +184,6 @@ class Trainer:
                 total[0] += loss.double() * len(batch.labels)
                 total[1] += (logits.argmax(1) == batch.labels).sum()
             images_seen += len(batch.labels)
-        progress.batch = progress.logits = progress.loss = None
         means = self.workers.sum(total) / (images_seen * self.workers.world)
         mean_loss, accuracy = means.tolist()
         return mean_loss, accuracy

@@ -85,7 +85,7 @@ class StageTrainer:
 
         inputs: files beside the data set that shape the run, such as the parent ticket.
         """
-        state = resuming.state(self.stage, self._key(masks, epochs, inputs))
+        state = resuming.state(self.stage, self.key(masks, epochs, inputs))
         if self.workers.first:
             resuming.forget(self.variant, self.seed, self.stage)
             if state.exists():
@@ -130,8 +130,11 @@ class StageTrainer:
         )
         return WithProgressBar(loader, self.stage) if self.workers.first else loader
 
-    def _key(self, masks: dict[str, Tensor], epochs: range, inputs: list[Path]) -> str:
-        """Of everything that shapes the run; neither inputs nor settings tell what was pruned."""
+    def key(self, masks: dict[str, Tensor], epochs: range, inputs: list[Path]) -> str:
+        """Hash of everything that shapes the run, 16 hex digits: the name of its state.
+
+        Neither inputs nor settings tell what was pruned: the masks do.
+        """
         settings = [self.spec, self.model_spec, self.compute.spec, self.seed, self.stage]
         return fingerprint(
             [*settings, list(epochs), mask_digest(masks)],

@@ -56,6 +56,15 @@ def test_any_setting_changes_the_key(compute, inputs, changed):
     assert fingerprint([changed], inputs, compute) != fingerprint([TRAIN], inputs, compute)
 
 
+def test_what_auto_comes_to_is_part_of_the_key(monkeypatch):
+    """A state folder that two machines share serves each of them its own states."""
+    keys = set()
+    for multiplies in (True, False):
+        monkeypatch.setattr("lp_core.compute.multiplies_bf16", lambda _, m=multiplies: m)
+        keys.add(fingerprint([], [], Compute(ComputeSpec("cpu", "auto", threads=1))))
+    assert len(keys) == 2
+
+
 plain = st.lists(
     st.integers(0, 200)
     | st.text(alphabet='1,"[] ', max_size=3)
