@@ -7,7 +7,6 @@ killed run goes on with it bit for bit.
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lp_core.compute import Compute
@@ -15,6 +14,7 @@ from lp_core.data.epoch import Batch
 from lp_core.training.curve import Epoch
 from lp_core.training.distributed import Workers
 from lp_core.training.masks import Masks
+from lp_core.training.sgd import SGD
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Progress:
     """
 
     model: nn.Module
-    optimizer: torch.optim.SGD
+    optimizer: SGD
     masks: Masks
     compute: Compute
     workers: Workers

@@ -22,6 +22,7 @@ from lp_core.training.hooks import Hook, Progress
 from lp_core.training.masks import Masks
 from lp_core.training.resume import StateError, load_state, save_state
 from lp_core.training.schedules import by_step
+from lp_core.training.sgd import SGD
 from lp_core.training.spec import TrainSpec
 
 
@@ -121,13 +122,7 @@ class Trainer:
     ) -> Path | None:
         """Make the run ready, from a state if there is one. Returns where to keep its own."""
         model = self.compute.place(self.model)
-        optimizer = torch.optim.SGD(
-            model.parameters(),
-            lr=self.spec.schedule.lr,
-            momentum=self.spec.momentum,
-            weight_decay=self.spec.weight_decay,
-            foreach=True,
-        )
+        optimizer = SGD(model.parameters(), self.spec.momentum, self.spec.weight_decay)
         self.progress = Progress(
             model,
             optimizer,
@@ -163,8 +158,6 @@ class Trainer:
         batches = self.loader.epoch(self.noise(epoch))
         for step, batch in enumerate(batches, start=epoch * len(self.loader)):
             progress.step, progress.batch, progress.lr = step, batch, self.lr(step)
-            for group in optimizer.param_groups:
-                group["lr"] = progress.lr
             for hook in hooks:
                 hook.before_step(progress)
             with self.compute.autocast():
@@ -175,7 +168,7 @@ class Trainer:
             progress.logits, progress.loss = logits.detach(), loss.detach()
             for hook in hooks:
                 hook.after_backward(progress)
-            optimizer.step()
+            optimizer.step(progress.lr)
             masks.apply()
             for hook in hooks:
                 hook.after_step(progress)
