@@ -7,7 +7,6 @@ killed run goes on with it bit for bit.
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lp_core.compute import Compute
@@ -15,6 +14,7 @@ from lp_core.data.epoch import Batch
 from lp_core.training.curve import Epoch
 from lp_core.training.distributed import Workers
 from lp_core.training.masks import Masks
+from lp_core.training.sgd import SGD
 
 
 @dataclass
@@ -26,13 +26,13 @@ class Progress:
     batches. lr: rate of this step. curve: the finished epochs. workers: the processes that share
     the run; a batch is this one's share, gradients after `backward` are the mean over all.
 
-    batch: from `before_step` on. logits (float, B×classes, as autocast leaves them) and loss (mean
-    cross-entropy over this process's share, a tensor on the device): from `after_backward` on. None
-    of the three after an epoch.
+    batch is there from `before_step` on. logits (B×classes, of the type in which the network made
+    them, detached) and loss (mean cross-entropy over this process's share, a tensor on the device,
+    detached) are there from `after_backward` on. Each stays until the next step has its own.
     """
 
     model: nn.Module
-    optimizer: torch.optim.SGD
+    optimizer: SGD
     masks: Masks
     compute: Compute
     workers: Workers
@@ -41,9 +41,9 @@ class Progress:
     epoch: int = 0
     step: int = 0
     lr: float = 0.0
-    batch: Batch | None = None
-    logits: Tensor | None = None
-    loss: Tensor | None = None
+    batch: Batch = field(init=False)
+    logits: Tensor = field(init=False)
+    loss: Tensor = field(init=False)
 
 
 class Hook:
@@ -70,7 +70,7 @@ class Hook:
 
     def after_epoch(self, progress: Progress) -> None:
         """The network has been validated and the curve has the epoch's row. What is changed here
-        belongs to the next epoch, or to the run's result."""
+        belongs to the next epoch, or to the run's result; the masks are applied to it."""
 
     def state_dict(self) -> dict[str, Any]:
         """What a run must keep to go on: tensors, and values that JSON can hold, by name."""

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
+from lp_core.training.sgd import SGD
+
 
 class Masks(Mapping[str, Tensor]):
     """For each prunable parameter by name, which of its weights are kept: bool, of its shape.
@@ -12,9 +14,7 @@ class Masks(Mapping[str, Tensor]):
     They lie where the parameters lie and in their layout. `change` them, do not write into them.
     """
 
-    def __init__(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, masks: Mapping[str, Tensor]
-    ) -> None:
+    def __init__(self, model: nn.Module, optimizer: SGD, masks: Mapping[str, Tensor]) -> None:
         """Copies `masks` and sets the weights outside them to zero."""
         self._parameters = dict(model.named_parameters())
         self._optimizer = optimizer
@@ -41,7 +41,7 @@ class Masks(Mapping[str, Tensor]):
         for name, mask in masks.items():
             parameter = self._parameters[name]
             kept = torch.empty_like(parameter, dtype=torch.bool).copy_(mask)
-            momentum = self._optimizer.state[parameter].get("momentum_buffer")
+            momentum = self._optimizer.momenta.get(parameter)
             if reset_momentum and momentum is not None and name in self._masks:
                 momentum.masked_fill_(kept ^ self._masks[name], 0.0)
             self._masks[name] = kept

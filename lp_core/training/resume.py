@@ -35,7 +35,7 @@ def save_state(path: Path, progress: Progress, hooks: Sequence[Hook] = ()) -> No
     """Write the state as it is after an epoch."""
     tensors = {f"model:{name}": tensor for name, tensor in progress.model.state_dict().items()}
     for name, parameter in progress.model.named_parameters():
-        momentum = progress.optimizer.state[parameter].get("momentum_buffer")
+        momentum = progress.optimizer.momenta.get(parameter)
         if momentum is not None:
             tensors[f"momentum:{name}"] = momentum
     for name, mask in progress.masks.items():
@@ -49,11 +49,11 @@ def save_state(path: Path, progress: Progress, hooks: Sequence[Hook] = ()) -> No
     for hook in hooks:
         state = hook.state_dict()
         own = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-        tensors |= {f"hook:{hook.name}:{name}": tensor for name, tensor in own.items()}
+        # A copy: safetensors refuses tensors that share memory, and a hook may keep a weight.
+        tensors |= {f"hook:{hook.name}:{name}": tensor.clone() for name, tensor in own.items()}
         values = {name: value for name, value in state.items() if name not in own}
         head["hooks"][hook.name] = {"tensors": list(own), "values": values}
-    # A copy of each: safetensors refuses tensors that share memory, and a hook may keep a weight.
-    tensors = {k: t.detach().cpu().clone().contiguous() for k, t in tensors.items()}
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
     # One metadata key: safetensors writes several in no fixed order.
     text = json.dumps({"digest": _digest(head, tensors), "head": head})
     with atomic_write(path) as temporary:
@@ -89,9 +89,9 @@ def load_state(path: Path, progress: Progress, hooks: Sequence[Hook] = ()) -> No
 
     progress.model.load_state_dict(state)
     for name, momentum in momenta.items():
-        # As the optimizer would have made it: on the parameter's device, in its layout.
+        # As the optimiser would have made it: on the parameter's device, in its layout.
         own = torch.empty_like(parameters[name], memory_format=torch.preserve_format)
-        progress.optimizer.state[parameters[name]]["momentum_buffer"] = own.copy_(momentum)
+        progress.optimizer.momenta[parameters[name]] = own.copy_(momentum)
     kept = {name: _unpacked(masks[name], shapes[name]) for name in head["masks"]}
     progress.masks = Masks(progress.model, progress.optimizer, kept)
     progress.curve[:] = [Epoch(**row) for row in head["curve"]]

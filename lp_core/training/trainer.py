@@ -22,6 +22,7 @@ from lp_core.training.hooks import Hook, Progress
 from lp_core.training.masks import Masks
 from lp_core.training.resume import StateError, load_state, save_state
 from lp_core.training.schedules import by_step
+from lp_core.training.sgd import SGD
 from lp_core.training.spec import TrainSpec
 
 
@@ -86,7 +87,7 @@ class Trainer:
         A run whose loss is no longer finite ends with that epoch: more of them cannot mend it.
         That is a result to be recorded, not an error.
         """
-        state = self._begin(masks, state, start)
+        state = self._prepare(masks, state, start)
         progress, curve = self.progress, self.progress.curve
         for epoch in epochs:
             if curve and epoch <= curve[-1].epoch:
@@ -102,6 +103,7 @@ class Trainer:
             curve.append(Epoch(epoch, progress.lr, *scores, time.perf_counter() - began))
             for hook in self.hooks:
                 hook.after_epoch(progress)
+                progress.masks.clear()
             curve[-1] = replace(curve[-1], seconds=time.perf_counter() - began)
             if state:
                 self.save(state)
@@ -115,18 +117,12 @@ class Trainer:
         if self.workers.first:
             save_state(path, self.progress, self.hooks)
 
-    def _begin(
+    def _prepare(
         self, masks: Mapping[str, Tensor], state: Path | None, start: Path | None
     ) -> Path | None:
-        """Make the run ready, from a state if there is one; where to keep its own."""
+        """Make the run ready, from a state if there is one. Returns where to keep its own."""
         model = self.compute.place(self.model)
-        optimizer = torch.optim.SGD(
-            model.parameters(),
-            lr=self.spec.schedule.lr,
-            momentum=self.spec.momentum,
-            weight_decay=self.spec.weight_decay,
-            foreach=True,
-        )
+        optimizer = SGD(model.parameters(), self.spec.momentum, self.spec.weight_decay)
         self.progress = Progress(
             model,
             optimizer,
@@ -162,8 +158,6 @@ class Trainer:
         batches = self.loader.epoch(self.noise(epoch))
         for step, batch in enumerate(batches, start=epoch * len(self.loader)):
             progress.step, progress.batch, progress.lr = step, batch, self.lr(step)
-            for group in optimizer.param_groups:
-                group["lr"] = progress.lr
             for hook in hooks:
                 hook.before_step(progress)
             with self.compute.autocast():
@@ -174,7 +168,7 @@ class Trainer:
             progress.logits, progress.loss = logits.detach(), loss.detach()
             for hook in hooks:
                 hook.after_backward(progress)
-            optimizer.step()
+            optimizer.step(progress.lr)
             masks.apply()
             for hook in hooks:
                 hook.after_step(progress)
@@ -183,7 +177,6 @@ class Trainer:
                 total[0] += loss.double() * len(batch.labels)
                 total[1] += (logits.argmax(1) == batch.labels).sum()
             images_seen += len(batch.labels)
-        progress.batch = progress.logits = progress.loss = None
         means = self.workers.sum(total) / (images_seen * self.workers.world)
         mean_loss, accuracy = means.tolist()
         return mean_loss, accuracy

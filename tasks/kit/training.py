@@ -72,7 +72,7 @@ class StageTrainer:
 
         inputs: files beside the data set that shape the run, such as the parent ticket.
         """
-        state = resume.state(self.stage, self._key(masks, epochs, inputs))
+        state = resume.state(self.stage, self.key(masks, epochs, inputs))
         if self.workers.first:
             resume.forget_old()
             if state.exists():
@@ -117,8 +117,11 @@ class StageTrainer:
         )
         return WithProgressBar(loader, self.stage) if self.workers.first else loader
 
-    def _key(self, masks: dict[str, Tensor], epochs: range, inputs: list[Path]) -> str:
-        """Of everything that shapes the run; neither inputs nor settings tell what was pruned."""
+    def key(self, masks: dict[str, Tensor], epochs: range, inputs: list[Path]) -> str:
+        """Hash of everything that shapes the run, 16 hex digits: the name of its state.
+
+        Neither inputs nor settings tell what was pruned: the masks do.
+        """
         model = self.bench.model_spec
         code = [f"tasks.{self.stage.partition('@')[0]}", module_of(NETWORKS, model.name)]
         settings = [self.spec, model, self.compute.spec, self.seeds, self.stage, fingerprint(code)]

@@ -7,17 +7,18 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lp_core.training.masks import Masks
+from lp_core.training.sgd import SGD
 
 LAYOUTS = [torch.channels_last, torch.contiguous_format]
 
 
-def _network(layout: torch.memory_format) -> tuple[nn.Module, torch.optim.SGD]:
+def _network(layout: torch.memory_format) -> tuple[nn.Module, SGD]:
     """One convolution after a step with momentum."""
     torch.manual_seed(0)
     model = nn.Conv2d(3, 4, 3).to(memory_format=layout)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    optimizer = SGD(model.parameters(), momentum=0.9, weight_decay=0.0)
     model(torch.randn(2, 3, 5, 5)).square().sum().backward()
-    optimizer.step()
+    optimizer.step(0.1)
     return model, optimizer
 
 
@@ -32,7 +33,7 @@ def test_changed_weights_and_their_momentum_are_zero_and_the_others_untouched(
 ):
     model, optimizer = _network(layout)
     masks = Masks(model, optimizer, {"weight": _mask(first)})
-    old, momentum = model.weight.detach().clone(), optimizer.state[model.weight]["momentum_buffer"]
+    old, momentum = model.weight.detach().clone(), optimizer.momenta[model.weight]
     before = momentum.clone()
     masks.change({"weight": _mask(second)}, reset_momentum=True)
     changed, stays = _mask(first) ^ _mask(second), _mask(first) & _mask(second)
@@ -50,9 +51,9 @@ def test_changed_weights_and_their_momentum_are_zero_and_the_others_untouched(
 def test_momentum_stays_unless_asked():
     model, optimizer = _network(torch.channels_last)
     masks = Masks(model, optimizer, {"weight": _mask(0)})
-    before = optimizer.state[model.weight]["momentum_buffer"].clone()
+    before = optimizer.momenta[model.weight].clone()
     masks.change({"weight": _mask(1)})
-    assert torch.equal(optimizer.state[model.weight]["momentum_buffer"], before)
+    assert torch.equal(optimizer.momenta[model.weight], before)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

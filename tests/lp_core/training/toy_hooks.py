@@ -56,7 +56,6 @@ class RunningAverage(Hook):
             average = self.average.setdefault(name, torch.zeros_like(parameter))
             average += (parameter - average) / self.count
             parameter.lerp_(average, 0.5)
-        progress.masks.clear()
 
     def state_dict(self) -> dict[str, Any]:
         return self.average | {"count": self.count}

@@ -61,6 +61,15 @@ def test_any_setting_changes_the_key(compute, inputs, changed):
     assert run_key([changed], inputs, compute) != run_key([TRAIN], inputs, compute)
 
 
+def test_what_auto_comes_to_is_part_of_the_key(monkeypatch):
+    """A state folder that two machines share serves each of them its own states."""
+    keys = set()
+    for multiplies in (True, False):
+        monkeypatch.setattr("lp_core.compute.multiplies_bf16", lambda _, m=multiplies: m)
+        keys.add(fingerprint([], [], Compute(ComputeSpec("cpu", "auto", threads=1))))
+    assert len(keys) == 2
+
+
 plain = st.lists(
     st.integers(0, 200)
     | st.text(alphabet='1,"[] ', max_size=3)
@@ -129,7 +138,7 @@ def test_a_training_of_other_code_has_another_key(monkeypatch):
     monkeypatch.setattr(training, "fingerprint", lambda modules: {"loop.py": "a", "of": modules})
     Path("params.yaml").write_text(json.dumps(PARAMS | {"train": TRAINING}))
     trainer = training.StageTrainer("base", 0, 1)
-    before = trainer._key({}, range(2), [])
-    assert trainer._key({}, range(2), []) == before
+    before = trainer.key({}, range(2), [])
+    assert trainer.key({}, range(2), []) == before
     monkeypatch.setattr(training, "fingerprint", lambda modules: {"loop.py": "b", "of": modules})
-    assert trainer._key({}, range(2), []) != before
+    assert trainer.key({}, range(2), []) != before

@@ -1,0 +1,88 @@
+"""The training that `pretrain` and `imp` share: its two seeds, and what tells runs apart."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tasks.kit import paths
+from tasks.kit.training import Finished, StageTrainer, mask_digest
+from tests.lp_core.strategies import bits
+from tests.tasks.tiny import make_tickets
+
+TRAIN: dict[str, Any] = {
+    "epochs": 2,
+    "batch_size": 8,
+    "momentum": 0.9,
+    "weight_decay": 0.0,
+    "schedule": {"lr": 0.05},
+    "augment": {"crop": 1, "flip": False},
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    variants = {
+        "base": {},
+        "other-noise": {"train": {"noise": 5}},
+        "other-init": {"train": {"init": 5}},
+        "both": {"train": {"init": 0, "noise": 0}},
+    }
+    make_tickets(tmp_path, monkeypatch, {"train": TRAIN, "variants": variants})
+    return tmp_path
+
+
+def _trained(variant: str, seed: int = 0) -> tuple[dict[str, bytes], dict[str, bytes], Finished]:
+    trainer = StageTrainer(variant, seed, ticket=None)
+    before = bits(trainer.model.state_dict())
+    finished = trainer.train({}, range(1), inputs=[])
+    return before, bits(trainer.model.state_dict()), finished
+
+
+@pytest.mark.usefixtures("root")
+def test_init_and_noise_are_settable_apart_and_come_from_the_seed_otherwise():
+    initial, trained, _ = _trained("base")
+    for variant, seed, same_init, same_noise in [
+        ("other-noise", 0, True, False),
+        ("other-init", 0, False, True),
+        ("both", 7, True, True),
+    ]:
+        before, after, _ = _trained(variant, seed)
+        assert (before == initial) == same_init
+        assert (after == trained) == (same_init and same_noise)
+
+
+@pytest.mark.usefixtures("root")
+def test_runs_of_other_seeds_masks_or_epochs_keep_their_states_apart():
+    def key(variant: str, seed: int, masks: dict[str, torch.Tensor], epochs: range) -> str:
+        return StageTrainer(variant, seed, 1).key(masks, epochs, [])
+
+    ones = {"conv1.weight": torch.ones(2, 2, dtype=torch.bool)}
+    keys = [
+        key("base", 0, ones, range(2)),
+        key("base", 1, ones, range(2)),
+        key("other-noise", 0, ones, range(2)),
+        key("base", 0, {name: ~mask for name, mask in ones.items()}, range(2)),
+        key("base", 0, ones, range(1, 2)),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key("base", 0, ones, range(2)) == keys[0]
+
+
+@pytest.mark.usefixtures("root")
+def test_the_state_of_a_training_lies_under_resume_and_ends_it_when_run_again(capsys):
+    _, trained, finished = _trained("base")
+    assert finished.state.parent == paths.RESUME
+    assert finished.seconds == sum(epoch.seconds for epoch in finished.curve)
+    capsys.readouterr()
+    _, again, same = _trained("base")
+    assert again == trained
+    assert same == finished
+    assert capsys.readouterr().out == f"pretrain@base-0: going on from {finished.state}\n"
+
+
+def test_masks_of_equal_bits_and_other_names_differ():
+    mask = torch.tensor([True, False, True])
+    digests = {mask_digest(masks) for masks in ({"a": mask}, {"b": mask}, {"a": ~mask}, {})}
+    assert len(digests) == 4
