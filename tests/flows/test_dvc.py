@@ -4,7 +4,6 @@ import time
 
 import psutil
 import pytest
-
 from prefect.states import Failed
 
 from flows.dvc import Fault, Outcome, Transcript, is_running
