@@ -66,7 +66,7 @@ def test_what_auto_comes_to_is_part_of_the_key(monkeypatch):
     keys = set()
     for multiplies in (True, False):
         monkeypatch.setattr("lp_core.compute.multiplies_bf16", lambda _, m=multiplies: m)
-        keys.add(fingerprint([], [], Compute(ComputeSpec("cpu", "auto", threads=1))))
+        keys.add(run_key([], [], Compute(ComputeSpec("cpu", "auto", threads=1))))
     assert len(keys) == 2
 
 
