@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
 from tasks.kit.code import PROJECT as ROOT
@@ -66,12 +67,9 @@ TINY: dict[str, Any] = {
 class Project:
     """A checkout in which commands run as a user would run them."""
 
-    def __init__(self, root: Path, like: "Project | None" = None) -> None:
-        """like: another project to start from, with all that was made in it."""
+    def __init__(self, root: Path) -> None:
+        """Makes it in a folder that exists."""
         self.root = root
-        if like is not None:
-            shutil.copytree(like.root, root, symlinks=True, dirs_exist_ok=True)
-            return
         for name in _COPIED:
             source = ROOT / name
             if source.is_dir():
@@ -82,8 +80,23 @@ class Project:
         self.run("git", "init", "-q")
         self.run("dvc", "init", "-q")
         self.run("dvc", "config", "core.analytics", "false")
-        self.run("dvc", "config", "core.site_cache_dir", str(root / ".dvc" / "site"))
         shutil.copytree(ROOT / ".dvc" / "plots", root / ".dvc" / "plots")
+
+    @classmethod
+    def at(cls, root: Path) -> "Project":
+        """The one that was made there."""
+        project = object.__new__(cls)
+        project.root = root
+        return project
+
+    def copy(self, root: Path) -> "Project":
+        """With all that was made in it."""
+        shutil.copytree(self.root, root, symlinks=True)
+        return Project.at(root)
+
+    def table(self, name: str) -> Any:
+        """A table of results/, as pandas has it."""
+        return pq.read_table(self.root / "results" / f"{name}.parquet").to_pandas()
 
     def params(self, changes: dict[str, Any]) -> None:
         """Replace sections of params.yaml."""

@@ -1,0 +1,34 @@
+"""One tiny experiment, run once through the flow for all tests and all of pytest's workers."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from tests.dag.project import Project
+from tests.dag.stages import AFTER_TRAINING, TRAINING
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
+    """The experiment with all that was made in it; not to be changed."""
+    top = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        top = top.parent  # which the workers share
+    folder, ran = top / "finished", top / "finished.json"
+    with FileLock(top / "finished.lock"):
+        if not ran.exists():
+            folder.mkdir()
+            output = Project(folder).run("python", "-m", "flows.imp_pool", "--max-parallel", "2")
+            ran.write_text(json.dumps(re.findall(r"Running stage '(.+?)'", output)))
+    first = ["params", "code", "dataset@digits", "corrupt@digits"]
+    assert sorted(json.loads(ran.read_text())) == sorted([*first, *TRAINING, *AFTER_TRAINING])
+    return Project.at(folder)
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    """A copy of it to change."""
+    return finished.copy(tmp_path / "copy")
