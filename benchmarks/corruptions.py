@@ -20,7 +20,7 @@ from scipy import ndimage
 from benchmarks import corruptions_per_image
 from lp_core.corruptions.apply import corrupt
 from lp_core.corruptions.imaging import Images
-from lp_core.corruptions.registry import CORRUPTIONS, EXTRA
+from lp_core.corruptions.names import CORRUPTIONS, EXTRA
 
 # What the project's requirements give for the original script: all 19 corruptions at one severity.
 PUBLISHED_MS = 33.0

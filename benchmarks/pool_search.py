@@ -27,12 +27,12 @@ from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.loading import EVAL_BATCH, eval_batches, train_loader
 from lp_core.data.store import Dataset
 from lp_core.models.factory import build
-from lp_core.models.spec import ModelName
-from lp_core.pooling.choosing import Choose, best_of_all, successive_halving
-from lp_core.pooling.greedy import nearest, search
-from lp_core.pooling.heldout import HeldOut
-from lp_core.pooling.preparing import prepare
-from lp_core.pooling.spec import MethodSpec, PoolSpec
+from lp_core.pooling.coefficients import exhaustive
+from lp_core.pooling.greedy import search
+from lp_core.pooling.heldout import HeldOut, held_out_for
+from lp_core.pooling.recipe import nearest
+from lp_core.pooling.recipes.search import Search
+from lp_core.pooling.spec import ScoringSpec
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import evaluate
 
@@ -50,12 +50,14 @@ class Published:
         self.val = list(eval_batches(dataset, "val", EVAL_BATCH, compute.device))
         self.passes = 0
 
+    best_coefficient = staticmethod(exhaustive)
+
     def __call__(self, ticket: Ticket) -> float:
-        self.finish(ticket).load_into(self.model)
+        self.calibrate_final(ticket).load_into(self.model)
         return evaluate(self.model, self.val, self.compute).accuracy
 
     @torch.no_grad()
-    def finish(self, ticket: Ticket) -> Ticket:
+    def calibrate_final(self, ticket: Ticket) -> Ticket:
         """The ticket with statistics of its own; a trained one has them already."""
         if ticket.meta.get("batch_norm") != "averaged":
             return ticket
@@ -67,8 +69,8 @@ class Published:
                 module.momentum = None  # a plain mean over the batches
         self.passes += 1
         with self.compute.autocast():
-            for batch in self.loader.epoch(self.passes):
-                self.model(batch.images)
+            for images, *_ in self.loader.epoch(self.passes):
+                self.model(images)
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         return replace(ticket, buffers=buffers, meta=ticket.meta | {"batch_norm": "re-estimated"})
 
@@ -88,14 +90,15 @@ class Experiment:
         ticket = Ticket.load(self.folder / f"{number}.safetensors")
         return ticket.to(self.compute.device, self.compute.layout)
 
-    def network(self, name: ModelName) -> nn.Module:
+    def network(self, name: str) -> nn.Module:
         """The tickets' architecture on the device."""
         data = self.dataset
         return self.compute.place(build(name, len(data.classes), data.channels, data.size, seed=0))
 
-    def held_out(self, model: nn.Module) -> HeldOut:
-        """As the stage `pool` makes it."""
-        return prepare(model, self.dataset, PoolSpec(), self.augment, 0, self.compute)
+    def held_out(self, model: nn.Module, way: str) -> HeldOut:
+        """As the stage `pool` makes it. way: `halving` or `exact`."""
+        spec = ScoringSpec(search="halving" if way == "halving" else "exact")
+        return held_out_for(model, self.dataset, spec, self.augment, 0, self.compute)
 
     def pool(self, way: str, target: int) -> tuple[Ticket, float]:
         """The pooled ticket, batch norm made right, and the seconds that it took."""
@@ -105,12 +108,17 @@ class Experiment:
         score: HeldOut | Published = (
             Published(model, self.dataset, self.augment, self.compute)
             if way == "published"
-            else self.held_out(model)
+            else self.held_out(model, way)
         )
-        choose: Choose = successive_halving if way == "halving" else best_of_all
         others = map(self.load, nearest(target, self.numbers, self.candidates))
-        result = search(ticket, others, MethodSpec().coefficients, score, choose=choose)
-        pooled = score.finish(result.ticket)
+        result = search(
+            ticket,
+            others,
+            Search().coefficients,
+            score,
+            best_coefficient=score.best_coefficient,
+        )
+        pooled = score.calibrate_final(result.ticket)
         if self.compute.device.type == "cuda":
             torch.cuda.synchronize()
         return pooled, time.perf_counter() - began

@@ -14,15 +14,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import get_args
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from lp_core import faces
 from lp_core.files import atomic_write
 from lp_core.models.factory import build
-from lp_core.models.spec import ModelName
+from lp_core.models.spec import NETWORKS
 from lp_core.models.structure import prunable
 from lp_core.sparsity.magnitude import magnitude_mask
 from lp_core.tickets import Ticket
@@ -30,7 +30,7 @@ from lp_core.tickets import Ticket
 Measure = tuple[int, float, float]  # bytes, seconds to save, seconds to load
 
 
-def make_ticket(name: ModelName, density: float) -> Ticket:
+def make_ticket(name: str, density: float) -> Ticket:
     """A randomly initialised network for CIFAR-10, pruned by magnitude."""
     model = build(name, 10, 3, 32, seed=0)
     parameters = dict(model.named_parameters())
@@ -93,7 +93,7 @@ def measure(way: str, ticket: Ticket, path: Path) -> Measure:
     return size, saved - began, loaded - saved
 
 
-def report(name: ModelName, densities: list[float]) -> None:
+def report(name: str, densities: list[float]) -> None:
     """Measure one network's trail and print its part of the table."""
     measured: dict[str, list[Measure]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory() as folder:
@@ -118,7 +118,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     models = ["resnet20", "resnet18"]
-    names = get_args(ModelName)
+    names = faces.names(NETWORKS)
     parser.add_argument("--model", nargs="+", default=models, choices=names, help="networks")
     parser.add_argument("--rounds", type=int, default=20, help="tickets in the trail (20)")
     options = parser.parse_args()

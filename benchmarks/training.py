@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
-from typing import get_args
 
 import torch
 from torch import nn
 
+from lp_core import faces
 from lp_core.compute import Compute
 from lp_core.compute_spec import ComputeSpec
 from lp_core.data.augment_spec import AugmentSpec
@@ -30,7 +30,7 @@ from lp_core.data.epoch import Batch
 from lp_core.data.loading import train_loader
 from lp_core.data.store import Dataset, Split
 from lp_core.models.factory import build
-from lp_core.models.spec import ModelName
+from lp_core.models.spec import NETWORKS
 from lp_core.models.structure import prunable
 from lp_core.seeds import noise_seed
 from lp_core.sparsity.magnitude import magnitude_mask
@@ -161,7 +161,7 @@ def keeping_the_state(library: Library) -> float:
         return median(seconds(save, library.trainer.compute.device) for _ in range(3))
 
 
-def line(name: ModelName, dataset: Dataset, compute: Compute, options: argparse.Namespace) -> str:
+def line(name: str, dataset: Dataset, compute: Compute, options: argparse.Namespace) -> str:
     """Measure one network; its line of the table."""
 
     def network() -> nn.Module:
@@ -202,7 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    add, names = parser.add_argument, get_args(ModelName)
+    add, names = parser.add_argument, faces.names(NETWORKS)
     add("--model", nargs="+", default=["resnet20", "resnet18"], choices=names, help="networks")
     add("--steps", type=int, help="steps in a turn; default: 2 on a CPU, an epoch on a GPU")
     add("--repeats", type=int, default=15, help="turns of each way, after a warm-up (15)")

@@ -13,9 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-from flows import quiet  # noqa: F401  (before Prefect is imported)
-
-# isort: split
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
@@ -43,10 +40,10 @@ class EpochProgress:
 
     def see(self, line: str) -> None:
         """Takes a line of output; one that holds `epoch 4/40` moves the bar, now and then."""
-        found = _EPOCH.search(line)
-        if found is None or int(found[2]) == 0:
+        match = _EPOCH.search(line)
+        if match is None or int(match[2]) == 0:
             return
-        self._last = (int(found[1]), int(found[2]))
+        self._last = (int(match[1]), int(match[2]))
         if self._clock() >= self._due:
             self._show()
 
@@ -56,9 +53,9 @@ class EpochProgress:
             self._show()
 
     def _show(self) -> None:
-        done, of = self._last
-        percent = min(100.0, 100 * done / of)
-        text = f"{self._stage}: epoch {done} of {of}"
+        epoch, epochs = self._last
+        percent = min(100.0, 100 * epoch / epochs)
+        text = f"{self._stage}: epoch {epoch} of {epochs}"
         try:
             if self._artifact is None:
                 artifact = create_progress_artifact(

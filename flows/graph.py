@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows import quiet  # noqa: F401  (before DVC is imported)
 from lp_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,6 +44,12 @@ class Graph:
 
     root: Path
     stages: dict[str, Stage]
+
+    def up_to(self, names: Sequence[str]) -> Graph:
+        """The part that consists of these stages and everything upstream of them."""
+        upstream = {name: stage.upstream for name, stage in self.stages.items()}
+        chosen = select(upstream, names)
+        return Graph(self.root, {n: stage for n, stage in self.stages.items() if n in chosen})
 
     def producer(self, path: str) -> str | None:
         """The name of the stage that writes `path` (relative to the project), if one does."""

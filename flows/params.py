@@ -15,7 +15,6 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows import quiet  # noqa: F401  (before DVC is imported)
 from lp_core.errors import InputError, MissingInputError
 
 if TYPE_CHECKING:
@@ -59,14 +58,15 @@ def devices(path: Path) -> int:
     """The devices that one stage may train on: the largest `train.devices`, variants included."""
     from dvc.utils.serialize import load_yaml
 
-    def of(layer: Any) -> int:
+    def devices_in(section: Any) -> int:
         try:
-            return int(layer["train"]["devices"])
+            return int(section["train"]["devices"])
         except (KeyError, TypeError, ValueError):  # the stage `params` tells what is wrong
             return 1
 
     params = load_yaml(path)
-    return max(of(layer) for layer in [params, *(params.get("variants") or {}).values()])
+    variants = (params.get("variants") or {}).values()
+    return max(devices_in(section) for section in [params, *variants])
 
 
 def overridden(text: str, overrides: Sequence[str]) -> str:

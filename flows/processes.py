@@ -8,10 +8,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeAlias
+
+from flows.interpreter import ForkedCommand, WarmInterpreter
 
 GRACE_SECONDS = 10.0  # and half as much for DVC; Prefect kills a cancelled flow run after 30
 
 _LEASH = Path(__file__).with_name("leash.py")
+
+
+_Process: TypeAlias = "subprocess.Popen[bytes] | ForkedCommand"
 
 
 class StoppedError(RuntimeError):
@@ -19,17 +26,39 @@ class StoppedError(RuntimeError):
 
 
 class Commands:
-    """The commands of one flow run. Threads run them; any thread may end them all."""
+    """The commands of one flow run. Threads run them; any thread may end them all.
+
+    After `warm_up`, those that are `python -m …` are forked from an interpreter that has imported
+    what most stages import, instead of being started anew.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._running: set[_Process] = set()
         self._stopped = threading.Event()
+        self._interpreter: WarmInterpreter | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._interpreter is not None:
+            self._interpreter.close()
 
     @property
     def stopped(self) -> bool:
         """Whether `stop` was called."""
         return self._stopped.is_set()
+
+    def warm_up(self, env: Mapping[str, str]) -> None:
+        """Starts the warm interpreter with this environment, where the system can fork one."""
+        if self._interpreter is None and sys.platform == "linux":
+            self._interpreter = WarmInterpreter(env)
 
     def pause(self, seconds: float) -> None:
         """Sleeps for `seconds`, or until `stop` is called."""
@@ -48,9 +77,39 @@ class Commands:
         progress bars use it. Whatever the command leaves running in its process group is killed.
         StoppedError where `stop` ended it or had been called before.
         """
+        process = self._start(command, cwd, env)
+        try:
+            for line in _lines(process):
+                on_line(line)
+        finally:
+            _release([process])
+            with self._lock:
+                self._running.discard(process)
+        if self.stopped:
+            raise StoppedError("the flow is being ended")
+        assert process.returncode is not None
+        return process.returncode
+
+    def _start(self, command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> _Process:
+        if self._interpreter is not None and command[:2] == [sys.executable, "-m"]:
+            with self._lock:
+                self._refuse_if_stopped()
+                forked = self._interpreter.fork()
+                if forked is not None:
+                    self._running.add(forked)
+            if forked is not None:
+                request = {
+                    "grace": GRACE_SECONDS,
+                    "command": command,
+                    "cwd": str(cwd.resolve()),
+                    "environment": dict(env),
+                }
+                if forked.begin(request):
+                    return forked
+                with self._lock:
+                    self._running.discard(forked)
         with self._lock:
-            if self.stopped:
-                raise StoppedError("the flow is being ended")
+            self._refuse_if_stopped()
             process = subprocess.Popen(
                 # -P: the modules beside the script must not pass for others' of the same name.
                 [sys.executable, "-P", str(_LEASH), str(GRACE_SECONDS), *command],
@@ -62,16 +121,11 @@ class Commands:
                 start_new_session=True,  # Ctrl-C in the terminal reaches the flow alone
             )
             self._running.add(process)
-        try:
-            for line in _lines(process):
-                on_line(line)
-        finally:
-            _release([process])
-            with self._lock:
-                self._running.discard(process)
+        return process
+
+    def _refuse_if_stopped(self) -> None:
         if self.stopped:
             raise StoppedError("the flow is being ended")
-        return process.returncode
 
     def stop(self) -> None:
         """Ends every running command and all its descendants; returns once they are gone."""
@@ -81,7 +135,7 @@ class Commands:
         _release(running)
 
 
-def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
+def _lines(process: _Process) -> Iterator[str]:
     assert process.stdout is not None
     rest = b""
     with process.stdout as stream:
@@ -93,7 +147,7 @@ def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
         yield rest.decode("utf-8", errors="replace")
 
 
-def _release(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+def _release(processes: Sequence[_Process]) -> None:
     """Lets go of the leashes, and waits for what was on them to end."""
     for process in processes:
         if process.stdin is not None:

@@ -33,13 +33,13 @@ def visible_gpus() -> list[str]:
 
 
 class Slots:
-    """Places for stages to run in, each with its share of the GPUs.
+    """Slots for stages to run in, each with its share of the GPUs.
 
-    `count` places (default: one for every `devices` GPUs, or one) share the GPUs evenly, so that
-    with eight GPUs and two places each stage can train on four. A single place leaves every GPU
-    to its stage. Stages that take one GPU each may share it: where there are more places than
-    GPUs, places double up. Those that train on several (`devices`, as `train.devices`) may not:
-    then there are no more places than can have as many GPUs.
+    `count` slots (default: one for every `devices` GPUs, or one) share the GPUs evenly, so that
+    with eight GPUs and two slots each stage can train on four. A single slot leaves every GPU
+    to its stage. Stages that take one GPU each may share it: where there are more slots than
+    GPUs, slots double up. Those that train on several (`devices`, as `train.devices`) may not:
+    then there are no more slots than can have as many GPUs.
     """
 
     def __init__(
@@ -51,17 +51,17 @@ class Slots:
         if gpus and devices > 1:
             self.count = min(self.count, most)
         self._free: queue.Queue[dict[str, str]] = queue.Queue()
-        for place in range(self.count):
-            first, end = (p * len(gpus) // self.count for p in (place, place + 1))
+        for slot in range(self.count):
+            first, end = (s * len(gpus) // self.count for s in (slot, slot + 1))
             share = gpus[first : max(first + 1, end)]
             restrict = bool(share) and self.count > 1
             self._free.put({"CUDA_VISIBLE_DEVICES": ",".join(share)} if restrict else {})
 
     @contextmanager
     def take(self) -> Iterator[dict[str, str]]:
-        """Waits for a free place and holds it; gives the environment variables that go with it."""
-        place = self._free.get()
+        """Waits for a free slot and holds it; gives the environment variables that go with it."""
+        variables = self._free.get()
         try:
-            yield place
+            yield variables
         finally:
-            self._free.put(place)
+            self._free.put(variables)

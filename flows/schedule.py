@@ -7,89 +7,92 @@ import queue
 from typing import Any
 from uuid import UUID
 
-from flows import quiet  # noqa: F401  (before Prefect is imported)
-
-# isort: split
 from prefect.client.schemas.objects import RunInput, State, TaskRunResult
 from prefect.futures import PrefectFuture
 from prefect.states import Crashed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.dvc import Outcome
 from flows.graph import Graph
-from flows.stage import Outcome, Workshop, reproduce
+from flows.stage import RunContext, reproduce_stage
 
 
-def run_stages(graph: Graph, workshop: Workshop) -> dict[str, State[None]]:
-    """Runs every stage of `graph` as a Prefect task; gives each one's final state.
+class Schedule:
+    """The Prefect tasks of one flow run, one for each stage."""
 
-    At most `workshop.slots.count` run at once. Stages downstream of a failure end as not run;
-    other branches go on. When the flow is interrupted, running stages are ended first.
-    """
-    # A stage is submitted when its turn comes, and not at once with futures to wait for, because
-    # a waiting task holds a thread of the pool: a chain of rounds would keep all others from
-    # starting. Those with the longest way to go start first.
-    heights = _heights(graph)
-    rank = {name: (-heights[name], i, name) for i, name in enumerate(graph.stages)}
-    waits = {name: set(stage.upstream) for name, stage in graph.stages.items()}
-    ready = [rank[name] for name in waits if not waits[name]]
-    heapq.heapify(ready)
-    finished: queue.SimpleQueue[PrefectFuture[None]] = queue.SimpleQueue()
-    running: dict[UUID, str] = {}
-    futures: dict[str, PrefectFuture[None]] = {}
-    states: dict[str, State[None]] = {}
-    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=workshop.slots.count)
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._futures: dict[str, PrefectFuture[None]] = {}
+        self.states: dict[str, State[None]] = {}  # how each stage ended
 
-    with runner:
-        try:
-            while len(states) < len(graph.stages):
-                while ready and len(running) < workshop.slots.count:
-                    *_, name = heapq.heappop(ready)
-                    future = _submit(runner, graph, workshop, name, futures, states)
-                    future.add_done_callback(finished.put)
-                    futures[name] = future
-                    running[future.task_run_id] = name
-                future = finished.get()
-                name = running.pop(future.task_run_id)
-                states[name] = _final_state(future)
-                for other, upstream in waits.items():
-                    if name in upstream:
-                        upstream.remove(name)
-                        if not upstream:
-                            heapq.heappush(ready, rank[other])
-        except BaseException:  # Ctrl-C, or SIGTERM, which Prefect turns into an exception
-            workshop.commands.stop()
-            raise
-    return states
+    def run(self, graph: Graph) -> None:
+        """Runs every stage of `graph` that has not been run yet; `states` tells how each ended.
 
+        At most `context.slots.count` run at once. Stages downstream of a failure end as not run;
+        other branches go on. When the flow is interrupted, running stages are ended first.
+        """
+        # A stage is submitted when its turn comes, and not at once with futures to wait for,
+        # because a waiting task holds a thread of the pool: a chain of rounds would keep all
+        # others from starting. Those with the longest way to go start first.
+        heights = _heights(graph)
+        rank = {name: (-heights[name], i, name) for i, name in enumerate(graph.stages)}
+        waits = {
+            name: set(stage.upstream) - set(self.states)
+            for name, stage in graph.stages.items()
+            if name not in self.states
+        }
+        ready = [rank[name] for name in waits if not waits[name]]
+        heapq.heapify(ready)
+        finished: queue.SimpleQueue[PrefectFuture[None]] = queue.SimpleQueue()
+        running: dict[UUID, str] = {}
+        slots = self._context.slots.count
+        runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=slots)
 
-def _submit(
-    runner: ThreadPoolTaskRunner[Any],
-    graph: Graph,
-    workshop: Workshop,
-    name: str,
-    futures: dict[str, PrefectFuture[None]],
-    states: dict[str, State[None]],
-) -> PrefectFuture[None]:
-    stage = graph.stages[name]
-    # What was read of a stage at the start holds only while nothing it builds on has changed:
-    # an upstream that ran, or whose outputs were restored, may have made it stale.
-    unchanged = (
-        not workshop.force
-        and not stage.stale
-        and all(workshop.outcomes.get(up) is Outcome.UNCHANGED for up in stage.upstream)
-    )
-    edges: set[RunInput] = {TaskRunResult(id=futures[up].task_run_id) for up in stage.upstream}
-    return runner.submit(
-        reproduce,
-        {
-            "stage": name,
-            "workshop": workshop,
-            "upstream": list(stage.upstream),
-            "unchanged": unchanged,
-            "missing": [up for up in stage.upstream if not states[up].is_completed()],
-        },
-        dependencies={"upstream": edges},
-    )
+        with runner:
+            try:
+                while ready or running:
+                    while ready and len(running) < slots:
+                        *_, name = heapq.heappop(ready)
+                        future = self._submit(runner, graph, name)
+                        future.add_done_callback(finished.put)
+                        running[future.task_run_id] = name
+                    future = finished.get()
+                    name = running.pop(future.task_run_id)
+                    self.states[name] = _final_state(future)
+                    for waiting, upstream in waits.items():
+                        if name in upstream:
+                            upstream.remove(name)
+                            if not upstream:
+                                heapq.heappush(ready, rank[waiting])
+            except BaseException:  # Ctrl-C, or SIGTERM, which Prefect turns into an exception
+                self._context.commands.stop()
+                raise
+
+    def _submit(
+        self, runner: ThreadPoolTaskRunner[Any], graph: Graph, name: str
+    ) -> PrefectFuture[None]:
+        stage, context = graph.stages[name], self._context
+        # What was read of a stage at the start holds only while nothing it builds on has changed:
+        # an upstream that ran, or whose outputs were restored, may have made it stale.
+        unchanged = (
+            not context.force
+            and not stage.stale
+            and all(context.outcomes.get(up) is Outcome.UNCHANGED for up in stage.upstream)
+        )
+        ids = [self._futures[up].task_run_id for up in stage.upstream]
+        edges: set[RunInput] = {TaskRunResult(id=task_run_id) for task_run_id in ids}
+        self._futures[name] = runner.submit(
+            reproduce_stage,
+            {
+                "stage": name,
+                "context": context,
+                "upstream": list(stage.upstream),
+                "unchanged": unchanged,
+                "missing": [up for up in stage.upstream if not self.states[up].is_completed()],
+            },
+            dependencies={"upstream": edges},
+        )
+        return self._futures[name]
 
 
 def _final_state(future: PrefectFuture[None]) -> State[None]:

@@ -5,13 +5,11 @@ Each flow's deployment has the flow's own name: `prefect deployment run imp-pool
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import signal
 from typing import Any
 
-from flows import quiet  # noqa: F401  (before Prefect is imported)
-
-# isort: split
 from prefect import Flow
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
@@ -24,6 +22,11 @@ FLOWS = [imp_pool]
 
 def main() -> None:
     """Serves until interrupted or terminated; then runs in progress are cancelled."""
+    names = ", ".join(f"{flow.name}/{flow.name}" for flow in FLOWS)
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.serve", description=__doc__, epilog=f"Deployments: {names}"
+    )
+    parser.parse_args()
     runner = Runner(
         # Runs share one workspace, with one params.yaml: one at a time, the others wait.
         limit=1,

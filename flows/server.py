@@ -10,9 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from flows import quiet  # noqa: F401  (before Prefect is imported)
-
-# isort: split
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import TERMINAL_STATES, StateType
 from prefect.settings import (

@@ -69,9 +69,11 @@ TABLES: dict[str, pa.Schema] = {
         # before pooling. moved: share of the weights kept before that the pooled mask drops.
         "layers": {"method": _STRING, "ticket": _INT, "layer": _STRING, "weights": _INT}
         | {"ticket_density": _FLOAT, "density": _FLOAT, "moved": _FLOAT},
-        # One row per stage. item: the ticket or method that it is of. seconds: wall time.
+        # One row per stage. item: the ticket or method that it worked on. seconds: wall time.
+        # precision: bf16 or fp32, what `auto` came to.
         "stages": {"stage": _STRING, "item": _STRING, "seconds": _FLOAT}
-        | {"device": _STRING, "threads": _INT, "python": _STRING, "torch": _STRING},
+        | {"device": _STRING, "precision": _STRING, "threads": _INT}
+        | {"python": _STRING, "torch": _STRING},
     }.items()
 }
 

@@ -4,7 +4,9 @@ On disk a ticket holds only the weights that its mask keeps, and the mask as bit
 trail of tickets (Lottery Pools, Algorithm 1) costs about a quarter of its dense checkpoints.
 """
 
+import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +22,8 @@ from torch import Tensor, nn
 from lp_core.errors import InputError, MissingInputError
 from lp_core.files import atomic_write
 
-_FORMAT = "lottery-pools ticket 1"
+_FORMAT = "lottery-pools ticket 2"
+_DIGITS = 32  # of a digest
 
 
 class TicketError(InputError):
@@ -96,8 +99,32 @@ class Ticket:
         for name, tensor in theirs.items():
             tensor.copy_(ours[name])
 
+    @property
+    def digest(self) -> str:
+        """32 hex digits that stand for the ticket's tensors, worked out anew each time.
+
+        Names, shapes, types and values of weights, mask and buffers shape it; `meta` does not, nor
+        does where the tensors lie, nor a weight that the mask does not keep.
+        """
+        tensors, layout = self._packed()
+        return _digest(tensors, layout)
+
     def save(self, path: str | Path) -> None:
         """Write to `path` in one step; whatever was there stays whole until then."""
+        tensors, layout = self._packed()
+        header = {
+            "format": _FORMAT,
+            "digest": _digest(tensors, layout),
+            "layout": layout,
+            "meta": self.meta,
+        }
+        # One metadata key: safetensors writes several in no fixed order, and equal tickets must
+        # be equal files.
+        with atomic_write(Path(path)) as temporary:
+            save_file(tensors, temporary, {"ticket": json.dumps(header)})
+
+    def _packed(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What is stored: only the weights that the mask keeps, on the CPU, and what goes where."""
         tensors: dict[str, Tensor] = {}
         shapes: dict[str, list[int]] = {}
         for name, weight in self.weights.items():
@@ -112,72 +139,96 @@ class Ticket:
         tensors |= {
             f"buffer:{name}": buffer.cpu().contiguous() for name, buffer in self.buffers.items()
         }
-        about = {
-            "format": _FORMAT,
-            "order": list(self.weights),
-            "prunable": list(self.mask),
-            "shapes": shapes,
-            "meta": self.meta,
-        }
-        # One metadata key: safetensors writes several in no fixed order, and equal tickets must
-        # be equal files.
-        with atomic_write(Path(path)) as temporary:
-            save_file(tensors, temporary, {"ticket": json.dumps(about)})
+        layout = {"order": list(self.weights), "prunable": list(self.mask), "shapes": shapes}
+        return tensors, layout
 
     @classmethod
     def load(cls, path: str | Path) -> "Ticket":
         """Read a ticket onto the CPU.
 
         Raises MissingInputError if there is none, TicketError (naming the file) if the file is
-        truncated or is something else.
+        truncated, is something else, or holds other tensors than those that were saved.
         """
-        with _opened(path) as (file, about):
+        with _opened(path) as (file, header):
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            return cls(*_unpack(tensors, about), about["meta"])
+            if _digest(tensors, header["layout"]) != header["digest"]:
+                raise TicketError(
+                    f"{path}: its tensors are not those that were saved; "
+                    "delete it and run its stage again"
+                )
+            return cls(*_unpacked(tensors, header["layout"]), header["meta"])
 
 
 def read_meta(path: str | Path) -> dict[str, Any]:
     """The `meta` of the ticket in a file, without its tensors. Raises what `Ticket.load` does."""
-    with _opened(path) as (_, about):
-        meta: dict[str, Any] = about["meta"]
+    with _opened(path) as (_, header):
+        meta: dict[str, Any] = header["meta"]
         return meta
+
+
+def read_digest(path: str | Path) -> str:
+    """The `digest` of the ticket in a file, as its header has it: the tensors are not read.
+
+    Raises what `Ticket.load` does.
+    """
+    with _opened(path) as (_, header):
+        digest: str = header["digest"]
+        return digest
 
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """A ticket's file, and what its head says. Faults met while it is open are one clear error."""
+    """A ticket's file and its header. Faults met while it is open are one clear error."""
     if not Path(path).is_file():
         raise MissingInputError(f"{path}: no such ticket")
     try:
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})["ticket"])
-            if about["format"] != _FORMAT:
-                raise TicketError(f"{path}: format {about['format']!r}, not {_FORMAT!r}")
-            yield file, about
-    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError, RuntimeError) as error:
+            header = json.loads((file.metadata() or {})["ticket"])
+            if header["format"] != _FORMAT:
+                raise TicketError(
+                    f"{path}: format {header['format']!r}, not {_FORMAT!r}; run its stage again"
+                )
+            if not isinstance(header["meta"], dict) or not isinstance(header["digest"], str):
+                raise TypeError("its header has no meta or no digest")
+            yield file, header
+    except TicketError:
+        raise
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise TicketError(
             f"{path}: not a whole ticket ({error}); delete it and run its stage again"
         ) from error
 
 
-def _unpack(
-    tensors: dict[str, Tensor], about: dict[str, Any]
+def _digest(tensors: Mapping[str, Tensor], layout: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(layout, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:_DIGITS]
+
+
+def _unpacked(
+    tensors: Mapping[str, Tensor], layout: Mapping[str, Any]
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
+    """Weights, mask and buffers. Raises KeyError, TypeError or ValueError where they do not fit."""
     weights: dict[str, Tensor] = {}
     mask: dict[str, Tensor] = {}
-    for name in about["order"]:
-        if name not in about["shapes"]:
+    for name in layout["order"]:
+        if name not in layout["shapes"]:
             weights[name] = tensors[f"weight:{name}"]
-            if name in about["prunable"]:
+            if name in layout["prunable"]:
                 mask[name] = torch.ones_like(weights[name], dtype=torch.bool)
             continue
-        shape = torch.Size(about["shapes"][name])
-        bits = np.unpackbits(tensors[f"mask:{name}"].numpy(), count=shape.numel())
-        mask[name] = torch.from_numpy(bits.astype(bool)).view(shape)
+        shape, bits = layout["shapes"][name], tensors[f"mask:{name}"].numpy()
+        # Before memory is asked for: a shape may say anything.
+        if min(shape, default=1) < 1 or math.ceil(math.prod(shape) / 8) != len(bits):
+            raise ValueError(f"{name} of shape {shape} has a mask of {len(bits)} bytes")
+        kept = np.unpackbits(bits, count=math.prod(shape)).astype(bool)
+        mask[name] = torch.from_numpy(kept).view(shape)
         values = tensors[f"kept:{name}"]
         weights[name] = torch.zeros(shape, dtype=values.dtype)
         weights[name][mask[name]] = values
     # The mask comes in the order in which its maker listed it: ties in magnitude go by position.
-    mask = {name: mask[name] for name in about["prunable"]}
+    mask = {name: mask[name] for name in layout["prunable"]}
     buffers = {k.removeprefix("buffer:"): t for k, t in tensors.items() if k.startswith("buffer:")}
     return weights, mask, buffers

@@ -5,14 +5,9 @@ from argparse import Namespace
 
 import numpy as np
 
-from lp_core.corruptions.sets import (
-    CorruptSpec,
-    chosen_images,
-    generated,
-    official,
-    save,
-    write_manifest,
-)
+from lp_core.corruptions.sets import chosen_images, generated, official
+from lp_core.corruptions.spec import CorruptSpec
+from lp_core.data.corrupted import save_array, write_manifest
 from lp_core.data.loading import load_images
 from lp_core.data.store import Dataset
 from tasks.kit import paths
@@ -23,7 +18,7 @@ from tasks.kit.params import Params
 def main(arguments: Namespace) -> None:
     """Write one array for each corruption, their labels, and a manifest."""
     name = arguments.dataset
-    spec = Params().section("corrupt", CorruptSpec)
+    spec = Params().section(f"corrupt.{name}", CorruptSpec)
     dataset = Dataset.load(paths.dataset(name))
     labels = dataset.labels("test").numpy()
     chosen = chosen_images(labels, spec)
@@ -37,8 +32,8 @@ def main(arguments: Namespace) -> None:
     unfinished = folder.with_name(f".{folder.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    for number, (corruption, parts) in enumerate(sets, start=1):
-        save(unfinished / f"{corruption}.npy", parts, len(spec.severities))
+    for number, (corruption, severities) in enumerate(sets, start=1):
+        save_array(unfinished / f"{corruption}.npy", severities, len(spec.severities))
         print(f"corrupt@{name}: {corruption} {number}/{len(spec.corruptions)}", flush=True)
     np.save(unfinished / "labels.npy", labels[chosen])
     write_manifest(unfinished, spec.corruptions, spec.severities)
@@ -47,4 +42,4 @@ def main(arguments: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run(main, "dataset")
+    run(main, dataset=str, code=("corrupt", "corruptions/{dataset}"))

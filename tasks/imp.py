@@ -1,82 +1,83 @@
 """Stage `imp`: one round of iterative magnitude pruning (Algorithm 1, lines 3 and 4).
 
-Prunes the parent ticket by magnitude, goes back to the rewind point, trains to completion.
+Prunes the parent ticket by magnitude, goes back to the rewind point, trains to completion. What the
+ticket is worth is measured by the stage `ood`.
 """
 
 import math
 from argparse import Namespace
+from typing import Any
 
-from lp_core.analysis.flops import flops
 from lp_core.sparsity.rounds import next_mask
-from lp_core.sparsity.spec import ImpSpec
-from lp_core.tickets import Ticket
+from lp_core.tickets import Ticket, read_digest, read_meta
 from lp_core.training.evaluation import above_chance
-from lp_core.training.spec import RewindSpec
-from tasks.kit import paths
-from tasks.kit import resume as resuming
+from tasks.kit import paths, resume
 from tasks.kit.cli import run
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import write_rows
 from tasks.kit.torchrun import under_torchrun
-from tasks.kit.training import StageTrainer
+from tasks.kit.trail import imp_stage, pretrain_stage
+from tasks.kit.training import Finished, StageTrainer
 
 
 def main(arguments: Namespace) -> None:
     """Train one ticket; `--parent rewind` makes the dense one."""
     variant, seed, number = arguments.variant, arguments.seed, arguments.ticket
     trainer = StageTrainer(variant, seed, number)
-    start = paths.ticket(variant, seed, "rewind")
-    inputs = [start]
-    rewind = Ticket.load(start)
-    mask = rewind.mask
-    if arguments.parent != "rewind":
-        inputs.append(paths.ticket(variant, seed, arguments.parent))
-        fraction = trainer.params.section("imp", ImpSpec).fraction
-        mask = next_mask(Ticket.load(inputs[-1]), fraction)
-    rewind.load_into(trainer.model)
-    first = trainer.params.section("rewind", RewindSpec).epochs
+    rewind = paths.ticket(variant, seed, "rewind")
+    parent = paths.ticket(variant, seed, arguments.parent)
+    start = Ticket.load(rewind)
+    masks = start.mask
+    if parent != rewind:
+        masks = next_mask(Ticket.load(parent), trainer.params.section("imp.fraction", float))
+    start.load_into(trainer.model)
+    epochs = range(trainer.params.section("rewind.epochs", int), trainer.spec.epochs)
 
-    finished = trainer.train(mask, range(first, trainer.spec.epochs), inputs)
+    finished = trainer.train(masks, epochs, inputs=[rewind, parent])
     if not trainer.workers.first:
         return
-    scores = {split: trainer.scores(trainer.model, split) for split in ("val", "test")}
-    val = scores["val"].accuracy
-    finite = math.isfinite(finished.curve[-1].loss)
-    converged = finite and above_chance(val, trainer.dataset.labels("val"))
-    ticket = Ticket.of(trainer.model, mask, rewind.meta)
+    ticket = Ticket.of(trainer.model, masks, start.meta)
+    ancestors = read_meta(parent).get("lineage", {})
     ticket.meta |= {
         "ticket": number,
         "parent": arguments.parent,
+        "lineage": ancestors | {str(arguments.parent): read_digest(parent)},
         "epochs": trainer.spec.epochs,
         "density": ticket.density,
-        "converged": converged,
-        "val_accuracy": val,
-        "test_accuracy": scores["test"].accuracy,
-    }
+        "precision": trainer.compute.precision,
+    } | _outcome(trainer, finished)
     ticket.save(paths.ticket(variant, seed, number))
-    size = trainer.dataset.input_shape
-    row = {
-        "ticket": number,
-        "density": ticket.density,
-        "converged": converged,
-        "flops": flops(trainer.model, size, mask),
-        "parameters": sum(w.numel() for w in ticket.weights.values())
-        - (ticket.prunable - ticket.kept),
-        "train_seconds": finished.seconds,
-    }
+    ran = provenance("imp", number, trainer.compute, finished.seconds)
     write_rows(
         paths.rows("imp", variant, seed, number),
+        trainer.bench.head("imp", variant, seed, ticket=number),
         {
-            "tickets": [
-                row | {"split": s, "accuracy": x.accuracy, "nll": x.nll, "ece": x.ece}
-                for s, x in scores.items()
-            ],
             "curves": trainer.curve_rows(finished, ticket.density),
-            "stages": [provenance("imp", number, trainer.compute, finished.seconds)],
+            "trainings": [{"ticket": number, "train_seconds": finished.seconds}],
+            "stages": [ran],
         },
     )
-    resuming.finish(finished.state)
+    resume.finish(finished.state)
+    # These tickets are recorded, or this stage would not have started.
+    resume.forget(pretrain_stage(variant, seed))
+    if parent != rewind:
+        resume.forget(imp_stage(variant, seed, int(arguments.parent)))
+
+
+def _outcome(trainer: StageTrainer, finished: Finished) -> dict[str, Any]:
+    """Held-out accuracy after the last epoch, and whether the training came to anything."""
+    last = finished.curve[-1]
+    labels = trainer.bench.dataset.labels("val")
+    converged = math.isfinite(last.loss) and above_chance(last.val_accuracy, labels)
+    return {"converged": converged, "val_accuracy": last.val_accuracy}
 
 
 if __name__ == "__main__":
-    run(under_torchrun(main), "variant", "seed", "ticket", "parent")
+    run(
+        under_torchrun(main),
+        variant=str,
+        seed=int,
+        ticket=int,
+        parent=str,
+        code=("imp", "networks/{variant}"),
+    )

@@ -1,54 +1,58 @@
-"""Stages `ood` and `ood_pool`: tickets and pooled tickets on every corruption and severity.
+"""Stage `ood`: everything measured on one ticket as it stands.
 
-Without `--method` the unpooled tickets (in the table: method `ticket`). Each method is a stage of
-its own, so that one more method evaluates that method alone.
+Its scores on held-out and test images, on every corruption and severity, and what it costs to run.
+Nothing here goes back into training, so another score, column or corruption retrains nothing.
 """
 
 from argparse import Namespace
 from dataclasses import asdict
-from typing import Any
 
-from lp_core.data.corrupted import corrupted_labels, corrupted_sets
-from lp_core.data.loading import EVAL_BATCH, normalised_batches
-from lp_core.tickets import Ticket
-from lp_core.training.evaluation import evaluate
 from tasks.kit import paths
-from tasks.kit.bench import Network
-from tasks.kit.cli import progress, run
+from tasks.kit.bench import Bench
+from tasks.kit.cli import run
+from tasks.kit.measures import corrupted_rows, ticket_flops, ticket_parameters
 from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
+from tasks.kit.resume import forget
 from tasks.kit.rows import write_rows
+from tasks.kit.trail import imp_stage
 
 
 def main(arguments: Namespace) -> None:
-    """Evaluate every ticket of one method on every corrupted set."""
-    variant, seed = arguments.variant, arguments.seed
-    method = arguments.method or "ticket"
-    network = Network(Params(variant))
-    folder = paths.corrupted(network.dataset.name)
-    labels = corrupted_labels(folder)
-    rows: list[dict[str, Any]] = []
-    for number in progress(network.numbers, f"ood@{variant}-{seed}-{method}"):
-        path = paths.ticket(variant, seed, number)
-        if arguments.method:
-            path = paths.pooled(variant, seed, method, number)
-        ticket = Ticket.load(path)
-        ticket.load_into(network.model)
-        about = {"method": method, "ticket": number, "density": ticket.density}
-        for corruption, severity, images in corrupted_sets(folder):
-            batches = normalised_batches(
-                images,
-                labels,
-                network.dataset.mean,
-                network.dataset.std,
-                EVAL_BATCH,
-                network.compute.device,
-            )
-            scores = evaluate(network.model, batches, network.compute)
-            rows.append(about | {"corruption": corruption, "severity": severity} | asdict(scores))
-    ran = provenance("ood", method, network.compute)
-    write_rows(paths.rows("ood", variant, seed, method), {"ood": rows, "stages": [ran]})
+    """Write one ticket's rows of the tables `tickets` and `ood`."""
+    variant, seed, number = arguments.variant, arguments.seed, arguments.ticket
+    bench = Bench(Params(variant))
+    ticket = bench.load(paths.ticket(variant, seed, number))
+    forget(imp_stage(variant, seed, number))
+    row = {
+        "ticket": number,
+        "density": ticket.density,
+        "converged": ticket.meta["converged"],
+        "flops": ticket_flops(ticket, bench),
+        "parameters": ticket_parameters(ticket),
+    }
+    splits = [
+        row | {"split": split} | asdict(bench.scores(ticket, split)) for split in ("val", "test")
+    ]
+    whose = {"method": "ticket", "ticket": number, "density": ticket.density}
+    corrupted = [whose | scores for scores in corrupted_rows(ticket, bench)]
+    write_rows(
+        paths.rows("ood", variant, seed, number),
+        bench.head("ood", variant, seed, ticket=number),
+        {
+            "tickets": splits,
+            "ood": corrupted,
+            "stages": [provenance("ood", number, bench.compute)],
+        },
+    )
 
 
 if __name__ == "__main__":
-    run(main, "variant", "seed", optional=("method",))
+    run(
+        main,
+        variant=str,
+        seed=int,
+        ticket=int,
+        parent=str,  # not read: DVC hands over the whole round
+        code=("ood", "networks/{variant}"),
+    )

@@ -10,7 +10,7 @@ from tasks.kit import paths
 from tasks.kit.cli import run
 from tasks.kit.params import Params
 from tasks.reporting import summary
-from tasks.reporting.converged import converged, said
+from tasks.reporting.converged import unconverged_sentences, without_unconverged
 from tasks.reporting.figures import style
 from tasks.reporting.figures.catalogue import CHAPTERS, Entry
 from tasks.reporting.figures.results import NoData, Results
@@ -22,13 +22,16 @@ PAGE = paths.RESULTS / "report.html"
 
 
 def main(_: Namespace) -> None:
-    """Draw what the tables hold; leave out, and say so, what they do not."""
+    """Draw every figure that the tables have rows for; the page says why one is left out."""
     frames = {name: pq.read_table(paths.RESULTS / f"{name}.parquet").to_pandas() for name in TABLES}
-    kept = converged(frames)
-    results = Results(kept, Params(), read_published())
-    with style.drawing():
-        chapters = {c.heading: [_draw(entry, results) for entry in c.entries] for c in CHAPTERS}
-    page = render(results, summary.paired(kept), chapters, said(frames))
+    converged = without_unconverged(frames)
+    results = Results(converged, Params(), read_published())
+    with style.reproducible_files():
+        chapters = {
+            chapter.heading: [_draw(entry, results) for entry in chapter.entries]
+            for chapter in CHAPTERS
+        }
+    page = render(results, summary.paired_tests(converged), chapters, unconverged_sentences(frames))
     with atomic_write(PAGE) as temporary:
         temporary.write_text(page, encoding="utf-8")
     count = sum(len(picture.files) for pictures in chapters.values() for picture in pictures)

@@ -1,83 +1,98 @@
 """Stage `tables`: the rows that the other stages left, as `results/*.parquet`, and a summary.
 
-Reads exactly the rows that params.yaml asks for: what lies there from rounds, variants or methods
-that are no longer listed is left out.
+Reads every rows file that params.yaml lists, by the file's own head.
 """
 
 import json
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterable
 
+from lp_core.errors import InputError
 from lp_core.files import atomic_write
 from lp_core.tables import TABLES, write_table
 from tasks.kit import paths
 from tasks.kit.cli import run
-from tasks.kit.experiment import Experiment, validate
+from tasks.kit.leftovers import remove_restorable
+from tasks.kit.listed import Listed
 from tasks.kit.params import Params
-from tasks.kit.rows import read_rows
-from tasks.reporting.converged import converged, said
+from tasks.kit.rows import Row, RowsFile, Tables, read_all
+from tasks.reporting.converged import unconverged_sentences, without_unconverged
 from tasks.reporting.summary import metrics, plots, summary
 
-Row = dict[str, Any]
+_RUN = ("dataset", "model", "variant", "seed")
+_TRAININGS = "trainings"  # rows of the stage `imp` that become a column of `tickets`
 
 
 def main(_: Namespace) -> None:
     """Write all tables, what `dvc metrics` and `dvc plots` show, and a summary for a person."""
-    experiment = validate()
-    found: dict[str, list[Row]] = {name: [] for name in TABLES}
-    for about, path in _listed(experiment):
-        for table, rows in read_rows(path).items():
-            found[table] += [about | row for row in rows]
-    for complete in (_winning, _gains):
-        complete(found)
+    listed = Listed.read(Params())
+    files = read_all(paths.ROWS)
+    tables = collect(sorted(filter(listed.has, files), key=listed.place))
+    listed.require_complete(tables)
+    add_train_seconds(tables)
+    add_winning(tables)
+    add_gains(tables)
     frames = {
-        name: write_table(name, rows, paths.RESULTS).to_pandas() for name, rows in found.items()
+        name: write_table(name, rows, paths.RESULTS).to_pandas() for name, rows in tables.items()
     }
-    kept = converged(frames)
-    _write("metrics.json", json.dumps(metrics(kept), indent=2) + "\n")
-    _write("summary.md", "\n".join([summary(kept), *said(frames)]))
-    for name, frame in plots(kept).items():
+    converged = without_unconverged(frames)
+    _write("metrics.json", json.dumps(metrics(converged), indent=2) + "\n")
+    _write("summary.md", "\n".join([summary(converged), *unconverged_sentences(frames)]))
+    for name, frame in plots(converged).items():
         _write(f"plots/{name}.csv", frame.to_csv(index=False))
     print(f"tables: {', '.join(frames)} and a summary in {paths.RESULTS}/", flush=True)
+    removed = remove_restorable(file.path for file in files if not listed.has(file))
+    if removed:
+        print(f"tables: removed {len(removed)} rows files that are not listed; DVC keeps a copy")
 
 
-def _listed(experiment: Experiment) -> Iterator[tuple[Row, Any]]:
-    for variant in experiment.grid:
-        model = Params(variant).raw["model"]["name"]
-        for seed in experiment.seeds:
-            about = {"dataset": experiment.dataset, "model": model}
-            about |= {"variant": variant, "seed": seed}
-            yield about, paths.rows("pretrain", variant, seed, "rewind")
-            for line in experiment.imp.rounds:
-                yield about, paths.rows("imp", variant, seed, line.ticket)
-            yield about, paths.rows("landscape", variant, seed, "tickets")
-            if variant not in experiment.pooled:
-                continue
-            for method in experiment.pools:
-                yield about, paths.rows("pool", variant, seed, method)
-            for method in ("ticket", *experiment.ood):
-                yield about, paths.rows("ood", variant, seed, method)
-            yield about, paths.rows("ensemble", variant, seed, "tickets")
+def collect(files: Iterable[RowsFile]) -> Tables:
+    """Rows by table, of every table; each row begins with the run that its file's head names.
+
+    Raises InputError for rows of a table that lp_core.tables does not have.
+    """
+    tables: Tables = {name: [] for name in (*TABLES, _TRAININGS)}
+    for file in files:
+        unknown = sorted(set(file.tables) - set(tables))
+        if unknown:
+            raise InputError(f"{file.path}: rows of {unknown}; lp_core/tables.py has no such table")
+        run_of_file = {column: file.head[column] for column in _RUN}
+        for name, rows in file.tables.items():
+            tables[name] += [run_of_file | row for row in rows]
+    return tables
 
 
-def _winning(found: dict[str, list[Row]]) -> None:
-    """The papers' winning tickets: those at least as accurate as the dense one trained alike."""
-    key = _key("variant", "seed", "split")
-    dense = {key(row): row["accuracy"] for row in found["tickets"] if row["ticket"] == 0}
-    for row in found["tickets"]:
+def add_train_seconds(tables: Tables) -> None:
+    """Add to each ticket's rows the wall time of its training, which its own stage has measured."""
+
+    def key(row: Row) -> tuple[str, int, int]:
+        return row["variant"], row["seed"], row["ticket"]
+
+    seconds = {key(row): row["train_seconds"] for row in tables.pop(_TRAININGS)}
+    for row in tables["tickets"]:
+        row["train_seconds"] = seconds[key(row)]
+
+
+def add_winning(tables: Tables) -> None:
+    """Mark the papers' winning tickets: at least as accurate as the dense one trained alike."""
+
+    def key(row: Row) -> tuple[str, int, str]:
+        return row["variant"], row["seed"], row["split"]
+
+    dense = {key(row): row["accuracy"] for row in tables["tickets"] if row["ticket"] == 0}
+    for row in tables["tickets"]:
         row["winning"] = row["accuracy"] >= dense[key(row)]
 
 
-def _gains(found: dict[str, list[Row]]) -> None:
-    key = _key("variant", "seed", "split", "ticket")
-    unpooled = {key(row): row["accuracy"] for row in found["tickets"]}
-    for row in found["pools"]:
+def add_gains(tables: Tables) -> None:
+    """Add each pooled ticket's gain in accuracy over the unpooled ticket on the same split."""
+
+    def key(row: Row) -> tuple[str, int, str, int]:
+        return row["variant"], row["seed"], row["split"], row["ticket"]
+
+    unpooled = {key(row): row["accuracy"] for row in tables["tickets"]}
+    for row in tables["pools"]:
         row["gain"] = row["accuracy"] - unpooled[key(row)]
-
-
-def _key(*columns: str) -> Callable[[Row], tuple[Any, ...]]:
-    return lambda row: tuple(row[column] for column in columns)
 
 
 def _write(name: str, text: str) -> None:

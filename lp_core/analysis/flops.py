@@ -58,15 +58,15 @@ def _uses(
     def hook(name: str) -> torch.utils.hooks.RemovableHandle:
         return layers[name].register_forward_hook(lambda _module, _args, out: count(name, out))
 
-    # On the meta device shapes are worked out and nothing is computed.
-    state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    on_meta = {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
-    image = torch.zeros(1, *input_shape, device="meta")
+    # A real image, not one on the meta device: that imports the compiler, which takes seconds.
+    some = next(model.parameters())
+    image = torch.zeros(1, *input_shape, device=some.device, dtype=some.dtype)
     modes = {module: module.training for module in model.modules()}
     hooks = [hook(name) for name in layers]
     model.eval()
     try:
-        torch.func.functional_call(model, on_meta, (image,))
+        with torch.no_grad():
+            model(image)
     finally:
         for handle in hooks:
             handle.remove()

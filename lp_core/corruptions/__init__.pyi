@@ -1,4 +1,6 @@
+from . import kinds as kinds
 from .apply import corrupt as corrupt
-from .registry import CORRUPTIONS as CORRUPTIONS
-from .registry import EXTRA as EXTRA
-from .registry import FAMILIES as FAMILIES
+from .names import CORRUPTIONS as CORRUPTIONS
+from .names import EXTRA as EXTRA
+from .names import FAMILIES as FAMILIES
+from .spec import CorruptSpec as CorruptSpec

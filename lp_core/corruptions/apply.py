@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lp_core import faces
 from lp_core.corruptions.imaging import Images
-from lp_core.corruptions.registry import CORRUPTIONS, EXTRA, FUNCTIONS
+from lp_core.corruptions.spec import KINDS
 from lp_core.corruptions.streams import Streams
 from lp_core.errors import InputError
 
@@ -24,7 +25,7 @@ def corrupt(
     """Corrupted copies of images.
 
     images: uint8, N×H×W×C, C = 1 (grey) or 3 (RGB), any H and W; never modified.
-    name: one of `CORRUPTIONS` (the benchmark's 15) or `EXTRA` (4 more). severity: 1–5. seed: ≥ 0.
+    name: an entry of `lp_core.corruptions.kinds`. severity: 1–5. seed: ≥ 0.
     first: the index in its set of the first image given. Image i's randomness comes from (seed,
     name, severity, i) alone, so that a set may be corrupted piece by piece:
     ``corrupt(x, …)[a:b]`` equals ``corrupt(x[a:b], …, first=a)``.
@@ -37,7 +38,7 @@ def corrupt(
     images of another type or shape.
     """
     _check(images, name, severity, seed, first)
-    function = FUNCTIONS[name]
+    function = faces.member(KINDS, name)
     out = np.empty(images.shape, np.uint8)
     step = max(1, CHUNK_VALUES // max(1, images[:1].size))
     for start in range(0, len(images), step):
@@ -48,8 +49,8 @@ def corrupt(
 
 
 def _check(images: npt.NDArray[Any], name: str, severity: int, seed: int, first: int) -> None:
-    if name not in FUNCTIONS:
-        known = ", ".join((*CORRUPTIONS, *EXTRA))
+    if name not in faces.names(KINDS):
+        known = ", ".join(faces.names(KINDS))
         raise InputError(f"unknown corruption {name!r}; known are {known}")
     if not isinstance(severity, (int, np.integer)) or not 1 <= severity <= 5:
         raise InputError(f"severity must be a whole number from 1 to 5, not {severity!r}")

@@ -5,7 +5,8 @@ from typing import Any
 
 import lazy_loader
 
-_from_stub, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_from_stub, _, _names = lazy_loader.attach_stub(__name__, __file__)
+__all__ = [*_names, "corrupt"]
 
 
 def __getattr__(name: str) -> Any:
@@ -13,3 +14,7 @@ def __getattr__(name: str) -> Any:
         # By its name alone: who imports from this package does not import the corruptions.
         return importlib.import_module("lp_core.corruptions").corrupt
     return _from_stub(name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,6 +1,4 @@
-import typing
-
-import numpy
+import lp_core.corruptions
 
 from .augment_spec import AugmentSpec as AugmentSpec
 from .build import build_dataset as build_dataset
@@ -18,12 +16,5 @@ from .stream import StreamLoader as StreamLoader
 from .subsets import balanced_indices as balanced_indices
 from .subsets import balanced_slices as balanced_slices
 
-# Of lp_core.corruptions; a stub that lazy_loader reads may import within its package alone.
-def corrupt(
-    images: numpy.ndarray[typing.Any, typing.Any],
-    name: str,
-    severity: int,
-    seed: int,
-    *,
-    first: int = 0,
-) -> numpy.ndarray[typing.Any, typing.Any]: ...
+# lazy_loader reads imports within the package alone; `__init__.py` finds this one.
+corrupt = lp_core.corruptions.corrupt

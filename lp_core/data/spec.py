@@ -14,15 +14,17 @@ Source = Literal[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetSpec:
     """One image set.
 
     source:        who reads it: scikit-learn's digits, one of torchvision's classes, a folder of
                    Parquet files as the Hugging Face hub serves them, an image folder, or ImageNet's
                    train/ and val/.
-    path:          folder to read, or to download into; relative to the working directory. The
-                   digits come with scikit-learn: any folder will do.
+    watch:         the file, or small folder, whose change means that the images changed; DVC looks
+                   at it in every run.
+    path:          folder to read, or to download into (it is then made); relative to the working
+                   directory. The digits come with scikit-learn and need none.
     download:      whether torchvision may fetch what `path` lacks.
     size:          side in pixels that images are resized to; None keeps them. Needed where images
                    differ in size, and for a streamed set.
@@ -35,7 +37,8 @@ class DatasetSpec:
     __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid", "strict": True}
 
     source: Source
-    path: str
+    watch: str
+    path: str = ""
     download: bool = False
     size: int | None = None
     val_fraction: float = 0.1
@@ -54,8 +57,12 @@ class DatasetSpec:
             raise InputError(f"size is {self.size}; it must be a number of pixels, or null to keep")
         if self.seed < 0:
             raise InputError(f"seed is {self.seed}; it must not be negative")
-        if not self.path:
-            raise InputError("path is empty; name a folder")
+        if not self.watch:
+            raise InputError("watch is empty; name a file that changes when the images do")
+        if self.source == "digits" and self.path:
+            raise InputError(f"path is {self.path!r}, but source digits reads none; remove it")
+        if self.source != "digits" and not self.path:
+            raise InputError(f"path is empty; name the folder of source {self.source}")
         if self.stream and self.source not in ("folder", "imagenet"):
             raise InputError(
                 f"stream is true for source {self.source}; only folder and imagenet can stream"

@@ -1,6 +1,8 @@
+from . import networks as networks
 from .factory import build as build
-from .spec import ModelName as ModelName
+from .network import Network as Network
+from .network import Stem as Stem
 from .spec import ModelSpec as ModelSpec
-from .spec import Stem as Stem
+from .spec import StemChoice as StemChoice
 from .structure import blocks as blocks
 from .structure import prunable as prunable

@@ -11,14 +11,7 @@ import torch
 from torch import nn
 
 from lp_core.errors import InputError
-from lp_core.models.residual import resnet, wide_resnet
-from lp_core.models.spec import DecidedStem, ModelName, ModelSpec, Stem
-from lp_core.models.standard import standard_resnet, standard_vgg16
-
-
-def _smallest_side(name: str, stem: str) -> int:
-    """The least image side, in pixels, that leaves every layer something to work on."""
-    return 32 if name == "vgg16" or stem == "imagenet" else 8
+from lp_core.models.spec import ModelSpec, StemChoice
 
 
 def _initialise(model: nn.Module, seed: int) -> None:
@@ -38,11 +31,11 @@ def _initialise(model: nn.Module, seed: int) -> None:
 
 
 def build(
-    name: ModelName,
+    name: str,
     classes: int,
     channels: int,
     size: int | Sequence[int],
-    stem: Stem = "auto",
+    stem: StemChoice = "auto",
     *,
     seed: int,
 ) -> nn.Module:
@@ -54,12 +47,13 @@ def build(
     too small for it.
     """
     height, width = (size, size) if isinstance(size, int) else size
-    chosen = ModelSpec(name, stem).stem_for(height, width)
+    spec = ModelSpec(name, stem)
+    network, chosen = spec.network, spec.stem_for(height, width)
     if classes < 2:
         raise InputError(f"{name} needs at least 2 classes, but classes is {classes}")
     if channels < 1:
         raise InputError(f"{name} needs at least 1 image channel, but channels is {channels}")
-    least = _smallest_side(name, chosen)
+    least = network.smallest_side[chosen]
     if min(height, width) < least:
         raise InputError(
             f"{name} with the {chosen} stem needs images of at least {least}×{least} pixels, but "
@@ -68,21 +62,6 @@ def build(
         )
     # The constructors draw from the global state: let them draw from a fork, and draw again below.
     with torch.random.fork_rng(devices=[]):
-        model = _skeleton(name, classes, channels, chosen)
+        model = network.skeleton(classes, channels, chosen)
     _initialise(model, seed)
     return model
-
-
-def _skeleton(name: ModelName, classes: int, channels: int, stem: DecidedStem) -> nn.Module:
-    """The architecture, its weights not yet of use."""
-    match name:
-        case "resnet8":
-            return resnet(8, classes, channels)
-        case "resnet20":
-            return resnet(20, classes, channels)
-        case "wrn28_10":
-            return wide_resnet(28, 10, classes, channels)
-        case "vgg16":
-            return standard_vgg16(classes, channels, stem)
-        case _:
-            return standard_resnet(name, classes, channels, stem)

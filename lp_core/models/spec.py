@@ -1,20 +1,16 @@
-"""Which network to train: the settings, and which stem goes with which images.
-
-The networks are those of Lottery Pools (ResNet-18/34, VGG-16), Sup-tickets (VGG-16, Wide ResNet
-28-10, ResNet-50) and SGD noise (ResNet-18/34, VGG-16), and two small ones for laptops.
-"""
+"""Which network to train: the settings, and which stem goes with which images."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
+from lp_core import faces
 from lp_core.errors import InputError
+from lp_core.models.network import Network, Stem
 
-ModelName = Literal["resnet8", "resnet20", "resnet18", "resnet34", "resnet50", "vgg16", "wrn28_10"]
-Stem = Literal["auto", "cifar", "imagenet"]
-DecidedStem = Literal["cifar", "imagenet"]
+# Where networks are found by name.
+NETWORKS = "lp_core.models.networks"
 
-# These exist with a 3×3 stem only, whatever the size of the images.
-CIFAR_ONLY = frozenset({"resnet8", "resnet20", "wrn28_10"})
+StemChoice = Literal["auto", "cifar", "imagenet"]
 
 # The longest image side, in pixels, for which `auto` chooses the cifar stem.
 CIFAR_SIDE = 64
@@ -24,33 +20,46 @@ CIFAR_SIDE = 64
 class ModelSpec:
     """A network by name, and how it begins.
 
+    name: an entry of `lp_core.models.networks`.
     stem: "cifar" is a 3×3 convolution of stride 1 and no max-pool (VGG-16: one linear layer as the
     classifier); "imagenet" is torchvision's own; "auto" is cifar up to 64 pixels a side.
     """
 
-    name: ModelName
-    stem: Stem = "auto"
+    name: str
+    stem: StemChoice = "auto"
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
     def __post_init__(self) -> None:
-        if self.name not in get_args(ModelName):
-            known = ", ".join(get_args(ModelName))
+        if self.name not in faces.names(NETWORKS):
+            known = ", ".join(faces.names(NETWORKS))
             raise InputError(f"model name {self.name!r} is unknown; it can be one of {known}")
-        if self.stem not in get_args(Stem):
-            known = ", ".join(get_args(Stem))
+        if self.stem not in get_args(StemChoice):
+            known = ", ".join(get_args(StemChoice))
             raise InputError(
                 f"stem {self.stem!r} of {self.name} is unknown; it can be one of {known}"
             )
-        if self.stem == "imagenet" and self.name in CIFAR_ONLY:
+        if self.stem != "auto" and self.stem not in self.network.smallest_side:
+            others = [
+                name
+                for name in faces.names(NETWORKS)
+                if self.stem in faces.member(NETWORKS, name).smallest_side
+            ]
             raise InputError(
-                f"{self.name} has no imagenet stem; leave its stem at auto, or choose resnet18, "
-                "resnet34, resnet50 or vgg16"
+                f"{self.name} has no {self.stem} stem; leave its stem at auto, or choose "
+                f"one of {', '.join(others)}"
             )
 
-    def stem_for(self, height: int, width: int) -> DecidedStem:
+    @property
+    def network(self) -> Network:
+        """The entry of the registry."""
+        network: Network = faces.member(NETWORKS, self.name)
+        return network
+
+    def stem_for(self, height: int, width: int) -> Stem:
         """The stem for images of height × width pixels, with "auto" decided."""
         if self.stem != "auto":
             return self.stem
-        small = self.name in CIFAR_ONLY or max(height, width) <= CIFAR_SIDE
-        return "cifar" if small else "imagenet"
+        wanted: Stem = "cifar" if max(height, width) <= CIFAR_SIDE else "imagenet"
+        stems = list(self.network.smallest_side)
+        return wanted if wanted in stems else stems[0]

@@ -1,39 +1,39 @@
-"""The two weight-averaging baselines: SWA and EMA, pruned back at each step.
+"""A running average of tickets, pruned back to the target's density at each step.
 
-Both walk the candidates in the order of the greedy search and take every one of them, whatever
-it does to held-out accuracy (Lottery Pools, section "Comparison with weight averaging baselines").
+It walks the candidates in the order of the greedy search and takes every one of them, whatever
+that does to held-out accuracy (Lottery Pools, section "Comparison with weight averaging
+baselines").
 """
 
-from collections.abc import Callable, Iterable
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lp_core.pooling.greedy import PoolResult, Step
-from lp_core.pooling.interpolation import interpolate
-from lp_core.tickets import Ticket
+from lp_core.pooling.recipe import Recipe
+from lp_core.pooling.result import PoolResult, Step
 
-
-def swa(target: Ticket, candidates: Iterable[Ticket]) -> PoolResult:
-    """Stochastic weight averaging: the n-th newcomer gets weight 1/(n+1), so all weigh alike.
-
-    Raises InputError where a candidate's tensors differ from the target's in names or shapes.
-    """
-    return _walk(target, candidates, lambda n: n / (n + 1))
+if TYPE_CHECKING:
+    from lp_core.pooling.coefficients import HeldOutScore
+    from lp_core.tickets import Ticket
 
 
-def ema(target: Ticket, candidates: Iterable[Ticket], decay: float = 0.95) -> PoolResult:
-    """Exponential moving average: each newcomer gets weight 1 − decay.
+@dataclass(frozen=True, kw_only=True)
+class RunningAverage(Recipe):
+    """A recipe that differs from others of its kind in how much a newcomer weighs."""
 
-    Raises InputError where a candidate's tensors differ from the target's in names or shapes, and
-    where decay is not between 0 and 1.
-    """
-    return _walk(target, candidates, lambda _: decay)
+    @abstractmethod
+    def weight_of_average(self, newcomer: int) -> float:
+        """The weight, 0–1, of the average so far. newcomer: 1 for the first sibling."""
 
+    def _combine(
+        self, target: "Ticket", siblings: Sequence["Ticket"], _score: "HeldOutScore"
+    ) -> PoolResult:
+        from lp_core.pooling.interpolation import interpolate
 
-def _walk(
-    target: Ticket, candidates: Iterable[Ticket], weight_of_average: Callable[[int], float]
-) -> PoolResult:
-    average, keep, trace = target, target.kept, []
-    for n, candidate in enumerate(candidates, start=1):
-        alpha = weight_of_average(n)
-        average = interpolate(average, candidate, alpha, keep)
-        trace.append(Step(n, candidate.meta.get("ticket", n), alpha, None, 0, True))
-    return PoolResult(average, trace)
+        average, trace = target, []
+        for number, sibling in enumerate(siblings, start=1):
+            alpha = self.weight_of_average(number)
+            average = interpolate(average, sibling, alpha, keep=target.kept)
+            trace.append(Step(number, sibling.meta.get("ticket", number), alpha, None, 0, True))
+        return PoolResult(average, trace)

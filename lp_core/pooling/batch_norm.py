@@ -1,4 +1,4 @@
-"""Batch norm of interpolated tickets, made right.
+"""Re-estimated batch-norm statistics for interpolated tickets.
 
 The statistics of an interpolated network are wrong. Re-estimating them on a few hundred fixed
 training images costs a hundredth of a pass over the training set.

@@ -23,9 +23,13 @@ def interpolate(a: Ticket, b: Ticket, alpha: float, keep: int) -> Ticket:
     if not 0 <= alpha <= 1:
         raise InputError(f"alpha is {alpha}; it must lie between 0 and 1")
     _require_alike(a, b)
-    weights = {name: _mix(weight, b.weights[name], alpha) for name, weight in a.weights.items()}
+    weights = {
+        name: _weighted_sum(weight, b.weights[name], alpha) for name, weight in a.weights.items()
+    }
     buffers = {
-        name: _mix(buffer, b.buffers[name], alpha) if buffer.is_floating_point() else buffer
+        name: _weighted_sum(buffer, b.buffers[name], alpha)
+        if buffer.is_floating_point()
+        else buffer
         for name, buffer in a.buffers.items()
     }
     meta = a.meta | {"batch_norm": "averaged"}
@@ -43,7 +47,7 @@ def prune(ticket: Ticket, keep: int) -> Ticket:
     return Ticket(ticket.weights | pruned, mask, ticket.buffers, ticket.meta)
 
 
-def _mix(a: Tensor, b: Tensor, alpha: float) -> Tensor:
+def _weighted_sum(a: Tensor, b: Tensor, alpha: float) -> Tensor:
     return a.mul(alpha).add_(b, alpha=1 - alpha)
 
 
@@ -51,8 +55,8 @@ def _require_alike(a: Ticket, b: Ticket) -> None:
     ours, theirs = ({n: tuple(t.shape) for n, t in (x.weights | x.buffers).items()} for x in (a, b))
     odd = {name for name in ours | theirs if ours.get(name) != theirs.get(name)}
     if odd:
-        found = [shapes.get(min(odd), "none") for shapes in (ours, theirs)]
+        shape_a, shape_b = (shapes.get(min(odd), "none") for shapes in (ours, theirs))
         raise InputError(
             f"the tickets are of different networks: {len(odd)} tensors differ in name or shape, "
-            f"such as {min(odd)} ({found[0]} and {found[1]}); give two of one architecture"
+            f"such as {min(odd)} ({shape_a} and {shape_b}); give two of one architecture"
         )

@@ -1,6 +1,6 @@
-"""An experiment's network and held-out data, as the stages that only evaluate need them."""
+"""The one place that builds data set, network and compute: where a stage puts a ticket to work."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 
 from torch import Tensor
@@ -11,65 +11,82 @@ from lp_core.data.loading import EVAL_BATCH, load_images, normalised_batches
 from lp_core.data.store import Dataset, Split
 from lp_core.models.factory import build
 from lp_core.models.spec import ModelSpec
-from lp_core.sparsity.spec import Round
-from lp_core.tickets import Ticket, read_meta
-from lp_core.training.evaluation import Scores, predict, scores
+from lp_core.tickets import Ticket
+from lp_core.training.evaluation import Scores, evaluate, predict, scores
 from tasks.kit import paths
 from tasks.kit.params import Params
+from tasks.kit.rows import Row
 
 
-class Network:
-    """A place to put tickets of one variant and evaluate them.
-
-    numbers: of the tickets of each of its runs.
+class Bench:
+    """One variant's data set, network and device.
 
     A split stays in memory as uint8 once it is asked for, since decoding the images of a streamed
     set costs more than evaluating on them: 7.5 GB for ImageNet's test split, once in each process.
     The images of any other set stay mapped from their file.
     """
 
-    def __init__(self, params: Params) -> None:
-        """Reads the sections dataset, model, compute and imp.rounds."""
+    def __init__(self, params: Params, seed: int = 0, local_rank: int = 0) -> None:
+        """Reads the sections dataset, model and compute.
+
+        seed: of the network's weights, which nobody sees where a ticket is loaded over them.
+        local_rank: of this process among those that share a training; the number of its GPU.
+        """
         self.dataset = Dataset.load(paths.dataset(params.section("dataset", str)))
-        spec = params.section("model", ModelSpec)
-        self.compute = Compute(params.section("compute", ComputeSpec))
+        self.model_spec = params.section("model", ModelSpec)
+        self.compute = Compute(params.section("compute", ComputeSpec), local_rank)
         model = build(
-            spec.name,
+            self.model_spec.name,
             len(self.dataset.classes),
             self.dataset.channels,
             self.dataset.size,
-            spec.stem,
-            seed=0,  # every weight is a ticket's before it is used
+            self.model_spec.stem,
+            seed=seed,
         )
         self.model = self.compute.place(model)
-        self.numbers = [line.ticket for line in params.section("imp.rounds", list[Round])]
         self._splits: dict[str, Split] = {}
+
+    def head(self, stage: str, variant: str, seed: int, **item: str | int) -> Row:
+        """What a rows file says of its rows. item: ticket or method."""
+        return {
+            "stage": stage,
+            "dataset": self.dataset.name,
+            "model": self.model_spec.name,
+            "variant": variant,
+            "seed": seed,
+            **item,
+        }
 
     def load(self, path: Path) -> Ticket:
         """A ticket, where the network is."""
-        return Ticket.load(path).to(self.compute.device, self.compute.layout)
+        return self.to_device(Ticket.load(path))
+
+    def to_device(self, ticket: Ticket) -> Ticket:
+        """The ticket, where the network is."""
+        return ticket.to(self.compute.device, self.compute.layout)
 
     def predict(self, ticket: Ticket, split: str) -> tuple[Tensor, Tensor]:
         """Logits (float32 N×classes) of a ticket on a split, unaugmented, and labels (N)."""
         ticket.load_into(self.model)
-        dataset = self.dataset
         if split not in self._splits:
-            self._splits[split] = load_images(dataset, split)
-        images, labels = self._splits[split].images, self._splits[split].labels
-        batches = normalised_batches(
-            images, labels, dataset.mean, dataset.std, EVAL_BATCH, self.compute.device
-        )
-        return predict(self.model, batches, self.compute)
+            self._splits[split] = load_images(self.dataset, split)
+        return predict(self.model, self._batches(self._splits[split]), self.compute)
 
     def scores(self, ticket: Ticket, split: str) -> Scores:
         """Of a ticket on a split, unaugmented."""
         return scores(*self.predict(ticket, split))
 
+    def scores_on(self, ticket: Ticket, images: Tensor, labels: Tensor) -> Scores:
+        """Of a ticket on other images of the data set's kind (uint8 N×C×H×W, labels N)."""
+        ticket.load_into(self.model)
+        return evaluate(self.model, self._batches(Split(images, labels)), self.compute)
 
-def siblings(variant: str, seed: int, numbers: Iterable[int]) -> list[int]:
-    """Of a run's tickets those that may be another's sibling: those whose training converged.
-
-    A ticket that stayed at chance, or whose weights are no numbers, would ruin every average that
-    takes it in. Raises what `read_meta` raises.
-    """
-    return [n for n in numbers if read_meta(paths.ticket(variant, seed, n))["converged"]]
+    def _batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+        return normalised_batches(
+            split.images,
+            split.labels,
+            self.dataset.mean,
+            self.dataset.std,
+            EVAL_BATCH,
+            self.compute.device,
+        )

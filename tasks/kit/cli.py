@@ -3,53 +3,54 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeVar
 
 from tqdm import tqdm
 
 from lp_core.errors import InputError
-from tasks.kit.guard import changes, loaded
+from tasks.kit.guard import Guard
 
-ARGUMENTS: dict[str, type] = {
-    "dataset": str,
-    "variant": str,
-    "seed": int,
-    "ticket": int,
-    "parent": str,
-    "method": str,
-}
 INVALID_INPUT = 2  # retrying cannot mend it; the flow reads this code
 
 T = TypeVar("T")
 
 
 def run(
-    main: Callable[[argparse.Namespace], None], *names: str, optional: tuple[str, ...] = ()
+    main: Callable[[argparse.Namespace], None],
+    *,
+    code: Sequence[str] | None = None,
+    **arguments: type,
 ) -> None:
-    """Run a stage with the named arguments of its command line.
+    """Run a stage with the arguments of its command line.
+
+    arguments: name and type of each, all required. DVC writes `round: {ticket: 1}` as
+    `--round.ticket 1`; the argument `ticket` is found under both names.
+    code: the fingerprints that dvc.yaml has the stage depend on, `{variant}` standing for that
+    argument; by default the stage's own.
 
     Bad input (`InputError`) ends in one line and exit code 2. Anything else is a fault of the
     program or the machine: a traceback and exit code 1. Where code or parameters were edited in the
     meantime: a line for each edit, and exit code 1.
     """
-    parser = argparse.ArgumentParser(description=sys.modules[main.__module__].__doc__)
-    for name in names:
-        parser.add_argument(f"--{name}", type=ARGUMENTS[name], required=True)
-    for name in optional:
-        parser.add_argument(f"--{name}", type=ARGUMENTS[name])
-    arguments = parser.parse_args()
-    loaded()  # as the code is now: `changes` compares with it
+    spec = sys.modules["__main__"].__spec__
+    stage = spec.name.rpartition(".")[2] if spec else main.__module__.rpartition(".")[2]
+    parser = argparse.ArgumentParser(
+        prog=f"python -m tasks.{stage}", description=sys.modules[main.__module__].__doc__
+    )
+    for name, kind in arguments.items():
+        parser.add_argument(f"--{name}", f"--round.{name}", type=kind, required=True)
+    values = parser.parse_args()
+    names = [stage] if code is None else [name.format(**vars(values)) for name in code]
     try:
-        main(arguments)
-    except SystemExit as end:  # of the process that starts torchrun
-        if end.code:
-            raise
+        guard = Guard(names)
+        main(values)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(INVALID_INPUT)
-    if os.environ.get("RANK", "0") == "0" and (found := dict.fromkeys(changes())):
-        sys.exit("\n".join(found))
+    first = os.environ.get("RANK", "0") == "0"
+    if first and (changes := dict.fromkeys(guard.changes())):
+        sys.exit("\n".join(changes))
 
 
 def progress(items: Collection[T], label: str) -> Iterator[T]:

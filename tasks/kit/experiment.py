@@ -1,36 +1,60 @@
 """The whole params file, checked before anything runs: every key, type, name and round."""
 
-from argparse import Namespace
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from lp_core.compute_spec import ComputeSpec
-from lp_core.corruptions.sets import CorruptSpec
+from lp_core.corruptions.spec import CorruptSpec
 from lp_core.data.spec import DatasetSpec
-from lp_core.files import atomic_write
 from lp_core.models.spec import ModelSpec
-from lp_core.pooling.spec import EnsembleSpec, MethodSpec, PoolSpec
+from lp_core.pooling.recipe import Recipe
+from lp_core.pooling.spec import ScoringSpec
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.training.spec import RewindSpec, TrainSpec
-from tasks.kit import paths
-from tasks.kit.cli import run
 from tasks.kit.params import PARAMS, Params, ParamsError, check, overlay
+from tasks.kit.recipes import read_recipe
 
 # What a variant may change: how tickets are made. How they are pooled is a method's matter.
 VARIES = ("model", "train", "rewind", "imp")
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
+_MOST = 2**63  # beyond every seed: the tables hold signed 64-bit numbers
+
+
+class Pooling(BaseModel):
+    """What is pooled and how.
+
+    variants: those whose tickets are pooled; the others are there to be compared as they are.
+    methods: the recipes to run; the first that searches is what the ablations vary. corrupted: of
+    the methods, those that also see corrupted images. ensemble: the method that is held against an
+    ensemble of the same tickets' outputs. recipes: a recipe by name and its settings, for each
+    method.
+    """
+
+    model_config = _STRICT
+
+    variants: list[str]
+    methods: list[str]
+    corrupted: list[str]
+    ensemble: str
+    scoring: ScoringSpec
+    recipes: dict[str, dict[str, Any]]
 
 
 class Experiment(BaseModel):
     """params.yaml; each section is explained where it is declared, in lp_core."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = _STRICT
 
     dataset: str
     datasets: dict[str, DatasetSpec]
-    corrupt: CorruptSpec
+    corrupt: dict[str, CorruptSpec]
     seeds: list[int]
     grid: list[str]
     variants: dict[str, dict[str, Any] | None]
@@ -39,19 +63,15 @@ class Experiment(BaseModel):
     train: TrainSpec
     rewind: RewindSpec
     imp: ImpSpec
-    pool: PoolSpec
-    pooled: list[str]
-    pools: list[str]
-    ood: list[str]
-    ensemble: EnsembleSpec
-    methods: dict[str, MethodSpec]
+    pooling: Pooling
 
 
 def validate(path: Path = PARAMS) -> Experiment:
-    """The experiment that the file describes. Raises ParamsError with every fault found."""
+    """The experiment that the file describes. Raises ParamsError with every fault in it."""
     raw = Params(path=path).raw
     experiment = check(raw, Experiment, path, "")
-    faults = [*_choices(experiment), *_names(experiment), *_siblings(experiment)]
+    recipes, faults = _recipes(experiment, Params(path=path))
+    faults += [*_choices(experiment), *_names(experiment), *_siblings(experiment, recipes)]
     for variant, over in experiment.variants.items():
         faults += _variant(variant, over or {}, raw, path)
     if faults:
@@ -63,32 +83,57 @@ def validate(path: Path = PARAMS) -> Experiment:
 def _choices(experiment: Experiment) -> list[str]:
     """What is chosen must be there, and be chosen once."""
     faults = []
-    if experiment.dataset not in experiment.datasets:
-        faults.append(f"dataset: {experiment.dataset!r} is none of {list(experiment.datasets)}")
+    sections: dict[str, Iterable[str]] = {
+        "datasets": experiment.datasets,
+        "corrupt": experiment.corrupt,
+    }
+    for key, names in sections.items():
+        if experiment.dataset not in names:
+            faults.append(f"dataset: {experiment.dataset!r} is not in {key}, which has {[*names]}")
+    faults += [
+        f"corrupt.{name}: there is no data set of this name in datasets"
+        for name in experiment.corrupt
+        if name not in experiment.datasets
+    ]
+    pooling = experiment.pooling
     for key, chosen, section, known in (
         ("grid", experiment.grid, "variants", experiment.variants),
-        ("pooled", experiment.pooled, "grid", experiment.grid),
-        ("pools", experiment.pools, "methods", experiment.methods),
-        ("ood", experiment.ood, "pools", experiment.pools),
-        ("ensemble.method", [experiment.ensemble.method], "pools", experiment.pools),
+        ("pooling.variants", pooling.variants, "grid", experiment.grid),
+        ("pooling.methods", pooling.methods, "pooling.recipes", pooling.recipes),
+        ("pooling.corrupted", pooling.corrupted, "pooling.methods", pooling.methods),
+        ("pooling.ensemble", [pooling.ensemble], "pooling.methods", pooling.methods),
     ):
         faults += [f"{key}: {name!r} is not in {section}" for name in chosen if name not in known]
-    for key in ("seeds", "grid", "pooled", "pools", "ood"):
-        values: list[Any] = getattr(experiment, key)
-        if not values or len(set(values)) < len(values):
-            faults.append(f"{key}: {values}; give at least one, each once")
-    if any(seed < 0 for seed in experiment.seeds):
-        faults.append(f"seeds: {experiment.seeds}; give 0 or more")
+    lists: dict[str, list[Any]] = {
+        "seeds": experiment.seeds,
+        "grid": experiment.grid,
+        "pooling.variants": pooling.variants,
+        "pooling.methods": pooling.methods,
+        "pooling.corrupted": pooling.corrupted,
+    }
+    for key, values in lists.items():
+        if len(set(values)) < len(values):
+            faults.append(f"{key}: {values}; give each once")
+        if not values and key != "pooling.variants":
+            faults.append(f"{key}: the list is empty; give at least one")
+    if any(not 0 <= seed < _MOST for seed in experiment.seeds):
+        faults.append(f"seeds: {experiment.seeds}; give 0 or more, below 2**63")
     return faults
 
 
 def _names(experiment: Experiment) -> list[str]:
-    """Names become those of stages and folders."""
+    """Names become those of stages, folders and files."""
+    sections: dict[str, Iterable[str]] = {
+        "datasets": experiment.datasets,
+        "variants": experiment.variants,
+        "pooling.recipes": experiment.pooling.recipes,
+    }
     faults = [
-        f"{section}.{name}: names may have letters, digits, - and _ only (DVC reads the rest)"
-        for section in ("datasets", "variants", "methods")
-        for name in getattr(experiment, section)
-        if not name.replace("-", "").replace("_", "").isalnum()
+        f"{section}.{name}: a name has letters, digits, - and _, begins with none of these two "
+        "but _, and has at most 64 of them"
+        for section, names in sections.items()
+        for name in names
+        if not _NAME.fullmatch(name)
     ]
     faults += [
         f"datasets.{name}: data/{name} stands for the corrupted images of {name[:-2]}; "
@@ -96,19 +141,46 @@ def _names(experiment: Experiment) -> list[str]:
         for name in experiment.datasets
         if name.endswith("-C")
     ]
-    if "ticket" in experiment.methods:
-        faults.append("methods.ticket: this name stands for the unpooled ticket in the tables")
-    return faults
+    if "ticket" in experiment.pooling.recipes:
+        faults.append("pooling.recipes.ticket: this name stands for the unpooled ticket in tables")
+    return faults + _same_stages(experiment)
 
 
-def _siblings(experiment: Experiment) -> list[str]:
+def _same_stages(experiment: Experiment) -> list[str]:
+    """DVC joins variant, seed and method by hyphens; of two stages of one name it keeps one."""
+    stages: dict[str, tuple[str, int, str]] = {}
+    pooling = experiment.pooling
+    for stage in product(pooling.variants, experiment.seeds, pooling.methods):
+        name = "-".join(map(str, stage))
+        first = stages.setdefault(name, stage)
+        if first != stage:
+            return [
+                f"pooling: variant {first[0]!r} with method {first[2]!r} and variant {stage[0]!r} "
+                f"with method {stage[2]!r} would both be the stage pool@{name}; rename one of them"
+            ]
+    return []
+
+
+def _recipes(experiment: Experiment, params: Params) -> tuple[dict[str, Recipe], list[str]]:
+    """Each method's recipe with its settings, and what is wrong in any of them."""
+    recipes: dict[str, Recipe] = {}
+    faults = []
+    for method in experiment.pooling.recipes:
+        try:
+            recipes[method] = read_recipe(params, method)
+        except ParamsError as error:
+            faults += [line.removeprefix(f"{params.path}: ") for line in str(error).splitlines()]
+    return recipes, faults
+
+
+def _siblings(experiment: Experiment, recipes: dict[str, Recipe]) -> list[str]:
     """No method that runs may ask for more siblings than a ticket has."""
     tickets = len(experiment.imp.rounds)
     return [
-        f"methods.{name}.candidates: {method.candidates}, but each of the {tickets} tickets has "
-        f"{tickets - 1} siblings; give no more, or null for all"
-        for name, method in experiment.methods.items()
-        if name in experiment.pools and (method.candidates or 0) >= tickets
+        f"pooling.recipes.{name}.candidates: {recipe.candidates}, but each of the {tickets} "
+        f"tickets has {tickets - 1} siblings; give no more, or null for all"
+        for name, recipe in recipes.items()
+        if name in experiment.pooling.methods and (recipe.candidates or 0) >= tickets
     ]
 
 
@@ -147,37 +219,34 @@ def _sets(over: Any, dotted: str) -> bool:
     return True
 
 
-def absent(experiment: Experiment) -> Iterator[str]:
+def missing_files(experiment: Experiment) -> Iterator[str]:
     """What the experiment reads from this machine and is not there. Wrong official files, say,
     would else be found out when the tickets are trained and it is their turn."""
-    data, corrupt = experiment.datasets[experiment.dataset], experiment.corrupt
-    fetched = data.download or data.source == "digits"
-    official = corrupt.source == "official"
-    for at, path, may_be_empty in (
-        (f"datasets.{experiment.dataset}.path", data.path, fetched),
-        ("corrupt.path", corrupt.path, not official),
-    ):
-        if not Path(path).is_dir():
-            would = "make it; it may be empty" if may_be_empty else "name one that has the files"
-            yield f"{at}: there is no folder {path}; {would}"
-    if official and Path(corrupt.path).is_dir():
-        names = [f"{name}.npy" for name in ("labels", *corrupt.corruptions)]
-        missing = [name for name in names if not Path(corrupt.path, name).is_file()]
+    dataset, corrupt = experiment.datasets, experiment.corrupt
+    for name, data in dataset.items():
+        if not Path(data.watch).exists():
+            yield f"datasets.{name}.watch: {_nothing_at(data.watch)}"
+        if data.source != "digits" and not data.download and not Path(data.path).is_dir():
+            yield f"datasets.{name}.path: there is no folder {data.path}; name one with the images"
+    for name, spec in corrupt.items():
+        if not Path(spec.watch).exists():
+            yield f"corrupt.{name}.watch: {_nothing_at(spec.watch)}"
+        if spec.source != "official":
+            continue
+        if not Path(spec.path).is_dir():
+            yield f"corrupt.{name}.path: there is no folder {spec.path}; name the official files'"
+            continue
+        files = [f"{each}.npy" for each in ("labels", *spec.corruptions)]
+        missing = [file for file in files if not Path(spec.path, file).is_file()]
         if missing:
             yield (
-                f"corrupt.path: {corrupt.path} lacks {', '.join(missing)}; name the folder that "
-                "the official files are unpacked in, or list under corrupt.corruptions what it has"
+                f"corrupt.{name}.path: {spec.path} lacks {', '.join(missing)}; name the folder "
+                "that the official files are unpacked in, or list under corruptions what it has"
             )
 
 
-def main(_: Namespace) -> None:
-    """The stage `params`. What it writes never changes, so it never makes another stage stale."""
-    faults = list(absent(validate()))
-    if faults:
-        raise ParamsError("\n".join(f"{PARAMS}: {fault}" for fault in faults))
-    with atomic_write(paths.VALID) as temporary:
-        temporary.write_text("params.yaml is valid\n")
-
-
-if __name__ == "__main__":
-    run(main)
+def _nothing_at(path: str) -> str:
+    return (
+        f"there is nothing at {path}; name a file or small folder that changes when the data do "
+        "(constraints.txt for what comes with a package)"
+    )

@@ -1,64 +1,90 @@
-"""Whether, at a stage's end, its code and parameters are still those that it ran with.
+"""Whether a stage's code and parameters are those that DVC records its result under.
 
-DVC records what a result was made from after the command has ended, by what the files say then
-(treeverse/dvc#11058). What was edited in the meantime would pass for what the result is of. So a
-stage that finds such an edit fails, and DVC records nothing. Its other inputs DVC itself keeps
-other stages from writing meanwhile; an edit of them by hand is not looked for.
+DVC compares `code/*.json` and params.yaml as they lie on disk, and hashes them again after the
+command has ended (treeverse/dvc#11058). What was edited before without the stage `code` having
+run, or edited in the meantime, would pass for what the result is of. So a stage compares when it
+starts and when it ends, and fails where they differ: DVC then records nothing. Its other inputs
+DVC itself keeps other stages from writing meanwhile; an edit of them by hand is not looked for.
 """
 
-import sys
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from lp_core.errors import InputError
+from tasks.kit import paths
+from tasks.kit.code import Fingerprint, difference, fingerprint
 from tasks.kit.params import READ, Params, ParamsError
 
-PROJECT = Path(__file__).resolve().parent.parent
 
+class Guard:
+    """The code that one process runs, as it was when the stage began.
 
-@cache
-def loaded() -> dict[Path, bytes]:
-    """The project's modules that this process has imported: the text of each, by its file.
-
-    As they were when first asked for, which is when the stage begins.
+    fingerprints: by name, one for each file `code/<name>.json` that the stage depends on.
     """
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    inside = {Path(f).resolve() for f in files if f and "site-packages" not in f}
-    ours = sorted(f for f in inside if f.is_relative_to(PROJECT) and f.is_file())
-    return {file: file.read_bytes() for file in ours}
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Raises InputError where the code is not what `code/<name>.json` says."""
+        self.fingerprints = {name: _current(name) for name in names}
+        for name, current in self.fingerprints.items():
+            changed = difference(_recorded(name), current)
+            if changed:
+                raise InputError(
+                    f"{changed} is not what {paths.code(name)} was made from; bring it up to date "
+                    "(`dvc repro code`, or `python -m tasks.code`), then run this stage again"
+                )
+
+    def changes(self) -> Iterator[str]:
+        """A line for each fingerprint, and each parameter that was read, that has changed since."""
+        for name, before in self.fingerprints.items():
+            changed = difference(before, _current(name)) or difference(before, _recorded(name))
+            if changed:
+                yield f"{changed} changed while this ran; the result is of the old code; run again"
+        yield from _changed_params()
 
 
-def changes() -> Iterator[str]:
-    """A line for each file and each parameter that is not what this process ran with: of the
-    files, those of `loaded`; of the parameters, those that it has asked for."""
-    for file, text in loaded().items():
-        if not file.is_file() or file.read_bytes() != text:
-            name = file.relative_to(PROJECT)
-            yield f"{name} changed while this ran; the result is of the old code; run again"
+def _recorded(name: str) -> Fingerprint:
+    path = paths.code(name)
+    try:
+        files: Fingerprint = json.loads(path.read_text())["files"]
+        return files
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(
+            f"{path}: not there or not a fingerprint; run `dvc repro code` (or `python -m "
+            "tasks.code`) first"
+        ) from None
+
+
+def _current(name: str) -> Fingerprint:
+    """The fingerprint of the modules that `code/<name>.json` names, as their files are now."""
+    try:
+        modules = json.loads(paths.code(name).read_text())["modules"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # `_recorded` says what is wrong
+    return fingerprint(modules)
+
+
+def _changed_params() -> Iterator[str]:
     for (path, variant, dotted), old in READ.items():
         try:
             new = Params(variant, path).value(dotted)
         except ParamsError as error:
             yield f"{error}; it was when this began; run again"
             continue
-        for at, change in _differences(old, new, dotted):
-            # `imp` is read whole, to check it, but another round leaves those there are as they
-            # were: a stage that depends on the rounds asks for them by name.
-            if dotted != "imp" or not at.startswith("imp.rounds"):
-                yield (
-                    f"{path}: {at} changed {change} while this ran; "
-                    "the result is of the old value; run again"
-                )
+        for key, change in _differences(old, new, dotted):
+            yield (
+                f"{path}: {key} changed {change} while this ran; "
+                "the result is of the old value; run again"
+            )
 
 
-def _differences(old: Any, new: Any, at: str) -> Iterator[tuple[str, str]]:
+def _differences(old: Any, new: Any, key: str) -> Iterator[tuple[str, str]]:
     """Where two values differ, as a dotted path, and what they are there."""
     if isinstance(old, list) and isinstance(new, list):
         old, new = dict(enumerate(old)), dict(enumerate(new))
     if isinstance(old, dict) and isinstance(new, dict):
-        for key in old | new:
-            below = f"{at}.{key}" if at else str(key)
-            yield from _differences(old.get(key, "nothing"), new.get(key, "nothing"), below)
+        for part in old | new:
+            below = f"{key}.{part}" if key else str(part)
+            yield from _differences(old.get(part, "nothing"), new.get(part, "nothing"), below)
     elif old != new:
-        yield at, f"from {old} to {new}"
+        yield key, f"from {old} to {new}"

@@ -3,8 +3,14 @@
 from pathlib import Path
 
 RESULTS = Path("results")
+ROWS = Path("rows")
 VALID = Path("data", "params.valid")
 RESUME = Path(".resume")
+
+
+def code(name: str) -> Path:
+    """A fingerprint that the stage `code` writes: of a stage, or of what the params name."""
+    return Path("code", f"{name}.json")
 
 
 def dataset(name: str) -> Path:
@@ -29,4 +35,4 @@ def pooled(variant: str, seed: int, method: str, number: int) -> Path:
 
 def rows(stage: str, variant: str, seed: int, item: str | int) -> Path:
     """Table rows that a stage leaves for the stage `tables`."""
-    return Path("rows", stage, variant, str(seed), f"{item}.json")
+    return ROWS / stage / variant / str(seed) / f"{item}.json"

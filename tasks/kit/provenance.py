@@ -28,6 +28,7 @@ def provenance(
         "item": str(item),
         "seconds": max(time.monotonic() - _STARTED, trained),
         "device": torch.cuda.get_device_name(compute.device) if gpu else _cpu(),
+        "precision": compute.precision,
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": str(torch.__version__),

@@ -1,20 +1,28 @@
 """Where the state of an unfinished training lies, and when it may go.
 
 Not when the training is over: DVC has yet to record the ticket, and what stops it (its lock, a
-full disk, a kill) would cost the whole training. The next stage that reads the ticket drops the
+full disk, a kill) would cost the whole training. The first stage that reads the ticket drops the
 state, since that stage starts only when the ticket is recorded.
 """
 
+import hashlib
+import json
 import time
+from collections.abc import Iterable
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
+from typing import Any
 
+import torch
+
+from lp_core.compute import Compute
 from tasks.kit import paths
 
 _MONTH = 30 * 24 * 3600
 
 
 def state(stage: str, key: str) -> Path:
-    """File of a stage's state. key: everything that shapes the run (`tasks.kit.fingerprint`)."""
+    """File of a stage's state. key: of everything that shapes the run (`run_key`)."""
     return paths.RESUME / f"{stage}.{key}.safetensors"
 
 
@@ -24,18 +32,55 @@ def finish(file: Path) -> None:
         file.with_suffix(".done").touch()
 
 
-def forget(variant: str, seed: int, reader: str) -> None:
-    """Drop the states of finished trainings of this variant and seed, but those of `reader`
-    itself, which may be running again because its ticket was never recorded.
+def forget(stage: str) -> None:
+    """Drop the states of a finished training whose ticket is recorded."""
+    for file in paths.RESUME.glob(f"{stage}.*.safetensors"):
+        if file.with_suffix(".done").exists():
+            _drop(file)
 
-    States of other settings stay, for whoever goes back to them; a month after their last epoch
-    they go, too.
+
+def forget_old() -> None:
+    """Drop states a month after their last epoch.
+
+    Until then they wait for whoever goes back to the settings that they are of.
     """
-    stages = (f"pretrain@{variant}-{seed}.", f"imp@{variant}-{seed}-round")
     for file in paths.RESUME.glob("*.safetensors"):
-        if not file.name.startswith(stages) or file.name.startswith(f"{reader}."):
-            continue
-        marker = file.with_suffix(".done")
-        if marker.exists() or time.time() - file.stat().st_mtime > _MONTH:
-            file.unlink()
-            marker.unlink(missing_ok=True)
+        if time.time() - file.stat().st_mtime > _MONTH:
+            _drop(file)
+
+
+def _drop(file: Path) -> None:
+    file.unlink(missing_ok=True)
+    file.with_suffix(".done").unlink(missing_ok=True)
+
+
+def run_key(settings: Iterable[Any], inputs: Iterable[Path], compute: Compute) -> str:
+    """16 hex digits of everything that shapes a training run.
+
+    Two runs with one key give the same bytes, so going on from a state under that key is safe;
+    after any change (a parameter, an input, the code, PyTorch, the machine) the key is another one.
+    settings: dataclasses or plain values. inputs: files, or folders of files.
+    """
+    digest = hashlib.sha256()
+    for value in settings:
+        plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+        digest.update(json.dumps(plain, sort_keys=True).encode() + b"\n")
+    for path in _files(inputs):
+        digest.update(f"\n{path.name} ".encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    device = (
+        torch.cuda.get_device_name(compute.device)
+        if compute.device.type == "cuda"
+        else f"{torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()} threads"
+    )
+    digest.update(f"{torch.__version__} {device} {compute.precision}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _files(inputs: Iterable[Path]) -> list[Path]:
+    return [
+        file
+        for path in inputs
+        for file in (sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path])
+    ]

@@ -1,33 +1,57 @@
 """Table rows as stages hand them to the stage `tables`: JSON, so that no schema binds a stage.
 
 (A stage that imported the tables' schemas would run again whenever a column of any table
-changed; a training must not.)
+changed; a training must not.) A file's head says what its rows are of, so that `tables` can read
+whatever lies there.
 """
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lp_core.errors import InputError
 from lp_core.files import atomic_write
 
-Rows = dict[str, list[dict[str, Any]]]
+Row = dict[str, Any]
+Tables = dict[str, list[Row]]
 
 
-def write_rows(path: Path, rows: Rows) -> None:
-    """Write rows by table name, in one step. Floats come back exactly."""
+@dataclass(frozen=True)
+class RowsFile:
+    """head: stage, dataset, model, variant, seed and, where the stage is of one, ticket and method.
+    tables: rows by table name, without what the head says of all of them."""
+
+    path: Path
+    head: Row
+    tables: Tables
+
+
+def write_rows(path: Path, head: Mapping[str, Any], tables: Tables) -> None:
+    """Write rows under a head, in one step. Floats come back exactly."""
     lines = [
-        f"{json.dumps(table)}: [\n" + ",\n".join(json.dumps(row) for row in found) + "\n]"
-        for table, found in rows.items()
+        f"{json.dumps(name)}: [\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]"
+        for name, rows in tables.items()
     ]
+    text = f'{{"head": {json.dumps(head)},\n"tables": {{\n' + ",\n".join(lines) + "\n}}\n"
     with atomic_write(path) as temporary:
-        temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        temporary.write_text(text)
 
 
-def read_rows(path: Path) -> Rows:
+def read_rows(path: Path) -> RowsFile:
     """What `write_rows` wrote. Raises InputError naming the file if it is something else."""
     try:
-        rows: Rows = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not table rows ({error}); run its stage again") from error
-    return rows
+        content = json.loads(path.read_text())
+        rows = RowsFile(path, dict(content["head"]), dict(content["tables"]))
+        if all(isinstance(row, dict) for table in rows.tables.values() for row in table):
+            return rows
+        problem = "a row is no mapping"
+    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        problem = f"{type(error).__name__}: {error}"
+    raise InputError(f"{path}: not table rows ({problem}); delete it and run its stage again")
+
+
+def read_all(folder: Path) -> list[RowsFile]:
+    """Every file of rows below a folder, in the order of their paths."""
+    return [read_rows(path) for path in sorted(folder.rglob("*.json"))]

@@ -10,23 +10,21 @@ import numpy as np
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from lp_core.compute import Compute
-from lp_core.compute_spec import ComputeSpec
 from lp_core.data.epoch import Batch
 from lp_core.data.loading import EVAL_BATCH, eval_batches, train_loader
-from lp_core.data.store import Dataset
-from lp_core.models.factory import build
-from lp_core.models.spec import ModelSpec
+from lp_core.faces import module_of
+from lp_core.models.spec import NETWORKS
 from lp_core.seeds import noise_seed
 from lp_core.training.curve import Epoch
 from lp_core.training.distributed import Workers
 from lp_core.training.evaluation import Scores, evaluate
 from lp_core.training.spec import TrainSpec
 from lp_core.training.trainer import Loader, Trainer
-from tasks.kit import paths
-from tasks.kit import resume as resuming
-from tasks.kit.fingerprint import fingerprint
+from tasks.kit import paths, resume
+from tasks.kit.bench import Bench
+from tasks.kit.code import fingerprint
 from tasks.kit.params import Params
+from tasks.kit.trail import imp_stage, pretrain_stage
 
 
 @dataclass(frozen=True)
@@ -54,40 +52,29 @@ class WithProgressBar:
 
 
 class StageTrainer:
-    """One stage's training: its settings, data, network, and the processes that share it."""
+    """One stage's training: its settings, bench, and the processes that share it."""
 
     def __init__(self, variant: str, seed: int, ticket: int | None) -> None:
         """ticket: None for the run to the rewind point. seed: the entry of `seeds`."""
         self.params = Params(variant)
         self.spec = self.params.section("train", TrainSpec)
         self.seeds = self.spec.seeds(seed)
-        self.model_spec = self.params.section("model", ModelSpec)
-        self.dataset_name = self.params.section("dataset", str)
-        self.variant, self.seed, self.ticket = variant, seed, ticket
-        self.stage = f"imp@{variant}-{seed}-round{ticket}"
-        if ticket is None:
-            self.stage = f"pretrain@{variant}-{seed}"
+        self.ticket = ticket
+        self.stage = pretrain_stage(variant, seed)
+        if ticket is not None:
+            self.stage = imp_stage(variant, seed, ticket)
         self.workers = Workers()
-        spec = self.params.section("compute", ComputeSpec)
-        self.compute = Compute(spec, self.workers.local_rank)
-        self.dataset = Dataset.load(paths.dataset(self.dataset_name))
-        self.model = build(
-            self.model_spec.name,
-            len(self.dataset.classes),
-            self.dataset.channels,
-            self.dataset.size,
-            self.model_spec.stem,
-            seed=self.seeds.init,
-        )
+        self.bench = Bench(self.params, self.seeds.init, self.workers.local_rank)
+        self.model, self.compute = self.bench.model, self.bench.compute
 
     def train(self, masks: dict[str, Tensor], epochs: range, inputs: list[Path]) -> Finished:
         """Train `self.model` in place, from where a killed run of the same key left off.
 
         inputs: files beside the data set that shape the run, such as the parent ticket.
         """
-        state = resuming.state(self.stage, self.key(masks, epochs, inputs))
+        state = resume.state(self.stage, self.key(masks, epochs, inputs))
         if self.workers.first:
-            resuming.forget(self.variant, self.seed, self.stage)
+            resume.forget_old()
             if state.exists():
                 print(f"{self.stage}: going on from {state}", flush=True)
         trainer = Trainer(
@@ -96,16 +83,16 @@ class StageTrainer:
             self.spec,
             self.compute,
             noise=lambda epoch: noise_seed(self.seeds.noise, self.ticket, epoch),
-            validate=lambda model: self.scores(model, "val"),
+            validate=self._validate,
             workers=self.workers,
             on_epoch=self._print_epoch,
         )
         curve = trainer.train(masks, epochs, state=state)
         return Finished(curve, sum(epoch.seconds for epoch in curve), state)
 
-    def scores(self, model: nn.Module, split: str) -> Scores:
-        """Scores of the network as it stands, on a split without augmentation."""
-        batches = eval_batches(self.dataset, split, EVAL_BATCH, self.compute.device)
+    def _validate(self, model: nn.Module) -> Scores:
+        """Scores of the network as it stands, on the held-out split without augmentation."""
+        batches = eval_batches(self.bench.dataset, "val", EVAL_BATCH, self.compute.device)
         return evaluate(model, batches, self.compute)
 
     def curve_rows(self, finished: Finished, density: float) -> list[dict[str, Any]]:
@@ -121,7 +108,7 @@ class StageTrainer:
 
     def _loader(self) -> Loader:
         loader: Loader = train_loader(
-            self.dataset,
+            self.bench.dataset,
             self.spec.batch_size,
             self.spec.augment,
             self.compute.device,
@@ -135,10 +122,12 @@ class StageTrainer:
 
         Neither inputs nor settings tell what was pruned: the masks do.
         """
-        settings = [self.spec, self.model_spec, self.compute.spec, self.seed, self.stage]
-        return fingerprint(
+        model = self.bench.model_spec
+        code = [f"tasks.{self.stage.partition('@')[0]}", module_of(NETWORKS, model.name)]
+        settings = [self.spec, model, self.compute.spec, self.seeds, self.stage, fingerprint(code)]
+        return resume.run_key(
             [*settings, list(epochs), mask_digest(masks)],
-            [paths.dataset(self.dataset_name), *inputs],
+            [paths.dataset(self.bench.dataset.name), *inputs],
             self.compute,
         )
 

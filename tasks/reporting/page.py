@@ -12,18 +12,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tasks.reporting.figures.results import Results
-from tasks.reporting.figures.style import PLACES, percent, points, styles
+from tasks.reporting.figures.style import IMAGES, percent, points, styles
 from tasks.reporting.headline import p_value, sentences
-from tasks.reporting.published import nearest
-from tasks.reporting.summary import by_density, gains
+from tasks.reporting.published import at_density
+from tasks.reporting.summary import accuracy_by_density, gains
 
 _DRAWN_WITH = ("numpy", "pandas", "pyarrow", "matplotlib")
 
 
 @dataclass(frozen=True)
 class Table:
-    """title: above it. rows: the first cell names the row. note: below it. words: how many of the
-    first columns hold words, not numbers."""
+    """A table of the page.
+
+    title: above it. rows: the first cell names the row. note: below it. words: how many of the
+    first columns hold words, not numbers.
+    """
 
     title: str
     head: list[str]
@@ -34,7 +37,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """An entry of the catalogue, drawn: files by name, or why there are none."""
+    """An entry of the catalogue, drawn. files: by name. missing: why there are none."""
 
     heading: str
     caption: str
@@ -53,12 +56,12 @@ def render(
     results: Results,
     tests: pd.DataFrame,
     chapters: dict[str, list[Picture]],
-    left_out: list[str],
+    unconverged: list[str],
 ) -> str:
     """The whole page.
 
-    tests: of `tasks.reporting.summary.paired`. chapters: pictures by heading. left_out: of
-    `tasks.reporting.converged.said`.
+    tests: of `tasks.reporting.summary.paired_tests`. chapters: pictures by heading. unconverged: of
+    `tasks.reporting.converged.unconverged_sentences`.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -70,7 +73,7 @@ def render(
     environment.filters["code"] = _code
     return environment.get_template("report.html.j2").render(
         title=f"Lottery Pools: {results.models(results.variants)} on {results.dataset}",
-        headline=sentences(results, tests, left_out),
+        headline=sentences(results, tests, unconverged),
         accuracy=accuracy_tables(results),
         chapters=chapters,
         paired=paired_table(tests),
@@ -83,19 +86,20 @@ def render(
 
 
 def accuracy_tables(results: Results) -> list[Table]:
-    """Density by method, mean ± standard deviation in percent; one table per variant and place."""
-    rows = by_density(results.frames)
+    """Density by method, mean ± standard deviation in percent; one table per variant and kind
+    of images."""
+    rows = accuracy_by_density(results.frames)
     tables = []
     for variant in results.variants:
-        for place, name in PLACES.items():
-            here = rows[(rows["variant"] == variant) & (rows["place"] == place)]
-            methods = [m for m in ("ticket", *results.main) if m in set(here["method"])]
+        for images, name in IMAGES.items():
+            part = rows[(rows["variant"] == variant) & (rows["images"] == images)]
+            methods = [m for m in ("ticket", *results.headline_methods) if m in set(part["method"])]
             if not methods:
                 continue
             seeds = results.seeds(variant)
             over = f", mean ± standard deviation over {seeds} seeds" if seeds > 1 else ", one seed"
             cells = {
-                (r.method, r.ticket): _percent(r.mean, r.std) for r in here.itertuples(index=False)
+                (r.method, r.ticket): _percent(r.mean, r.std) for r in part.itertuples(index=False)
             }
             tables.append(
                 Table(
@@ -119,7 +123,7 @@ def paired_table(tests: pd.DataFrame) -> Table:
             [
                 str(row.variant),
                 str(row.method),
-                str(row.place),
+                str(row.images),
                 str(int(row.pairs)),
                 points(float(row.gain)),
                 p_value(float(row.p)).removeprefix("p ").removeprefix("= "),
@@ -134,26 +138,25 @@ def paired_table(tests: pd.DataFrame) -> Table:
 
 
 def paper_tables(results: Results) -> list[Table]:
-    """The paper's numbers beside ours, one table per pooled variant; empty if the setting is none
-    of the paper's."""
-    ours = by_density(results.frames).query("place == 'test'")
+    """The paper's numbers beside ours, one table per pooled variant; none if the paper does not
+    have the setting."""
+    ours = accuracy_by_density(results.frames).query("images == 'test'")
     tables = []
     for variant in results.pooled:
-        paper = results.paper(variant)
+        paper = results.published_rows(variant)
         if paper.empty:
             continue
-        here = ours[ours["variant"] == variant]
-        methods = [m for m in ("ticket", *results.main) if m in set(paper["method"])]
+        mine = ours[ours["variant"] == variant]
+        methods = [m for m in ("ticket", *results.headline_methods) if m in set(paper["method"])]
         labels = [style.label for style in styles(methods).values()]
         head = [f"{label}: {whose}" for label in labels for whose in ("paper", "ours")]
         rows = []
         for ticket, density in results.densities(variant).items():
             line = [percent(density)]
             for method in methods:
-                theirs = nearest(paper[paper["method"] == method], density)
-                found = here[(here["method"] == method) & (here["ticket"] == ticket)]
+                theirs = at_density(paper[paper["method"] == method], density)
                 line.append(_first(theirs.rename(columns={"accuracy": "mean"})))
-                line.append(_first(found))
+                line.append(_first(mine[(mine["method"] == method) & (mine["ticket"] == ticket)]))
             rows.append(line)
         sources = "; ".join(dict.fromkeys(paper["source"]))
         tables.append(
@@ -161,41 +164,43 @@ def paper_tables(results: Results) -> list[Table]:
                 f"{results.setting(variant)}: test accuracy in %, the paper's beside ours",
                 ["Density (%)", *head],
                 rows,
-                f"Source: {sources}. Data set and network are the paper's; compare the parameters "
-                "below to see whether the training is, and the search (the paper's is "
-                "`pool.search: exact`).",
+                f"Source: {sources}. Data set and network are the paper's. The parameters below "
+                "show whether the training is, too, and the search (the paper's is "
+                "`pooling.scoring.search: exact`).",
             )
         )
     return tables
 
 
 def claims_table(results: Results) -> Table:
-    """The gains that the paper's text states, beside the same gains here: those of this setting,
-    or all of them where it is none of the paper's."""
+    """The gains that the paper's text states for this setting, beside the same gains here.
+
+    Where the paper does not have the setting, the table lists all of its claims.
+    """
     claims = results.published.claims
-    own = [v for v in results.pooled if len(results.paper(v))]
+    own = [v for v in results.pooled if len(results.published_rows(v))]
     title = "The gains that the paper's text states, in other settings than this one, beside ours"
     note = "Networks, data sets and training differ: compare orders of magnitude only. "
     if own:
-        here = (claims["dataset"] == results.dataset) & (claims["model"] == results.model(own[0]))
-        claims = claims[here]
+        claims = claims[claims["dataset"] == results.dataset]
+        claims = claims[claims["model"] == results.model(own[0])]
         title, note = f"{results.setting(own[0])}: the gains that the paper's text states", ""
     rows = [
         [
-            str(row.what),
+            str(row.claim),
             f"{row.model} on {row.dataset}",
             str(row.ticket_kind),
-            PLACES[str(row.place)],
+            IMAGES[str(row.images)],
             points(row.value / 100),
             _own_gain(results, (own or results.pooled)[:1], row),
         ]
         for row in claims.itertuples(index=False)
     ]
     sources = "; ".join(dict.fromkeys(claims["source"]))
-    ours = styles(results.main[:1])[results.main[0]].label
+    ours = styles(results.headline_methods[:1])[results.headline_methods[0]].label
     return Table(
         title,
-        ["What", "Paper's setting", "Tickets", "Images", "Paper (points)", "Ours (points)"],
+        ["Claim", "Paper's setting", "Tickets", "Images", "Paper (points)", "Ours (points)"],
         rows,
         f"{note}Ours: gain of {ours}, mean over seeds; – where this run has no such ticket. "
         f"Sources: {sources}.",
@@ -204,24 +209,26 @@ def claims_table(results: Results) -> Table:
 
 
 def _own_gain(results: Results, variant: list[str], claim: Any) -> str:
-    """Of the same kind as the claim: of the dense network, or the largest of a sparse ticket, or
-    that at the claim's density."""
+    """Our gain of the claim's kind: the dense network's, the largest of any sparse ticket, or the
+    gain at the density that the claim names."""
     rows = gains(results.frames)
-    rows = rows[rows["variant"].isin(variant) & (rows["method"] == results.main[0])]
-    rows = rows[rows["place"] == claim.place]
+    rows = rows[rows["variant"].isin(variant) & (rows["method"] == results.headline_methods[0])]
+    rows = rows[rows["images"] == claim.images]
     rows = rows[(rows["ticket"] == 0) == (claim.ticket_kind == "dense")]
     if claim.density == claim.density:
-        rows = nearest(rows, claim.density)
+        rows = at_density(rows, claim.density)
     means = rows.groupby("ticket")["gain"].mean()
     return points(float(means.max())) if len(means) else "–"
 
 
 def machine_table(results: Results) -> Table:
     """What the stages ran on."""
-    columns = ["device", "threads", "python", "torch"]
+    columns = ["device", "precision", "threads", "python", "torch"]
     distinct = results.frames["stages"][columns].drop_duplicates().sort_values(columns)
     rows = [[str(cell) for cell in row] for row in distinct.itertuples(index=False)]
-    return Table("What the stages ran on", ["Device", "Threads", "Python", "PyTorch"], rows)
+    return Table(
+        "What the stages ran on", ["Device", "Precision", "Threads", "Python", "PyTorch"], rows
+    )
 
 
 def time_table(results: Results) -> Table:
@@ -239,7 +246,7 @@ def time_table(results: Results) -> Table:
 
 
 def _code(text: str) -> Markup:
-    """What stands between backticks, set as code."""
+    """Markup of a text in which backticks enclose code."""
     return Markup(re.sub("`(.+?)`", r"<code>\1</code>", str(escape(text))))
 
 

@@ -9,22 +9,26 @@ from lp_core.errors import InputError
 
 PUBLISHED = Path("presets", "published")
 RESULTS = ("source", "dataset", "model", "method", "density", "accuracy", "std")
-CLAIMS = ("source", "dataset", "model", "what", "density", "value", "place", "ticket_kind")
+CLAIMS = ("source", "dataset", "model", "claim", "density", "value", "images", "ticket_kind")
 
 
 @dataclass(frozen=True)
 class Published:
-    """results: one row per setting, method and density; fractions, std empty for a single run.
-    claims: gains that the text states; value in points, place `test` or `corrupted`, ticket_kind
-    `dense` or `sparse`, density where the text names one."""
+    """The paper's tables and the gains that its text states.
+
+    results: one row per setting, method and density; fractions; std is empty for a single run.
+    claims: value in points; images `test` or `corrupted`; ticket_kind `dense` or `sparse`; density
+    where the text names one.
+    """
 
     results: pd.DataFrame
     claims: pd.DataFrame
 
-    def of(self, dataset: str, model: str) -> pd.DataFrame:
-        """The results of one setting, densest first; empty if it is none of the paper's."""
-        there = (self.results["dataset"] == dataset) & (self.results["model"] == model)
-        return self.results[there].sort_values("density", ascending=False, kind="stable")
+    def rows_of(self, dataset: str, model: str) -> pd.DataFrame:
+        """The results of one setting, densest first; empty if the paper does not have it."""
+        rows = self.results
+        rows = rows[(rows["dataset"] == dataset) & (rows["model"] == model)]
+        return rows.sort_values("density", ascending=False, kind="stable")
 
 
 def read_published(folder: Path = PUBLISHED) -> Published:
@@ -42,6 +46,6 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     return frame
 
 
-def nearest(rows: pd.DataFrame, density: float) -> pd.DataFrame:
-    """Those rows whose density is `density` but for rounding (within 2% of it)."""
+def at_density(rows: pd.DataFrame, density: float) -> pd.DataFrame:
+    """The rows whose density is `density` but for rounding (within 2% of it)."""
     return rows[(rows["density"] / density - 1).abs() < 0.02]

@@ -10,18 +10,23 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.closure import ROOT
+from tasks.kit.code import PROJECT as ROOT
 
-FOLDERS = ("lp_core", "tasks", "flows", "presets")
+_COPIED = (
+    *("lp_core", "tasks", "flows", "presets"),
+    *("dvc.yaml", "params.yaml", "constraints.txt", "prefect.toml", ".dvcignore", ".gitignore"),
+)
 
 TINY: dict[str, Any] = {
     "seeds": [0],
     "corrupt": {
-        "source": "generate",
-        "path": "downloads/corrupted",
-        "images": 40,
-        "corruptions": ["gaussian_noise", "contrast"],
-        "severities": [1, 5],
+        "digits": {
+            "source": "generate",
+            "watch": "constraints.txt",
+            "images": 40,
+            "corruptions": ["gaussian_noise", "snow"],
+            "severities": [1, 5],
+        },
     },
     "train": {
         "epochs": 3,
@@ -38,32 +43,46 @@ TINY: dict[str, Any] = {
         "rounds": [{"ticket": 0, "parent": "rewind"}, {"ticket": 1, "parent": 0}],
     },
     "grid": ["base", "no-rewind"],
-    "pooled": ["base"],
-    "pools": ["interpolation", "swa", "greedy-soup"],
-    "ood": ["interpolation", "swa"],
-    "ensemble": {"method": "interpolation"},
+    "pooling": {
+        "variants": ["base"],
+        "methods": ["interpolation", "swa", "greedy-soup"],
+        "corrupted": ["interpolation", "swa"],
+        "ensemble": "interpolation",
+        "scoring": {
+            "search": "halving",
+            "batch_norm": "re-estimate",
+            "calibration_images": 128,
+            "final_calibration_images": 256,
+        },
+        "recipes": {
+            "interpolation": {"recipe": "search", "coefficients": [0.2, 0.5, 0.8]},
+            "swa": {"recipe": "swa"},
+            "greedy-soup": {"recipe": "greedy-soup"},
+        },
+    },
 }
 
 
 class Project:
     """A checkout in which commands run as a user would run them."""
 
-    def __init__(self, root: Path) -> None:
-        for name in (*FOLDERS, "dvc.yaml", "params.yaml", "prefect.toml", ".dvcignore"):
+    def __init__(self, root: Path, like: "Project | None" = None) -> None:
+        """like: another project to start from, with all that was made in it."""
+        self.root = root
+        if like is not None:
+            shutil.copytree(like.root, root, symlinks=True, dirs_exist_ok=True)
+            return
+        for name in _COPIED:
             source = ROOT / name
             if source.is_dir():
-                ignore = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(source, root / name, ignore=ignore)
+                shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, root / name)
-        for name in ("digits", "corrupted"):
-            (root / "downloads" / name).mkdir(parents=True)
-        shutil.copy(ROOT / ".gitignore", root)
-        self.root = root
         self.params(TINY)
         self.run("git", "init", "-q")
         self.run("dvc", "init", "-q")
         self.run("dvc", "config", "core.analytics", "false")
+        self.run("dvc", "config", "core.site_cache_dir", str(root / ".dvc" / "site"))
         shutil.copytree(ROOT / ".dvc" / "plots", root / ".dvc" / "plots")
 
     def params(self, changes: dict[str, Any]) -> None:

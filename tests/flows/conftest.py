@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import quiet  # noqa: F401  (before Prefect is imported)
+import flows  # noqa: F401  (before Prefect is imported)
 from tests.flows.toy import VALIDATE, Toy, environment
 
 
@@ -53,9 +53,9 @@ def done_toy(toy: Toy, _finished: Path) -> Toy:
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

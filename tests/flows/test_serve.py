@@ -85,8 +85,8 @@ def test_serve_and_deployment_run_complete_on_a_fresh_home(
         wait(lambda: "Serving imp-pool/imp-pool" in log.read_text())
         arguments = ["deployment", "run", "imp-pool/imp-pool", "--watch"]
         chosen = ["--param", 'targets=["imp@0-*"]', "--param", "max_parallel=2"]
-        told = prefect(toy, prefect_home, *arguments, *chosen)
-        assert "finished successfully in 'Completed'" in told
+        output = prefect(toy, prefect_home, *arguments, *chosen)
+        assert "finished successfully in 'Completed'" in output
         assert toy.locked() == {"base", "imp@0-round0", "imp@0-round1"}
         assert "up to 2 at once" in log.read_text()
 

@@ -59,10 +59,12 @@ STAGES = {
 VALIDATE = """\
 from pathlib import Path
 
+from lp_core.errors import InputError
+
 
 def validate(path: Path) -> None:
     if "epochs: -" in path.read_text():
-        raise ValueError(f"{path}: train.epochs must not be negative")
+        raise InputError(f"{path}: train.epochs must not be negative")
 """
 
 
@@ -80,7 +82,8 @@ class Toy:
         self.write("rewind.txt", "rewind\n")
         # For the processes that tests start here; it stands before the project's own `tasks`.
         self.write("tasks/__init__.py", "")
-        self.write("tasks/experiment.py", VALIDATE)
+        self.write("tasks/kit/__init__.py", "")
+        self.write("tasks/kit/experiment.py", VALIDATE)
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from lp_core.files import atomic_write
 from lp_core.models.factory import build
 from lp_core.models.structure import prunable
 from lp_core.sparsity.magnitude import magnitude_mask
-from lp_core.tickets import Ticket, TicketError, read_meta
+from lp_core.tickets import Ticket, TicketError, read_digest, read_meta
 from tests.lp_core.strategies import bits, json_values, state, tickets
 
 
@@ -33,6 +34,7 @@ def test_a_saved_ticket_comes_back_bit_for_bit(folder, ticket, meta):
     assert state(loaded) == state(ticket)
     assert list(loaded.meta) == list(ticket.meta)
     assert loaded.meta == read_meta(folder / "one.safetensors") == ticket.meta
+    assert loaded.digest == read_digest(folder / "one.safetensors") == ticket.digest
 
 
 @settings(deadline=None, max_examples=30)
@@ -113,17 +115,30 @@ def test_a_truncated_file_is_one_clear_error(folder, data):
     kinds = st.sampled_from([0, 1, 7, 8, 9, header - 1, header, header + 1, len(whole) - 1])
     path = folder / "cut.safetensors"
     path.write_bytes(whole[: data.draw(kinds | st.integers(0, len(whole) - 1))])
-    for read in (Ticket.load, read_meta):
+    for read in (Ticket.load, read_meta, read_digest):
         with pytest.raises(TicketError, match=r"cut\.safetensors: not a whole ticket") as error:
             read(path)
         assert "\n" not in str(error.value)
 
 
-def _foreign(path: Path, about: object) -> None:
-    save_file({"x": torch.zeros(2)}, path, {"ticket": json.dumps(about)})
+def _foreign(path: Path, header: object, **tensors: torch.Tensor) -> None:
+    save_file(tensors or {"x": torch.zeros(2)}, path, {"ticket": json.dumps(header)})
 
 
-_GOOD = {"format": "lottery-pools ticket 1", "order": [], "prunable": [], "shapes": {}, "meta": {}}
+_GOOD = {
+    "format": "lottery-pools ticket 2",
+    "digest": "0" * 32,
+    "layout": {"order": [], "prunable": [], "shapes": {}},
+    "meta": {},
+}
+
+
+def _with_layout(path: Path, **changes: object) -> None:
+    """A file of one masked weight whose digest is right, whatever is said of its layout."""
+    tensors = {"mask:w": torch.tensor([255], dtype=torch.uint8), "kept:w": torch.zeros(2)}
+    layout = {"order": ["w"], "prunable": ["w"], "shapes": {"w": [2]}} | changes
+    digest = tickets_room._digest(tensors, layout)
+    _foreign(path, _GOOD | {"digest": digest, "layout": layout}, **tensors)
 
 
 @pytest.mark.parametrize(
@@ -135,47 +150,116 @@ _GOOD = {"format": "lottery-pools ticket 1", "order": [], "prunable": [], "shape
         lambda path: _foreign(path, {"format": "lottery-pools ticket 99"}),
         lambda path: _foreign(path, []),
         lambda path: _foreign(path, 5),
+        lambda path: _foreign(path, None),
         lambda path: _foreign(path, {k: v for k, v in _GOOD.items() if k != "meta"}),
-        lambda path: _foreign(path, _GOOD | {"order": ["conv"]}),
-        lambda path: _foreign(path, _GOOD | {"order": ["conv"], "shapes": {"conv": [3]}}),
-        lambda path: _foreign(path, _GOOD | {"order": 5}),
-        lambda path: save_file(
-            {"mask:w": torch.tensor([255], dtype=torch.uint8), "kept:w": torch.zeros(2)},
-            path,
-            {
-                "ticket": json.dumps(
-                    _GOOD | {"order": ["w"], "prunable": ["w"], "shapes": {"w": [3]}}
-                )
-            },
-        ),
+        lambda path: _foreign(path, _GOOD | {"meta": None}),
+        lambda path: _foreign(path, _GOOD | {"meta": [1]}),
+        lambda path: _foreign(path, _GOOD | {"digest": None}),
+        lambda path: _foreign(path, _GOOD | {"layout": None}),
+        lambda path: _with_layout(path, order=["conv"]),
+        lambda path: _with_layout(path, order=["conv"], shapes={"conv": [3]}),
+        lambda path: _with_layout(path, order=5),
+        lambda path: _with_layout(path, prunable=["conv"]),
+        lambda path: _with_layout(path, shapes={"w": [3]}),
+        lambda path: _with_layout(path, shapes={"w": [10**12, 10**12]}),
+        lambda path: _with_layout(path, shapes={"w": [-1, -2]}),
+        lambda path: _with_layout(path, shapes={"w": [0]}),
+        lambda path: _with_layout(path, shapes={"w": "two"}),
+        lambda path: _with_layout(path, shapes={"w": [[2]]}),
+        lambda path: _with_layout(path, shapes={"w": [2.0]}),
+        lambda path: _with_layout(path, shapes={"w": None}),
+        lambda path: _with_layout(path, shapes=None),
         lambda path: path.write_text("epoch,accuracy\n1,0.5\n" * 99),
         lambda path: path.write_bytes(bytes(range(256)) * 9),
         lambda path: torch.save({"x": torch.zeros(2)}, path),
     ],
     ids=[
         *("no-metadata", "other-metadata", "bad-json", "other-format", "a-list", "a-number"),
-        *("no-meta", "no-such-weight", "no-such-mask", "order-is-a-number", "too-few-values"),
+        *("null", "no-meta", "meta-is-null", "meta-is-a-list", "digest-is-null", "layout-is-null"),
+        *("no-such-weight", "no-such-mask", "order-is-a-number", "no-such-prunable"),
+        *("too-few-values", "huge-shape", "negative-shape", "empty-shape", "shape-is-text"),
+        *("nested-shape", "fractional-shape", "shape-is-null", "shapes-are-null"),
         *("text", "noise", "pickle"),
     ],
 )
 def test_a_foreign_file_is_one_clear_error(tmp_path, write):
     path = tmp_path / "strange.safetensors"
     write(path)
-    with pytest.raises(TicketError, match=r"strange\.safetensors: "):
+    with pytest.raises(TicketError, match=r"strange\.safetensors: .*run its stage again$"):
         Ticket.load(path)
 
 
-@pytest.mark.parametrize("read", [Ticket.load, read_meta])
+def test_a_layout_that_fits_is_no_error(tmp_path):
+    _with_layout(tmp_path / "w", shapes={"w": [1, 2]})
+    assert Ticket.load(tmp_path / "w").mask["w"].tolist() == [[True, True]]
+
+
+def test_a_file_of_the_first_format_says_to_run_its_stage_again(tmp_path):
+    _foreign(tmp_path / "old", {"format": "lottery-pools ticket 1", "meta": {}})
+    for read in (Ticket.load, read_meta, read_digest):
+        with pytest.raises(TicketError, match=r"old: format 'lottery-pools ticket 1', .*run its"):
+            read(tmp_path / "old")
+
+
+def test_a_bit_that_was_changed_on_disk_is_noticed(folder):
+    whole = _saved(folder)
+    header = 8 + int.from_bytes(whole[:8], "little")
+    for position in (header, (header + len(whole)) // 2, len(whole) - 1):
+        changed = bytearray(whole)
+        changed[position] ^= 1
+        (folder / "changed").write_bytes(changed)
+        with pytest.raises(TicketError, match=r"changed: its tensors are not those that were sav"):
+            Ticket.load(folder / "changed")
+
+
+@settings(deadline=None, max_examples=40)
+@given(ticket=tickets(), data=st.data())
+def test_a_digest_stands_for_every_tensor_and_nothing_else(ticket, data):
+    before = ticket.digest
+    assert re.fullmatch("[0-9a-f]{32}", before)
+    ticket.meta["accuracy"] = 0.5
+    laid_out = ticket.to(torch.device("cpu"), torch.channels_last)
+    assert laid_out.digest == ticket.digest == before
+    part = data.draw(st.sampled_from([ticket.weights, ticket.mask, ticket.buffers]))
+    name = data.draw(st.sampled_from(sorted(part)))
+    change = data.draw(st.sampled_from(["value", "name", "shape"]))
+    if change == "value" and part is not ticket.weights:
+        part[name] = ~part[name] if part is ticket.mask else part[name] + 1e9
+    elif change == "value":
+        part[name] = part[name].where(~ticket.mask.get(name, torch.tensor(True)), 7.25)
+    elif change == "name":
+        part[f"{name}.other"] = part.pop(name)
+    elif part is ticket.buffers:
+        part[name] = part[name][None]
+    else:
+        ticket.weights[name] = ticket.weights[name][None]
+        if name in ticket.mask:
+            ticket.mask[name] = ticket.mask[name][None]
+    assert ticket.digest != before
+
+
+def test_weights_that_the_mask_does_not_keep_are_no_part_of_a_digest(folder):
+    mask = {"w": torch.tensor([True, False])}
+    ticket = Ticket({"w": torch.tensor([1.0, 2.0])}, mask)
+    ticket.save(folder / "unpruned")
+    assert Ticket.load(folder / "unpruned").digest == ticket.digest
+    assert Ticket({"w": torch.tensor([1.0, 0.0])}, mask).digest == ticket.digest
+
+
+@pytest.mark.parametrize("read", [Ticket.load, read_meta, read_digest])
 def test_a_missing_ticket_is_an_error_that_names_it(tmp_path, read):
     with pytest.raises(FileNotFoundError, match=r"absent\.safetensors"):
         read(tmp_path / "absent.safetensors")
 
 
-def test_the_meta_is_read_without_a_tensor(folder, monkeypatch):
+def test_meta_and_digest_are_read_without_a_tensor(folder, monkeypatch):
     _saved(folder)
-    monkeypatch.setattr(tickets_room, "_unpack", None)
+    digest = Ticket.load(folder / "whole.safetensors").digest
+    monkeypatch.setattr(tickets_room, "_unpacked", None)
+    monkeypatch.setattr(tickets_room, "_digest", None)
     monkeypatch.setattr(torch, "from_numpy", None)
     assert read_meta(folder / "whole.safetensors") == {"ticket": 3}
+    assert read_digest(folder / "whole.safetensors") == digest
 
 
 def test_an_interrupted_save_leaves_the_old_file_whole(tmp_path, monkeypatch):

@@ -15,18 +15,18 @@ from torch import Tensor
 from lp_core.analysis.flops import flops
 from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.store import Dataset
+from lp_core.pooling.heldout import held_out_for
 from lp_core.pooling.interpolation import interpolate
-from lp_core.pooling.preparing import prepare
-from lp_core.pooling.spec import PoolSpec
+from lp_core.pooling.spec import ScoringSpec
 from lp_core.seeds import noise_seed
 from lp_core.tickets import Ticket
 from tasks import ensemble, landscape, pool
 from tasks.kit import paths
-from tasks.kit.bench import Network
+from tasks.kit.bench import Bench
 from tasks.kit.params import Params
 from tasks.kit.rows import read_rows
 from tests.lp_core.tiny import images, residual_network
-from tests.tasks.tiny import PARAMS, diverge, make_tickets
+from tests.tasks.tiny import PARAMS, SCORING, diverge, make_tickets, pooling, save_ticket
 
 ONE = Namespace(variant="base", seed=0)
 
@@ -72,7 +72,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pd.Data
     with pytest.MonkeyPatch.context() as patch:
         # Averaged statistics, so that nothing but weights and masks decides.
         folder = tmp_path_factory.mktemp("landscape")
-        make_tickets(folder, patch, {"pool": {"batch_norm": "average"}})
+        make_tickets(folder, patch, pooling(scoring=SCORING | {"batch_norm": "average"}))
         yield _landscape()
 
 
@@ -129,8 +129,8 @@ def test_disagreement_is_counted_on_test_images_for_every_ordered_pair(rows):
 
 def _landscape() -> dict[str, pd.DataFrame]:
     landscape.main(ONE)
-    found = read_rows(paths.rows("landscape", "base", 0, "tickets"))
-    return {name: pd.DataFrame(listed) for name, listed in found.items()}
+    file = read_rows(paths.rows("landscape", "base", 0, "tickets"))
+    return {name: pd.DataFrame(rows) for name, rows in file.tables.items()}
 
 
 @pytest.mark.usefixtures("root")
@@ -141,21 +141,21 @@ def test_what_lies_between_two_tickets_gets_the_statistics_that_a_pooled_ticket_
     replace(dataset, parts=more).save(paths.dataset("noise"))
     line = _landscape()["interpolation"].set_index(["ticket_a", "alpha", "split"])
     params = Params("base")
-    network = Network(params)
-    held_out = prepare(
-        network.model,
-        network.dataset,
-        params.section("pool", PoolSpec),
+    bench = Bench(params)
+    held_out = held_out_for(
+        bench.model,
+        bench.dataset,
+        params.section("pooling.scoring", ScoringSpec),
         params.section("train.augment", AugmentSpec),
         noise_seed(0, None, 0),
-        network.compute,
+        bench.compute,
     )
     for a, alpha in ((0, 0.5), (1, 0.2)):
-        one, other = (network.load(paths.ticket("base", 0, n)) for n in (a, a + 1))
-        ticket = held_out.finish(interpolate(one, other, alpha, one.prunable))
+        one, other = (bench.load(paths.ticket("base", 0, n)) for n in (a, a + 1))
+        ticket = held_out.calibrate_final(interpolate(one, other, alpha, one.prunable))
         assert ticket.meta["batch_norm"] == "re-estimated"
         for split in ("val", "test"):
-            assert line.loc[a, alpha, split]["loss"] == network.scores(ticket, split).nll
+            assert line.loc[a, alpha, split]["loss"] == bench.scores(ticket, split).nll
 
 
 @pytest.mark.usefixtures("root")
@@ -174,7 +174,7 @@ def test_a_diverged_ticket_has_no_barrier_and_disagrees_with_nobody():
 def test_very_confident_tickets_have_a_finite_divergence():
     ticket = _ticket(1)
     ticket.weights["head.2.weight"] *= 300
-    ticket.save(paths.ticket("base", 0, 1))
+    save_ticket(ticket, 1)
     logits, _ = _logits(_state(ticket))
     assert not logits.softmax(1).all()  # in float32 some classes are impossible
     found = _landscape()["disagreement"]
@@ -182,11 +182,11 @@ def test_very_confident_tickets_have_a_finite_divergence():
 
 
 def test_an_ensembles_members_are_the_ticket_and_those_that_converged(root):
-    Path("params.yaml").write_text(json.dumps(PARAMS | {"ensemble": {"method": "nearest"}}))
+    Path("params.yaml").write_text(json.dumps(PARAMS | pooling(ensemble="nearest")))
     diverge(1)
     pool.main(Namespace(variant="base", seed=0, method="nearest"))
     ensemble.main(ONE)
-    rows = read_rows(root / paths.rows("ensemble", "base", 0, "tickets"))["ensembles"]
+    rows = read_rows(root / paths.rows("ensemble", "base", 0, "tickets")).tables["ensembles"]
     found = {n: _logits(_state(_ticket(n))) for n in (0, 2)}
     both = _accuracy(found[0][0] + found[2][0], found[0][1])
     assert {row["ticket"]: row["accuracy_ensemble"] for row in rows} == {0: both, 1: 0, 2: both}
@@ -195,10 +195,10 @@ def test_an_ensembles_members_are_the_ticket_and_those_that_converged(root):
 
 @pytest.mark.parametrize(("method", "members"), [("nearest", 2), ("interpolation", 3)])
 def test_the_ensemble_averages_the_logits_of_what_the_method_could_draw_on(root, method, members):
-    Path("params.yaml").write_text(json.dumps(PARAMS | {"ensemble": {"method": method}}))
+    Path("params.yaml").write_text(json.dumps(PARAMS | pooling(ensemble=method)))
     pool.main(Namespace(variant="base", seed=0, method=method))
     ensemble.main(ONE)
-    rows = read_rows(root / paths.rows("ensemble", "base", 0, "tickets"))["ensembles"]
+    rows = read_rows(root / paths.rows("ensemble", "base", 0, "tickets")).tables["ensembles"]
     near = {0: [0, 1, 2], 1: [1, 0, 2], 2: [2, 1, 0]}
     for row in rows:
         number = row["ticket"]

@@ -17,17 +17,17 @@ from lp_core.tables import TABLES
 from lp_core.tickets import Ticket
 from tasks import pool
 from tasks.kit import paths
-from tasks.kit.rows import Rows, read_rows
+from tasks.kit.rows import Tables, read_rows
 from tests.lp_core.strategies import nonzero
 from tests.lp_core.tiny import residual_network
-from tests.tasks.tiny import PARAMS, diverge
+from tests.tasks.tiny import PARAMS, RECIPES, SCORING, diverge, pooling
 
 
-@pytest.mark.parametrize("method", PARAMS["methods"])
+@pytest.mark.parametrize("method", RECIPES)
 def test_pooled_tickets_keep_their_targets_density(root, method):
     before = {path: path.read_bytes() for path in (root / "tickets").rglob("*.safetensors")}
     pool.main(Namespace(variant="base", seed=0, method=method))
-    rows = read_rows(paths.rows("pool", "base", 0, method))
+    rows = read_rows(paths.rows("pool", "base", 0, method)).tables
     for number in range(3):
         target = Ticket.load(paths.ticket("base", 0, number))
         pooled = Ticket.load(paths.pooled("base", 0, method, number))
@@ -51,7 +51,7 @@ def test_pooled_tickets_keep_their_targets_density(root, method):
 @pytest.mark.usefixtures("root")
 def test_layers_tell_how_far_each_mask_moved(method):
     pool.main(Namespace(variant="base", seed=0, method=method))
-    rows = read_rows(paths.rows("pool", "base", 0, method))["layers"]
+    rows = read_rows(paths.rows("pool", "base", 0, method)).tables["layers"]
     run = {"dataset", "model", "variant", "seed"}
     assert all(set(row) == set(TABLES["layers"].names) - run for row in rows)
     assert all(row["method"] == method for row in rows)
@@ -108,7 +108,7 @@ def test_the_test_split_is_not_read_while_anything_is_chosen(method, recipe, mon
     assert ("test", False) in read
 
 
-@pytest.mark.parametrize("method", PARAMS["methods"])
+@pytest.mark.parametrize("method", RECIPES)
 @pytest.mark.usefixtures("root")
 def test_other_test_images_make_another_report_and_the_same_pooled_tickets(method):
     dataset, found = Dataset.load(paths.dataset("noise")), []
@@ -130,7 +130,7 @@ def test_other_test_images_make_another_report_and_the_same_pooled_tickets(metho
     assert all(a["nll"] != b["nll"] for a, b in zip(test, other, strict=True))
 
 
-@pytest.mark.parametrize("method", PARAMS["methods"])
+@pytest.mark.parametrize("method", RECIPES)
 @pytest.mark.usefixtures("root")
 def test_a_ticket_that_did_not_converge_is_nobodys_sibling(method):
     diverge(1)
@@ -157,11 +157,11 @@ def test_candidates_are_counted_among_those_that_converged():
     assert tried == {0: 2, 1: 0, 2: 0}
 
 
-def _pooled(method: str, numbers: Iterable[int]) -> tuple[Rows, dict[int, bytes]]:
+def _pooled(method: str, numbers: Iterable[int]) -> tuple[Tables, dict[int, bytes]]:
     """Rows of the stage, and the files of its pooled tickets."""
     pool.main(Namespace(variant="base", seed=0, method=method))
     files = {n: paths.pooled("base", 0, method, n).read_bytes() for n in numbers}
-    return read_rows(paths.rows("pool", "base", 0, method)), files
+    return read_rows(paths.rows("pool", "base", 0, method)).tables, files
 
 
 @pytest.mark.parametrize("method", ["interpolation", "after", "greedy-soup"])
@@ -195,7 +195,7 @@ def test_at_most_three_copies_of_the_weights_are_alive_while_tickets_are_scored(
 @pytest.mark.usefixtures("root")
 def test_siblings_are_tried_nearest_first():
     pool.main(Namespace(variant="base", seed=0, method="interpolation"))
-    trace = read_rows(paths.rows("pool", "base", 0, "interpolation"))["pool_search"]
+    trace = read_rows(paths.rows("pool", "base", 0, "interpolation")).tables["pool_search"]
     tried = {n: [s["candidate"] for s in trace if s["ticket"] == n] for n in range(3)}
     assert tried == {0: [1] * 3 + [2] * 3, 1: [0] * 3 + [2] * 3, 2: [1] * 3 + [0] * 3}
 
@@ -203,7 +203,7 @@ def test_siblings_are_tried_nearest_first():
 @pytest.mark.usefixtures("root")
 def test_a_soup_is_offered_the_target_and_its_nearest_siblings():
     pool.main(Namespace(variant="base", seed=0, method="small-soup"))
-    trace = read_rows(paths.rows("pool", "base", 0, "small-soup"))["pool_search"]
+    trace = read_rows(paths.rows("pool", "base", 0, "small-soup")).tables["pool_search"]
     tried = {n: [s["candidate"] for s in trace if s["ticket"] == n] for n in range(3)}
     assert tried == {0: [0, 1], 1: [1, 0], 2: [2, 1]}
 
@@ -212,10 +212,10 @@ def test_a_soup_is_offered_the_target_and_its_nearest_siblings():
 @pytest.mark.usefixtures("root")
 def test_what_the_search_reported_is_the_pooled_tickets_accuracy(method):
     """Exactly, where nothing is re-estimated on more images after the search."""
-    params = PARAMS | {"pool": {"batch_norm": "average"}}
+    params = PARAMS | pooling(scoring=SCORING | {"batch_norm": "average"})
     Path("params.yaml").write_text(json.dumps(params))
     pool.main(Namespace(variant="base", seed=0, method=method))
-    rows = read_rows(paths.rows("pool", "base", 0, method))
+    rows = read_rows(paths.rows("pool", "base", 0, method)).tables
     accepted = [step for step in rows["pool_search"] if step["accepted"]]
     assert accepted
     assert all(step["images"] == 32 for step in accepted)

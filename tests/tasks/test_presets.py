@@ -1,18 +1,260 @@
-"""What the presets say in numbers is what the paper says in words."""
+"""Every preset is its paper's setting, as a whole file in which each key is explained."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
-from lp_core.data.spec import DatasetSpec
-from tasks.kit.params import Params
+from presets.__main__ import main
+from presets.overlays import Entry, names, parsed, whole
 
-PRESETS = Path(__file__).resolve().parents[2] / "presets"
+ROOT = Path(__file__).resolve().parents[2]
+ALPHAS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
+RECIPES: dict[str, dict[str, Any]] = {
+    "interpolation": {"recipe": "search", "coefficients": ALPHAS},
+    "average": {"recipe": "search", "coefficients": [0.5]},
+    "swa": {"recipe": "swa"},
+    "ema": {"recipe": "ema", "decay": 0.95},
+    **{f"candidates-{n}": {"recipe": "search", "candidates": n} for n in (1, 2, 4, 9)},
+    "coefficients-3": {"recipe": "search", "coefficients": [0.05, 0.5, 0.95]},
+    "coefficients-7": {"recipe": "search", "coefficients": [0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95]},
+    "prune-after": {"recipe": "search", "prune": "after"},
+    "greedy-soup": {"recipe": "greedy-soup"},
+    "uniform-soup": {"recipe": "uniform-soup"},
+}
+FIRST = ["interpolation", "average", "swa", "ema"]
+LAST = ["coefficients-3", "coefficients-7", "prune-after", "greedy-soup", "uniform-soup"]
+FULL_SCORING = {"search": "exact", "batch_norm": "re-estimate"}
+
+
+def setting(
+    model: str,
+    dataset: str,
+    images: dict[str, Any],
+    corrupted: int | None,
+    seeds: int,
+    rounds: int,
+    methods: list[str],
+    **sections: Any,
+) -> dict[str, Any]:
+    """What all settings have in common, and what tells them apart."""
+    chain = [{"ticket": k, "parent": k - 1 if k else "rewind"} for k in range(rounds)]
+    generated = {"source": "generate", "watch": "constraints.txt", "images": corrupted}
+    return {
+        "dataset": dataset,
+        "datasets": {dataset: images},
+        "corrupt": {dataset: generated},
+        "seeds": list(range(seeds)),
+        "grid": sections.get("grid", ["base", "no-rewind"]),
+        "variants": {"base": {}, "no-rewind": {"rewind": {"epochs": 0}}},
+        "model": {"name": model},
+        "compute": {
+            "device": "auto",
+            "precision": "auto",
+            "channels_last": True,
+            "threads": sections.get("threads", 0),
+        },
+        "train": {"momentum": 0.9, "init": None, "noise": None} | sections["train"],
+        "rewind": {"epochs": sections["rewind"]},
+        "imp": {"prunable": sections.get("prunable", "conv"), "fraction": 0.2, "rounds": chain},
+        "pooling": {
+            "variants": ["base"],
+            "methods": methods,
+            "corrupted": FIRST,
+            "ensemble": "candidates-2",
+            "scoring": sections["scoring"],
+            "recipes": {name: RECIPES[name] for name in methods},
+        },
+    }
+
+
+def train(
+    epochs: int, batch: int, decay: float, lr: float, drops: list[int], warmup: float, crop: int
+) -> dict[str, Any]:
+    steps = {"kind": "step", "lr": lr, "drops": drops, "gamma": 0.1, "warmup": warmup}
+    return {
+        "epochs": epochs,
+        "batch_size": batch,
+        "weight_decay": decay,
+        "schedule": steps,
+        "augment": {"crop": crop, "flip": True},
+        "devices": 1,
+    }
+
+
+def on_cifar(model: str, dataset: str) -> dict[str, Any]:
+    """Lottery Pools, tables 1 and 3: 182 epochs, 19 densities, three seeds."""
+    images = {"source": dataset, "path": f"downloads/{dataset}", "download": True}
+    images |= {"watch": "constraints.txt", "val_fraction": 0.1}
+    return setting(
+        model,
+        dataset,
+        images,
+        corrupted=None,
+        seeds=3,
+        rounds=19,
+        methods=[*FIRST, "candidates-2", "candidates-4", "candidates-9", *LAST],
+        grid=["base"] if dataset == "cifar10" else ["base", "no-rewind"],
+        train=train(182, 128, 1e-4, 0.1, [91, 136], 0.0, 4),
+        rewind=9,
+        scoring=FULL_SCORING | {"calibration_images": 512, "final_calibration_images": 4096},
+    )
+
+
+def on_imagenet(model: str) -> dict[str, Any]:
+    """Lottery Pools, tables 1 and 3: 90 epochs, 9 densities, linear layers pruned as by OpenLTH."""
+    images = {"source": "folder", "path": "../imagenet", "watch": "../imagenet.txt", "size": 224}
+    images |= {"val_fraction": 0.020294, "stream": True}
+    expected = setting(
+        model,
+        "imagenet",
+        images,
+        corrupted=1000,
+        seeds=1,
+        rounds=9,
+        methods=[*FIRST, "candidates-2", "greedy-soup", "uniform-soup"],
+        grid=["base"],
+        train=train(90, 1024, 1e-4, 0.4, [30, 60, 80], 5.0, 1) | {"devices": 4},
+        rewind=5,
+        prunable="conv+linear",
+        scoring=FULL_SCORING | {"calibration_images": 1024, "final_calibration_images": 8192},
+    )
+    return expected | {"variants": {"base": {}}}
+
+
+def on_two_cores() -> dict[str, Any]:
+    """ResNet-8 on all of CIFAR-10: six epochs, six densities, two seeds."""
+    folder = "../shared/data/cifar10"
+    images = {"source": "parquet", "path": folder, "watch": folder, "val_fraction": 0.1}
+    return setting(
+        "resnet8",
+        "cifar10-jpeg",
+        images,
+        corrupted=200,
+        seeds=2,
+        rounds=6,
+        methods=[*FIRST, "candidates-1", "candidates-2", *LAST],
+        threads=1,
+        train=train(6, 128, 5e-4, 0.1, [4, 5], 0.0, 4),
+        rewind=1,
+        scoring={"search": "halving", "batch_norm": "re-estimate"}
+        | {"calibration_images": 512, "final_calibration_images": 4096},
+    )
+
+
+SETTINGS = {
+    "cifar10-cpu": on_two_cores(),
+    **{f"{m}-{d}": on_cifar(m, d) for m in ("resnet18", "vgg16") for d in ("cifar10", "cifar100")},
+    **{f"{m}-imagenet": on_imagenet(m) for m in ("resnet18", "resnet34")},
+}
+
+
+@pytest.fixture
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "params.yaml"
+
+
+def values(path: Path) -> Any:
+    return YAML(typ="safe").load(path.read_text())
+
+
+def test_params_yaml_is_the_default_preset_until_another_is_written():
+    assert (ROOT / "params.yaml").read_text() == (ROOT / "presets" / "default.yaml").read_text()
+
+
+def test_every_preset_has_its_setting_here():
+    assert set(names()) == {"default", *SETTINGS}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_preset_is_its_papers_setting_in_every_value(name, params):
+    main([name])
+    assert values(params) == SETTINGS[name]
 
 
 @pytest.mark.parametrize("network", ["resnet18", "resnet34"])
 def test_26000_of_imagenets_training_images_are_held_out(network):
     """Lottery Pools, table 3. A split's total does not depend on the classes' sizes."""
-    params = Params(path=PRESETS / f"{network}-imagenet.yaml")
-    spec = params.section("datasets.imagenet", DatasetSpec)
-    assert round(spec.val_fraction * 1_281_167) == 26_000
+    images = SETTINGS[f"{network}-imagenet"]["datasets"]["imagenet"]
+    assert round(images["val_fraction"] * 1_281_167) == 26_000
+
+
+@pytest.mark.parametrize("before", names())
+def test_what_stood_there_before_leaves_no_trace(before, params):
+    main([before])
+    main(["vgg16-cifar100"])
+    assert params.read_text() == whole("vgg16-cifar100")
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_key_of_a_setting_has_a_comment_on_its_line(name):
+    """Names that a person chooses, and what stands below them, explain themselves."""
+    text = whole(name)
+    assert max(map(len, text.splitlines())) <= 100
+    chosen = re.compile(r"(datasets|corrupt|variants)\.[^.]+|pooling\.recipes\..+")
+    keys = dict(first_lines(parsed(text)[1]))
+    assert [at for at, line in keys.items() if "#" not in line and not chosen.fullmatch(at)] == []
+
+
+def first_lines(entries: dict[str, Entry], above: str = "") -> Iterator[tuple[str, str]]:
+    """Each key's dotted path and its line."""
+    for key, entry in entries.items():
+        yield above + key, entry.lines[0]
+        yield from first_lines(entry.entries, f"{above}{key}.")
+
+
+def test_a_preset_keeps_the_defaults_comments_and_adds_its_own(params):
+    main(["resnet18-imagenet"])
+    lines = params.read_text().splitlines()
+    assert lines[0].startswith("# Lottery Pools: ResNet-18 on ImageNet")
+    assert "  epochs: 90                  # passes over the training images" in "\n".join(lines)
+    [crop] = [line for line in lines if "crop:" in line]
+    assert "random-resized" in crop
+    assert "scikit-learn" not in params.read_text()
+
+
+def test_an_unknown_preset_is_refused_with_the_names_near_it(params, capsys):
+    main(["default"])
+    before = params.read_text()
+    with pytest.raises(SystemExit) as end:
+        main(["resnet-cifar10"])
+    assert end.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "resnet18-cifar10" in line
+    assert "imagenet" not in line
+    assert params.read_text() == before
+
+
+def test_without_a_name_the_presets_are_listed_with_what_they_are(params, capsys):
+    main([])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == names()
+    assert all("." in line for line in lines)
+    assert not params.exists()
+
+
+def test_the_user_is_told_what_was_replaced(params, capsys):
+    main(["default", "--to", str(params)])
+    params.write_text(params.read_text().replace("epochs: 8 ", "epochs: 9 "))
+    capsys.readouterr()
+    main(["cifar10-cpu"])
+    text = capsys.readouterr().out
+    assert "before it was: The default experiment" in text
+    assert "train.epochs: 9 → 6" in text
+
+
+def test_a_preset_with_a_fault_replaces_nothing(params, capsys, monkeypatch):
+    main(["default"])
+    before = params.read_text()
+    broken = whole("vgg16-cifar10").replace("name: vgg16", "name: vgg61")
+    monkeypatch.setattr("presets.__main__.whole", lambda _: broken)
+    with pytest.raises(SystemExit) as end:
+        main(["vgg16-cifar10"])
+    assert end.value.code == 2
+    assert "preset vgg16-cifar10: model" in capsys.readouterr().err
+    assert params.read_text() == before
+    assert [path.name for path in params.parent.iterdir()] == ["params.yaml"]

@@ -1,1 +1,1 @@
-"""The figures of the report: a room for each kind, one for how they look, one that lists them."""
+"""The figures of the report: one file for each kind, one for their looks, one that lists them."""

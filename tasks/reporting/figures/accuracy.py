@@ -1,5 +1,5 @@
-"""Accuracy against density (Figure 3), and what changes with one setting of the search (Figures
-4–6) or with another recipe."""
+"""Accuracy against density (Figure 3), and against one setting of the search (Figures 4–6) or
+against the recipe."""
 
 from collections.abc import Mapping
 
@@ -9,37 +9,40 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tasks.reporting.figures import methods
-from tasks.reporting.figures.results import Results, spread
+from tasks.reporting.figures.results import Results, mean_and_std
 from tasks.reporting.figures.style import (
-    PLACES,
+    IMAGES,
     TICKET,
     Style,
-    bars,
-    blank,
+    add_legend,
     density_axis,
-    legend,
-    lines,
+    draw_lines,
+    empty_figure,
+    error_bar_note,
     styles,
 )
-from tasks.reporting.summary import by_density, gains
+from tasks.reporting.summary import accuracy_by_density, gains
 
 
 def accuracy(results: Results) -> dict[str, Figure]:
-    """Tickets and the main methods, in and out of distribution. One figure per variant."""
-    variants, rows = results.having("pools"), by_density(results.frames)
+    """Tickets and headline methods on test and corrupted images. One figure per variant."""
+    variants, rows = results.variants_with("pools"), accuracy_by_density(results.frames)
     return {f"accuracy-{v}": _accuracy(results, v, rows[rows["variant"] == v]) for v in variants}
 
 
 def candidates(results: Results) -> dict[str, Figure]:
-    return _setting(results, "candidates", "Number of candidate tickets")
+    """Searches that draw on more or fewer siblings (Figure 4). One figure per variant."""
+    return _ablation(results, "candidates", "Number of candidate tickets")
 
 
 def coefficients(results: Results) -> dict[str, Figure]:
-    return _setting(results, "coefficients", "Number of candidate coefficients")
+    """Searches that try more or fewer coefficients (Figure 5). One figure per variant."""
+    return _ablation(results, "coefficients", "Number of candidate coefficients")
 
 
 def prune(results: Results) -> dict[str, Figure]:
-    return _setting(results, "prune", "When to prune: during the search or after it")
+    """Searches that prune during or after (Figure 6). One figure per variant."""
+    return _ablation(results, "prune", "When to prune: during the search or after it")
 
 
 def soups(results: Results) -> dict[str, Figure]:
@@ -50,25 +53,25 @@ def soups(results: Results) -> dict[str, Figure]:
     return _comparison(results, "soups", "Soups", [first, *chosen], labels)
 
 
-def _setting(results: Results, setting: str, title: str) -> dict[str, Figure]:
+def _ablation(results: Results, setting: str, title: str) -> dict[str, Figure]:
     labels = methods.varying(results, setting)
     return _comparison(results, f"ablation-{setting}", title, list(labels), labels)
 
 
 def _accuracy(results: Results, variant: str, rows: pd.DataFrame) -> Figure:
     seeds = results.seeds(variant)
-    drawn = styles(["ticket", *results.main])
-    paper = results.paper(variant)
-    figure = blank(4.6, f"Accuracy: {results.setting(variant)}", bars(seeds))
+    drawn = styles(["ticket", *results.headline_methods])
+    paper = results.published_rows(variant)
+    figure = empty_figure(4.6, f"Accuracy: {results.setting(variant)}", error_bar_note(seeds))
     axes = figure.subplots(1, 2)
     dense = rows[(rows["method"] == "ticket") & (rows["ticket"] == 0)]  # if it converged
-    for axis, (place, name) in zip(axes, PLACES.items(), strict=True):
-        here = rows[rows["place"] == place]
-        lines(axis, here, drawn, "method")
-        for value in dense[dense["place"] == place]["mean"]:
+    for axis, (images, name) in zip(axes, IMAGES.items(), strict=True):
+        measured = rows[rows["images"] == images]
+        draw_lines(axis, measured, drawn, "method")
+        for value in dense[dense["images"] == images]["mean"]:
             axis.axhline(100 * value, color="0.5", linestyle=":")
-        if place == "test" and len(paper):
-            _hollow(axis, paper[paper["density"] > 0.98 * here["density"].min()], drawn)
+        if images == "test" and len(paper):
+            _draw_hollow(axis, paper[paper["density"] > 0.98 * measured["density"].min()], drawn)
         density_axis(axis, list(results.densities(variant)))
         axis.set_ylabel("Accuracy (%)")
         axis.set_title(name.capitalize(), fontsize=10)
@@ -80,11 +83,12 @@ def _accuracy(results: Results, variant: str, rows: pd.DataFrame) -> Figure:
         more.append(
             Line2D([], [], marker="o", mfc="none", color="0.3", linestyle="none", label=label)
         )
-    legend(figure, axes[0], more)
+    add_legend(figure, axes[0], more)
     return figure
 
 
-def _hollow(axis: Axes, paper: pd.DataFrame, drawn: Mapping[str, Style]) -> None:
+def _draw_hollow(axis: Axes, paper: pd.DataFrame, drawn: Mapping[str, Style]) -> None:
+    """The paper's accuracies as hollow markers in the methods' colours."""
     for method, style in drawn.items():
         points = paper[paper["method"] == method]
         axis.plot(
@@ -100,25 +104,27 @@ def _hollow(axis: Axes, paper: pd.DataFrame, drawn: Mapping[str, Style]) -> None
 def _comparison(
     results: Results, name: str, title: str, chosen: list[str], labels: Mapping[str, str]
 ) -> dict[str, Figure]:
-    """Left accuracy, right gain over the unpooled ticket, both on test images. One figure per
-    variant."""
-    accuracies = by_density(results.frames).query("place == 'test'")
-    gained = gains(results.frames).query("place == 'test'")
+    """Accuracy on the left, gain over the unpooled ticket on the right, both on test images. One
+    figure per variant."""
+    accuracies = accuracy_by_density(results.frames).query("images == 'test'")
+    gained = gains(results.frames).query("images == 'test'")
     drawn = styles(chosen, labels)
     figures = {}
-    for variant in results.having("pools"):
+    for variant in results.variants_with("pools"):
         seeds = results.seeds(variant, "pools")
-        figure = blank(4.4, f"{title}: {results.setting(variant)}, test images", bars(seeds))
+        figure = empty_figure(
+            4.4, f"{title}: {results.setting(variant)}, test images", error_bar_note(seeds)
+        )
         left, right = figure.subplots(1, 2)
         rows = accuracies[accuracies["variant"] == variant]
-        lines(left, rows, {"ticket": TICKET} | drawn, "method")
+        draw_lines(left, rows, {"ticket": TICKET} | drawn, "method")
         left.set_ylabel("Test accuracy (%)")
-        points = spread(gained[gained["variant"] == variant], ["method", "ticket"], "gain")
+        points = mean_and_std(gained[gained["variant"] == variant], ["method", "ticket"], "gain")
         right.axhline(0, color=TICKET.colour, linewidth=1)
-        lines(right, points, drawn, "method")
+        draw_lines(right, points, drawn, "method")
         right.set_ylabel("Gain over the ticket (points)")
         for axis in (left, right):
             density_axis(axis, list(results.densities(variant)))
-        legend(figure, left)
+        add_legend(figure, left)
         figures[f"{name}-{variant}"] = figure
     return figures

@@ -13,21 +13,22 @@ from tasks.reporting.figures.results import Results
 from tasks.reporting.figures.uncertainty import uncertainty
 
 _BATCH_NORM = (
-    "Batch norm is re-estimated on every average, unless `pool.batch_norm` says otherwise; the "
-    "paper does not say what it did."
+    "Batch norm is re-estimated on every average, unless `pooling.scoring.batch_norm` says "
+    "otherwise; the paper does not say what it did."
 )
 _CORRUPTED = (
     "A number for corrupted images is the mean over all corruptions and severities of the run: 19 "
-    "corruptions unless `corrupt.corruptions` says otherwise, where the usual benchmark counts 15."
+    "corruptions unless `corrupt` lists fewer, while the usual benchmark counts 15."
 )
 
 
 @dataclass(frozen=True)
 class Entry:
-    """draw: figures by file name; raises NoData where there is nothing to draw.
+    """A figure, or one for each variant.
 
-    caption: which figure of the paper it carries out, and what the paper reports, in our words;
-    parameters stand between backticks.
+    caption: which figure of the paper this is, and what the paper reports, in our words; backticks
+    enclose parameters. draw: returns figures by file name; raises NoData if there are no rows to
+    draw.
     """
 
     heading: str
@@ -157,7 +158,8 @@ CHAPTERS = [
             ),
             Entry(
                 "Corruption by corruption",
-                "Where the gain on corrupted images comes from, for the first method of `ood`; the "
+                "Where the gain on corrupted images comes from, for the first method of "
+                "`pooling.corrupted`; the "
                 "paper gives only the mean, and the usual benchmark has 15 of these corruptions. "
                 "Bars are means over severities, cells over the corruptions of a family; blue "
                 "cells are gains, red ones losses.",

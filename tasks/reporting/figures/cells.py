@@ -1,4 +1,4 @@
-"""A matrix as coloured cells with their numbers in them."""
+"""A matrix as coloured cells that hold their numbers."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ from matplotlib.cm import ScalarMappable
 
 
 def draw_cells(axis: Axes, values: Any, scale: ScalarMappable, form: str, size: float) -> None:
-    """values: rows × columns, drawn from the top; what is no finite number stays grey.
+    """Draw a matrix.
 
-    form: of the numbers. size: of their letters in points; 0 for none.
+    values: rows × columns, drawn from the top; a cell without a finite number stays grey. form: a
+    format for the numbers. size: of their letters in points; 0 for no numbers.
     """
     axis.set_facecolor("0.8")
     low, high = scale.get_clim()
@@ -32,7 +33,7 @@ def draw_cells(axis: Axes, values: Any, scale: ScalarMappable, form: str, size: 
         red, green, blue, _ = scale.to_rgba(value)
         light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
         text = form.format(value)
-        if not text.strip("+-0."):  # what rounds to zero has no sign
+        if not text.strip("+-0."):  # a number that rounds to zero has no sign
             text = text.lstrip("+-")
         axis.text(
             across + 0.5,

@@ -7,15 +7,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tasks.reporting.figures.results import Results, spread
+from tasks.reporting.figures.results import Results, mean_and_std
 from tasks.reporting.figures.style import (
     Style,
-    bars,
-    blank,
+    add_legend,
     density_axis,
+    draw_lines,
+    empty_figure,
+    error_bar_note,
     flattest,
-    legend,
-    lines,
     variant_styles,
 )
 
@@ -24,7 +24,7 @@ STABLE = 0.02  # error barrier below which a network counts as stable to SGD noi
 
 def interpolation(results: Results) -> dict[str, Figure]:
     """Test error and loss along all paths, end to end from the dense ticket to the sparsest."""
-    variants = results.having("interpolation")
+    variants = results.variants_with("interpolation")
     drawn = _styles(results, variants)
     seeds = max(results.seeds(v, "interpolation") for v in variants)
     title = f"Straight lines between neighbouring tickets: {results.setting(*variants)}"
@@ -34,9 +34,9 @@ def interpolation(results: Results) -> dict[str, Figure]:
     panels = [("Test error (%)", errors, 100), ("Test loss (nats)", losses, 1)]
     reach = {v: (float(p["mean"].min()), float(p["mean"].max())) for v, p in errors.items()}
     flat = flattest(reach, share=0.5)
-    if flat:  # beside high hills a dale cannot be seen
+    if flat:  # beside high hills a low one cannot be seen
         panels.insert(1, (f"Test error (%), {flat} enlarged", errors, 100))
-    figure = blank(1.2 + 2.6 * len(panels), title, bars(seeds, "bands"))
+    figure = empty_figure(1.2 + 2.6 * len(panels), title, error_bar_note(seeds, "bands"))
     axes = list(figure.subplots(len(panels), 1, sharex=True))
     for axis, (label, paths, scale) in zip(axes, panels, strict=True):
         for variant, style in drawn.items():
@@ -50,28 +50,28 @@ def interpolation(results: Results) -> dict[str, Figure]:
         "Density (% of prunable weights kept, log scale); markers: tickets; between them α runs"
         " from 1 (the denser) to 0"
     )
-    legend(figure, axes[0])
+    add_legend(figure, axes[0])
     return {"interpolation": figure}
 
 
 def _path(results: Results, variant: str, column: str) -> pd.DataFrame:
-    """All paths of a variant, from the densest end. Columns density, mean, std, alpha and pair.
+    """All paths of a variant, from the densest end. Columns density, mean, std, alpha and the pair.
 
-    A row without numbers stands where a ticket did not converge: no line bridges its place.
+    Where a ticket did not converge, a row without numbers breaks the line.
     """
-    rows = results.of("interpolation", variant, split="test")
+    rows = results.rows_of("interpolation", variant, split="test")
     known = results.densities(variant)
     # Where alpha runs from 1 to 0, the logarithm of the density runs from a's to b's.
     a, b = rows["ticket_a"].map(known), rows["ticket_b"].map(known)
     rows = rows.assign(density=a ** rows["alpha"] * b ** (1 - rows["alpha"]))
-    found = spread(rows, ["ticket_a", "ticket_b", "alpha"], column)
+    means = mean_and_std(rows, ["ticket_a", "ticket_b", "alpha"], column)
     pairs = pd.DataFrame(pairwise(known.index), columns=["ticket_a", "ticket_b"])
-    paths = pairs.merge(found, how="left")
+    paths = pairs.merge(means, how="left")
     return paths.sort_values(["ticket_a", "alpha"], ascending=[True, False])
 
 
 def _draw(axis: Axes, path: pd.DataFrame, style: Style, scale: float) -> None:
-    x, y, around = 100 * path["density"], scale * path["mean"], scale * path["std"].fillna(0)
+    x, y, std = 100 * path["density"], scale * path["mean"], scale * path["std"].fillna(0)
     ends = path["alpha"].isin([0.0, 1.0])
     axis.plot(
         x,
@@ -83,24 +83,24 @@ def _draw(axis: Axes, path: pd.DataFrame, style: Style, scale: float) -> None:
         linewidth=1.4,
         label=style.label,
     )
-    axis.fill_between(x, y - around, y + around, color=style.colour, alpha=0.2, linewidth=0)
+    axis.fill_between(x, y - std, y + std, color=style.colour, alpha=0.2, linewidth=0)
 
 
 def barriers(results: Results) -> dict[str, Figure]:
     """Error barrier of each adjacent pair, one line per variant."""
-    variants = results.having("barriers")
+    variants = results.variants_with("barriers")
     drawn = _styles(results, variants)
     seeds = max(results.seeds(v, "barriers") for v in variants)
     title = f"Error barrier between neighbouring tickets: {results.setting(*variants)}"
-    figure = blank(4.2, title, bars(seeds))
+    figure = empty_figure(4.2, title, error_bar_note(seeds))
     axis = figure.subplots()
     densities: set[float] = set()
     for variant, style in drawn.items():
-        rows = results.of("barriers", variant, split="test")
+        rows = results.rows_of("barriers", variant, split="test")
         rows = rows.assign(density=rows["ticket_b"].map(results.densities(variant)))
-        found = spread(rows, ["variant", "ticket_b"], "error_barrier")
-        densities |= set(found["density"])
-        lines(axis, found, {variant: style}, "variant")
+        heights = mean_and_std(rows, ["variant", "ticket_b"], "error_barrier")
+        densities |= set(heights["density"])
+        draw_lines(axis, heights, {variant: style}, "variant")
     axis.axhline(100 * STABLE, color="0.4", linewidth=0.9, linestyle="--")
     axis.annotate(
         "2 points: unstable above",
@@ -119,11 +119,11 @@ def barriers(results: Results) -> dict[str, Figure]:
     axis.set_ylabel("Error barrier on test images (points)")
     top = np.nanmax([100 * STABLE * 1.3, axis.get_ylim()[1]])
     axis.set_ylim(top=float(top))
-    legend(figure, axis)
+    add_legend(figure, axis)
     return {"barriers": figure}
 
 
 def _styles(results: Results, variants: list[str]) -> dict[str, Style]:
-    """A variant looks the same in every figure, whichever others are in it."""
+    """A style by variant, the same in every figure."""
     drawn = variant_styles({v: results.described(v) for v in results.variants})
     return {variant: drawn[variant] for variant in variants}

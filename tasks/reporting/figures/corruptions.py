@@ -8,10 +8,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from lp_core.corruptions.registry import FAMILIES
+from lp_core.corruptions.names import FAMILIES
 from tasks.reporting.figures.cells import draw_cells
 from tasks.reporting.figures.results import NoData, Results
-from tasks.reporting.figures.style import bars, blank, styles
+from tasks.reporting.figures.style import empty_figure, error_bar_note, styles
 
 _COLOURS = {
     "noise": ("#0072B2", ""),
@@ -22,20 +22,23 @@ _COLOURS = {
 
 
 def corruptions(results: Results) -> dict[str, Figure]:
-    """Gain of the first main method in accuracy, mean over tickets. One figure per variant."""
+    """Gain in accuracy of the first headline method, mean over tickets. One figure per variant."""
     figures = {}
-    for variant in results.having("ood"):
-        method = results.main[0]
+    results.variants_with("ood")
+    for variant in results.variants_with("pools"):
+        method = results.headline_methods[0]
         gained = corrupted_gains(results, variant, method)
         label = styles([method])[method].label
         note = "; ".join(
-            part for part in ("mean over tickets", bars(results.seeds(variant, "ood"))) if part
+            part
+            for part in ("mean over tickets", error_bar_note(results.seeds(variant, "ood")))
+            if part
         )
         title = f"Gain of {label} by corruption: {results.setting(variant)}"
-        figure = blank(5.6, title, note)
+        figure = empty_figure(5.6, title, note)
         left, right = figure.subplots(1, 2, width_ratios=[1.35, 1])
-        _sorted(left, gained)
-        _severities(figure, right, gained)
+        _draw_sorted(left, gained)
+        _draw_severities(figure, right, gained)
         families = [f for f in _COLOURS if f in set(gained["family"])]
         handles = [
             Patch(facecolor=_COLOURS[f][0], hatch=_COLOURS[f][1], edgecolor="white", label=f)
@@ -52,9 +55,9 @@ def corrupted_gains(results: Results, variant: str, method: str) -> pd.DataFrame
     Columns seed, ticket, corruption, family, severity, gain (fraction).
     """
     keys = ["seed", "ticket", "corruption", "severity"]
-    rows = results.of("ood", variant)
-    pooled, alone = rows[rows["method"] == method], rows[rows["method"] == "ticket"]
-    both = pooled.merge(alone[[*keys, "accuracy"]], on=keys, suffixes=("", "_ticket"))
+    rows = results.rows_of("ood", variant)
+    pooled, unpooled = rows[rows["method"] == method], rows[rows["method"] == "ticket"]
+    both = pooled.merge(unpooled[[*keys, "accuracy"]], on=keys, suffixes=("", "_ticket"))
     family = both["corruption"].map(FAMILIES)
     gain = both["accuracy"] - both["accuracy_ticket"]
     if gain.isna().all():
@@ -62,16 +65,16 @@ def corrupted_gains(results: Results, variant: str, method: str) -> pd.DataFrame
     return both.assign(family=family, gain=gain)[[*keys, "family", "gain"]]
 
 
-def _sorted(axis: Axes, gained: pd.DataFrame) -> None:
+def _draw_sorted(axis: Axes, gained: pd.DataFrame) -> None:
     by_seed = gained.groupby(["corruption", "family", "seed"], as_index=False)["gain"].mean()
-    found = by_seed.groupby(["corruption", "family"])["gain"].agg(["mean", "std"]).reset_index()
-    found = found.sort_values(["mean", "corruption"])
+    gains = by_seed.groupby(["corruption", "family"])["gain"].agg(["mean", "std"]).reset_index()
+    gains = gains.sort_values(["mean", "corruption"])
     axis.barh(
-        [str(name).replace("_", " ") for name in found["corruption"]],
-        100 * found["mean"],
-        xerr=None if found["std"].isna().all() else 100 * found["std"].fillna(0),
-        color=[_COLOURS[f][0] for f in found["family"]],
-        hatch=[_COLOURS[f][1] for f in found["family"]],
+        [str(name).replace("_", " ") for name in gains["corruption"]],
+        100 * gains["mean"],
+        xerr=None if gains["std"].isna().all() else 100 * gains["std"].fillna(0),
+        color=[_COLOURS[f][0] for f in gains["family"]],
+        hatch=[_COLOURS[f][1] for f in gains["family"]],
         edgecolor="white",
         error_kw={"elinewidth": 0.9, "capsize": 2},
     )
@@ -82,7 +85,7 @@ def _sorted(axis: Axes, gained: pd.DataFrame) -> None:
     axis.margins(y=0.01)
 
 
-def _severities(figure: Figure, axis: Axes, gained: pd.DataFrame) -> None:
+def _draw_severities(figure: Figure, axis: Axes, gained: pd.DataFrame) -> None:
     wide = 100 * gained.pivot_table(index="family", columns="severity", values="gain")
     wide = wide.reindex([f for f in _COLOURS if f in wide.index])
     limit = max(float(np.nan_to_num(wide.abs().to_numpy()).max()), 0.1)

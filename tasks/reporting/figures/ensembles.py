@@ -6,8 +6,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tasks.reporting.figures.results import Results, spread
-from tasks.reporting.figures.style import TICKET, Style, bars, blank, density_axis, legend, lines
+from tasks.reporting.figures.results import Results, mean_and_std
+from tasks.reporting.figures.style import (
+    TICKET,
+    Style,
+    add_legend,
+    density_axis,
+    draw_lines,
+    empty_figure,
+    error_bar_note,
+)
 
 _DRAWN = {
     "ticket": TICKET,
@@ -18,54 +26,54 @@ _DRAWN = {
 
 def ensembles(results: Results) -> dict[str, Figure]:
     """Accuracy on the left, FLOPs and forward passes on the right. One figure per variant."""
-    return {f"ensembles-{v}": _draw(results, v) for v in results.having("ensembles")}
+    return {f"ensembles-{v}": _draw(results, v) for v in results.variants_with("ensembles")}
 
 
 def _draw(results: Results, variant: str) -> Figure:
-    rows = results.of("ensembles", variant)
-    alone = results.of("tickets", variant, split="test")
+    rows = results.rows_of("ensembles", variant)
+    unpooled = results.rows_of("tickets", variant, split="test")
     title = f"Pooling against an output ensemble: {results.setting(variant)}"
-    figure = blank(4.4, title, bars(results.seeds(variant, "ensembles")))
+    figure = empty_figure(4.4, title, error_bar_note(results.seeds(variant, "ensembles")))
     left, right = figure.subplots(1, 2)
-    siblings = "–".join(str(count - 1) for count in _ends(rows["members"]))
+    siblings = "–".join(str(count - 1) for count in _least_and_most(rows["members"]))
     pooled = replace(_DRAWN["pool"], label=f"Pooled with its {siblings} nearest")
     drawn = _DRAWN | {"pool": pooled}
     kinds = {
-        "ticket": (alone, "accuracy", "flops"),
+        "ticket": (unpooled, "accuracy", "flops"),
         "pool": (rows, "accuracy_pool", "flops_pool"),
         "ensemble": (rows, "accuracy_ensemble", "flops_ensemble"),
     }
     for axis, column, scale in ((left, 1, 100), (right, 2, 1)):
         parts = [
-            spread(of[0], ["ticket"], str(of[column])).assign(kind=kind)
-            for kind, of in kinds.items()
+            mean_and_std(source[0], ["ticket"], str(source[column])).assign(kind=kind)
+            for kind, source in kinds.items()
         ]
-        lines(axis, pd.concat(parts), drawn, "kind", scale)
+        draw_lines(axis, pd.concat(parts), drawn, "kind", scale)
         density_axis(axis, list(results.densities(variant)))
     left.set_ylabel("Test accuracy (%)")
     right.set_ylabel("Cost (FLOPs per image, log scale)")
     right.set_yscale("log")
-    _passes(right, rows)
-    legend(figure, left)
+    _write_passes(right, rows)
+    add_legend(figure, left)
     return figure
 
 
-def _ends(members: "pd.Series[int]") -> list[int]:
-    """The least and the most, or the one that there is."""
+def _least_and_most(members: "pd.Series[int]") -> list[int]:
+    """The least and the most members; one number if all have as many."""
     return sorted({int(members.min()), int(members.max())})
 
 
-def _passes(axis: Axes, rows: pd.DataFrame) -> None:
+def _write_passes(axis: Axes, rows: pd.DataFrame) -> None:
     """Write on both lines how many forward passes each image takes."""
     for column, count, colour, above in (
-        ("flops_ensemble", _ends(rows["members"]), _DRAWN["ensemble"].colour, True),
+        ("flops_ensemble", _least_and_most(rows["members"]), _DRAWN["ensemble"].colour, True),
         ("flops_pool", [1], _DRAWN["pool"].colour, False),
     ):
-        points = spread(rows, ["ticket"], column).sort_values("density")
+        points = mean_and_std(rows, ["ticket"], column).sort_values("density")
         middle = points.iloc[len(points) // 2]
-        many = "–".join(str(number) for number in count)
+        passes = "–".join(str(number) for number in count)
         axis.annotate(
-            f"{many} forward pass{'' if count == [1] else 'es'}",
+            f"{passes} forward pass{'' if count == [1] else 'es'}",
             (100 * middle["density"], middle["mean"]),
             xytext=(0, 9 if above else -9),
             textcoords="offset points",

@@ -5,32 +5,42 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tasks.reporting.figures.results import Results, spread
-from tasks.reporting.figures.style import bars, blank, density_axis, every, lines, percent, styles
+from tasks.reporting.figures.results import Results, mean_and_std
+from tasks.reporting.figures.style import (
+    density_axis,
+    draw_lines,
+    empty_figure,
+    error_bar_note,
+    percent,
+    styles,
+    tick_step,
+)
 
 _SHOWN = [("#009E73", "P"), ("#E69F00", "v"), ("#D55E00", "^")]
 
 
 def masks(results: Results) -> dict[str, Figure]:
-    """Left: share of the mask moved. Right: density by layer of a few tickets, and its shift. One
-    figure per variant."""
+    """Share of the mask that moved; density by layer of a few tickets, and its shift.
+
+    One figure per variant, of the first headline method.
+    """
     figures = {}
-    for variant in results.having("layers"):
-        method = results.main[0]
+    for variant in results.variants_with("layers"):
+        method = results.headline_methods[0]
         style = styles([method])[method]
-        rows = results.of("layers", variant, method=method)
+        rows = results.rows_of("layers", variant, method=method)
         title = f"Masks of {style.label} against the tickets': {results.setting(variant)}"
-        figure = blank(6, title, bars(results.seeds(variant, "layers")))
+        figure = empty_figure(6, title, error_bar_note(results.seeds(variant, "layers")))
         axes = figure.subplot_mosaic(
             [["moved", "density"], ["moved", "shift"]], width_ratios=[1, 1.3]
         )
         left = axes["moved"]
-        moved = spread(moved_by_ticket(rows), ["method", "ticket"], "moved")
-        lines(left, moved, {method: style}, "method")
+        moved = mean_and_std(moved_by_ticket(rows), ["method", "ticket"], "moved")
+        draw_lines(left, moved, {method: style}, "method")
         density_axis(left, list(moved["density"]))
         left.set_ylim(bottom=0)
         left.set_ylabel("Kept weights that pooling replaces (%)")
-        handles = _layers(axes["density"], axes["shift"], rows)
+        handles = _draw_layers(axes["density"], axes["shift"], rows)
         figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
         figures[f"masks-{variant}"] = figure
     return figures
@@ -51,9 +61,9 @@ def moved_by_ticket(rows: pd.DataFrame) -> pd.DataFrame:
     return sums.assign(density=sums["kept"] / sums["weights"], moved=sums["dropped"] / sums["kept"])
 
 
-def _layers(axis: Axes, shift: Axes, rows: pd.DataFrame) -> list[Line2D]:
-    """Draws both densities, and below them what is left of one without the other, which they are
-    too alike to show; gives what belongs in the legend."""
+def _draw_layers(axis: Axes, shift: Axes, rows: pd.DataFrame) -> list[Line2D]:
+    """Draw both densities of each layer and, below them, the difference, which is too small to be
+    seen above. Returns the entries of the legend."""
     order = list(dict.fromkeys(rows["layer"]))  # as the network runs
     whole = moved_by_ticket(rows).groupby("ticket")["density"].mean()
     sparse = [t for t in whole.index if whole[t] < 1] or list(whole.index)
@@ -61,18 +71,18 @@ def _layers(axis: Axes, shift: Axes, rows: pd.DataFrame) -> list[Line2D]:
     handles = []
     means = rows.groupby(["ticket", "layer"])[["ticket_density", "density"]].mean()
     for ticket, (colour, marker) in zip(chosen, _SHOWN, strict=False):
-        of = means.loc[ticket].reindex(order)
-        places = range(len(order))
-        axis.plot(places, 100 * of["ticket_density"], f"--{marker}", color=colour, mfc="white")
-        axis.plot(places, 100 * of["density"], f"-{marker}", color=colour, markersize=4)
-        difference = 100 * (of["density"] - of["ticket_density"])
-        shift.plot(places, difference, f"-{marker}", color=colour, markersize=4)
+        layers = means.loc[ticket].reindex(order)
+        x = range(len(order))
+        axis.plot(x, 100 * layers["ticket_density"], f"--{marker}", color=colour, mfc="white")
+        axis.plot(x, 100 * layers["density"], f"-{marker}", color=colour, markersize=4)
+        difference = 100 * (layers["density"] - layers["ticket_density"])
+        shift.plot(x, difference, f"-{marker}", color=colour, markersize=4)
         label = f"Network at {percent(whole[ticket])}%"
         handles.append(Line2D([], [], color=colour, marker=marker, label=label))
     handles.append(Line2D([], [], color="0.3", linestyle="--", marker="o", mfc="white"))
     handles[-1].set_label("Ticket")
     handles.append(Line2D([], [], color="0.3", marker="o", markersize=4, label="Pooled"))
-    shown = range(0, len(order), every(len(order), 24))
+    shown = range(0, len(order), tick_step(len(order), 24))
     labels = [order[k].removesuffix(".weight") for k in shown]
     axis.set_xticks(list(shown), [])
     shift.set_xticks(list(shown), labels, rotation=90, fontsize=8)
@@ -81,7 +91,7 @@ def _layers(axis: Axes, shift: Axes, rows: pd.DataFrame) -> list[Line2D]:
     axis.set_ylim(bottom=0)
     axis.set_ylabel("Density of the layer (%)")
     shift.set_ylabel("Pooled minus ticket (points)")
-    for one in (axis, shift):
-        one.grid(color="0.9")
-        one.set_axisbelow(True)
+    for panel in (axis, shift):
+        panel.grid(color="0.9")
+        panel.set_axisbelow(True)
     return handles

@@ -1,4 +1,4 @@
-"""Every ticket against every other: averaged pairs (Figure 1) and disagreement (Figure 8)."""
+"""Every ticket against tick_step other: averaged pairs (Figure 1) and disagreement (Figure 8)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from tasks.reporting.figures.cells import draw_cells
 from tasks.reporting.figures.results import Results
-from tasks.reporting.figures.style import WIDTH, blank, every, flattest, percent
+from tasks.reporting.figures.style import WIDTH, empty_figure, flattest, percent, tick_step
 
 _NUMBERED = 10  # tickets, up to which the cells hold their numbers
 _CLIPPED = "; cells beyond an arrow of the colour bar have its last colour"
@@ -20,23 +20,25 @@ _GREY = "; grey: not converged or not finite"
 
 
 def pair_gains(heatmap: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the table with a column gain: accuracy less that of ticket_b, the sparser parent,
-    whose density the average has. 0 on the diagonal."""
+    """The table with a column gain: accuracy of the average minus accuracy of ticket_b.
+
+    ticket_b is the sparser parent, whose density the average has. The diagonal gains 0.
+    """
     keys = ["variant", "seed", "ticket_b"]
-    alone = heatmap.query("ticket_a == ticket_b")[[*keys, "accuracy"]]
-    both = heatmap.merge(alone, on=keys, suffixes=("", "_alone"), how="left")
-    return both.assign(gain=both["accuracy"] - both["accuracy_alone"])
+    unpooled = heatmap.query("ticket_a == ticket_b")[[*keys, "accuracy"]]
+    both = heatmap.merge(unpooled, on=keys, suffixes=("", "_unpooled"), how="left")
+    return both.assign(gain=both["accuracy"] - both["accuracy_unpooled"])
 
 
 def heatmap(results: Results) -> dict[str, Figure]:
     """Test accuracy of averaged pairs, one panel per variant."""
     panels = {
-        v: 100 * _matrix(results, results.of("heatmap", v), "accuracy")
-        for v in results.having("heatmap")
+        v: 100 * _matrix(results, results.rows_of("heatmap", v), "accuracy")
+        for v in results.variants_with("heatmap")
     }
     # One scale for all; where it would leave a panel flat, it starts at that panel's lowest cell.
     ranges = _ranges(panels)
-    low, high = _whole(ranges)
+    low, high = _common_range(ranges)
     flat = flattest(ranges)
     start = ranges[flat][0] if flat else low
     clipped = start > low
@@ -51,10 +53,10 @@ def heatmap(results: Results) -> dict[str, Figure]:
 
 
 def heatmap_gain(results: Results) -> dict[str, Figure]:
-    """The same less the accuracy of the sparser parent."""
+    """Test accuracy of averaged pairs minus that of the sparser parent, one panel per variant."""
     panels = {
-        v: 100 * _matrix(results, pair_gains(results.of("heatmap", v)), "gain")
-        for v in results.having("heatmap")
+        v: 100 * _matrix(results, pair_gains(results.rows_of("heatmap", v)), "gain")
+        for v in results.variants_with("heatmap")
     }
     reach = {v: max(-low, high) for v, (low, high) in _ranges(panels).items()}
     # Where one variant loses tens of points, the few that another gains would be white.
@@ -73,7 +75,7 @@ def heatmap_gain(results: Results) -> dict[str, Figure]:
 
 def disagreement(results: Results) -> dict[str, Figure]:
     """Share of test images labelled differently, and KL divergence: one figure each."""
-    variants = results.having("disagreement")
+    variants = results.variants_with("disagreement")
     figures = {}
     for name, column, factor, form, title, label in (
         ("disagreement", "disagreement", 100, "{:.1f}", "Disagreement", "Labelled differently (%)"),
@@ -87,14 +89,15 @@ def disagreement(results: Results) -> dict[str, Figure]:
         ),
     ):
         panels = {
-            v: factor * _matrix(results, results.of("disagreement", v), column) for v in variants
+            v: factor * _matrix(results, results.rows_of("disagreement", v), column)
+            for v in variants
         }
         for panel in panels.values():
             np.fill_diagonal(panel, np.nan)  # nothing but zeros, which would take half the scale
         figure, axes = _panels(
             results, "disagreement", panels, title, "; the diagonal is zero by definition"
         )
-        low, high = _whole(_ranges(panels))
+        low, high = _common_range(_ranges(panels))
         scale = ScalarMappable(Normalize(low, max(high, low + 1e-6)), "viridis")
         for axis, (variant, panel) in zip(axes, panels.items(), strict=True):
             _draw(results, variant, axis, panel, scale, form)
@@ -106,7 +109,7 @@ def disagreement(results: Results) -> dict[str, Figure]:
 def _matrix(results: Results, rows: pd.DataFrame, column: str) -> Any:
     """Mean over seeds, ticket_a down and ticket_b across; NaN where there is no number.
 
-    What is there for one order of a pair alone stands for both.
+    A pair that the table has in one order only fills both of its cells.
     """
     wide = rows.pivot_table(index="ticket_a", columns="ticket_b", values=column, aggfunc="mean")
     cells = wide.reindex(index=results.tickets, columns=results.tickets).to_numpy(float)
@@ -121,8 +124,9 @@ def _ranges(panels: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     }
 
 
-def _whole(ranges: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
-    """Of all panels; 0 and 0 where no cell is finite (the KL divergence of one ticket alone)."""
+def _common_range(ranges: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
+    """Lowest and highest cell of all panels; 0 and 0 where no cell is finite (the KL divergence of
+    a single ticket)."""
     ends = [end for both in ranges.values() for end in both]
     return min(ends, default=0.0), max(ends, default=0.0)
 
@@ -131,13 +135,13 @@ def _panels(
     results: Results, table: str, panels: Mapping[str, Any], title: str, more: str = ""
 ) -> tuple[Figure, list[Axes]]:
     across = min(2, len(panels))
-    down = every(len(panels), across)
+    down = tick_step(len(panels), across)
     seeds = max(results.seeds(v, table) for v in panels)
     off = ~np.eye(len(results.tickets), dtype=bool)  # on the diagonal may be nothing to show
     grey = not all(np.isfinite(panel[off]).all() for panel in panels.values())
     note = (f"mean over {seeds} seeds" if seeds > 1 else "one seed") + more + _GREY * grey
     height = 0.75 + down * (WIDTH - 1.2) / max(across, 1.7)
-    figure = blank(height, f"{title}: {results.setting(*panels)}", note)
+    figure = empty_figure(height, f"{title}: {results.setting(*panels)}", note)
     axes = list(figure.subplots(down, across, squeeze=False).flat)
     for axis, name in zip(axes, panels, strict=False):
         axis.set_title(results.described(name), fontsize=10)
@@ -153,7 +157,7 @@ def _draw(
     size = 0.0 if count > _NUMBERED else 8.5 if count <= 6 else 6.5
     draw_cells(axis, panel, scale, form, size)
     axis.set_aspect("equal")
-    shown = np.arange(0, count, every(count, _NUMBERED))
+    shown = np.arange(0, count, tick_step(count, _NUMBERED))
     named = results.densities(variant).map(percent).reindex(results.tickets, fill_value="–")
     labels = list(named.iloc[shown])
     axis.set_xticks(shown + 0.5, labels, rotation=45 if count > 6 else 0)

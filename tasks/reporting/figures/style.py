@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 from lp_core.files import atomic_write
 
 DENSITY = "Density (% of prunable weights kept, log scale)"
-PLACES = {"test": "test images", "corrupted": "corrupted images"}
+IMAGES = {"test": "test images", "corrupted": "corrupted images"}
 WIDTH = 9.6  # inches of every figure: one width of page, so one size of letters
 
 
@@ -51,16 +51,16 @@ _VARIANTS = [("#0072B2", "s"), ("#D55E00", "^"), ("#009E73", "P"), ("#CC79A7", "
 
 
 def styles(methods: Sequence[str], labels: Mapping[str, str] | None = None) -> dict[str, Style]:
-    """A style by method, in the order given: the known ones always look the same."""
+    """A style by method, in the order given; a method that has a style of its own keeps it."""
     taken = {_KNOWN[method].colour for method in methods if method in _KNOWN}
-    # Colours that no known method of this figure has come first.
+    # Colours that no method of this figure has yet come first.
     free = sorted(_MORE, key=lambda pair: pair[0] in taken) * len(methods)
-    found: dict[str, Style] = {}
+    chosen: dict[str, Style] = {}
     for method in methods:
         style = _KNOWN.get(method) or Style(*free.pop(0), method)
         label = (labels or {}).get(method, style.label)
-        found[method] = Style(style.colour, style.marker, label)
-    return found
+        chosen[method] = Style(style.colour, style.marker, label)
+    return chosen
 
 
 def variant_styles(labels: Mapping[str, str]) -> dict[str, Style]:
@@ -72,31 +72,32 @@ def variant_styles(labels: Mapping[str, str]) -> dict[str, Style]:
     }
 
 
-def blank(height: float, title: str, note: str = "") -> Figure:
-    """An empty figure with a title, and below it a line that names bars, bands or colours."""
+def empty_figure(height: float, title: str, note: str = "") -> Figure:
+    """A figure with a title and, below it, a note on bars, bands or colours. height: in inches."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)  # type: ignore[union-attr, call-arg]
     figure.suptitle(f"{title}\n{note}" if note else title, fontsize=11)
     return figure
 
 
-def bars(seeds: int, what: str = "bars") -> str:
-    """Names the error bars; empty with one seed, which has none."""
-    return f"{what}: ± 1 standard deviation over {seeds} seeds" if seeds > 1 else ""
+def error_bar_note(seeds: int, drawn_as: str = "bars") -> str:
+    """Says what the error bars are; empty with one seed, which has none."""
+    return f"{drawn_as}: ± 1 standard deviation over {seeds} seeds" if seeds > 1 else ""
 
 
-def lines(
+def draw_lines(
     axis: Axes, rows: pd.DataFrame, drawn: Mapping[str, Style], by: str, scale: float = 100
 ) -> None:
     """One line with error bars for each style. rows: columns `by`, density, mean, std."""
-    for place, (name, style) in enumerate(drawn.items()):
-        here = rows[rows[by] == name].sort_values("density")
-        # Side by side, or the bars of five methods would hide each other.
-        aside = 1.012 ** (place - (len(drawn) - 1) / 2)
+    for index, (name, style) in enumerate(drawn.items()):
+        line = rows[rows[by] == name].sort_values("density")
+        std = line["std"]
+        # Shifted a little, or the bars of five methods would hide each other.
+        shift = 1.012 ** (index - (len(drawn) - 1) / 2)
         axis.errorbar(
-            100 * here["density"] / aside,
-            scale * here["mean"],
-            yerr=None if here["std"].isna().all() else scale * here["std"].fillna(0),
+            100 * line["density"] / shift,
+            scale * line["mean"],
+            yerr=None if std.isna().all() else scale * std.fillna(0),
             color=style.colour,
             marker=style.marker,
             markersize=4.5,
@@ -108,7 +109,7 @@ def lines(
 
 
 def density_axis(axis: Axes, densities: Sequence[float], label: str = DENSITY) -> None:
-    """A logarithmic axis of percent that falls to the right, with a tick at some of `densities`."""
+    """Make the x axis logarithmic, in percent, falling to the right, with at most 8 ticks."""
     axis.set_xscale("log")
     # Variants have the same densities but for rounding.
     ordered = sorted({round(density, 6) for density in densities}, reverse=True)
@@ -125,14 +126,17 @@ def density_axis(axis: Axes, densities: Sequence[float], label: str = DENSITY) -
     axis.set_axisbelow(True)
 
 
-def every(count: int, most: int) -> int:
-    """The step that leaves at most `most` of `count`."""
+def tick_step(count: int, most: int) -> int:
+    """The step at which at most `most` of `count` things are left."""
     return -(-count // most)
 
 
 def flattest(ranges: Mapping[str, tuple[float, float]], share: float = 0.2) -> str | None:
-    """Which of several ranges (lowest, highest) one scale for all would leave flat, if any: the
-    narrowest, where it is less than `share` of the whole."""
+    """The name of the range that a scale common to all would leave flat, if there is one.
+
+    ranges: lowest and highest value by name. Flat is the narrowest range, if it takes less than
+    `share` of the whole scale.
+    """
     if not ranges:
         return None
     whole = max(high for _, high in ranges.values()) - min(low for low, _ in ranges.values())
@@ -142,24 +146,24 @@ def flattest(ranges: Mapping[str, tuple[float, float]], share: float = 0.2) -> s
 
 
 def points(gain: float, form: str = "+.2f") -> str:
-    """A gain, given as a fraction, in points."""
+    """A gain, given as a fraction, in points: `+0.51`."""
     return format(100 * gain, form).replace("-", "−")
 
 
 def percent(density: float) -> str:
-    """A density for a tick or a table's cell, without the sign."""
+    """A density, given as a fraction, in percent, for a tick or a cell: `51.2`."""
     return f"{100 * density:.3g}"
 
 
-def legend(figure: Figure, axis: Axes, more: Sequence[Artist] = ()) -> None:
-    """One legend for the whole figure, below it, in the order of drawing; `more` at its end."""
+def add_legend(figure: Figure, axis: Axes, more: Sequence[Artist] = ()) -> None:
+    """Put one legend for the whole figure below it, in the order of drawing, `more` at its end."""
     handles = [*axis.get_legend_handles_labels()[0], *more]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
-    """Settings for drawing and saving: equal figures are equal files."""
+def reproducible_files() -> Iterator[None]:
+    """Settings for drawing and saving under which equal figures give equal files."""
     with mpl.rc_context({"svg.hashsalt": "lottery-pools", "font.size": 9.5}):
         yield
 

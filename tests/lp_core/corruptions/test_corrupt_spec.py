@@ -2,7 +2,8 @@
 
 import pytest
 
-from lp_core.corruptions.sets import CorruptSpec
+from lp_core.corruptions.spec import CorruptSpec
+from lp_core.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -15,9 +16,11 @@ from lp_core.corruptions.sets import CorruptSpec
         ({"severities": [1, 1]}, r"^severities is \[1, 1\]; give at least one, each once"),
         ({"severities": [0]}, r"^severities is \[0\]; give some of 1, 2, 3, 4, 5"),
         ({"images": 0}, "^images is 0; give at least 1, or null for all"),
-        ({"path": ""}, "^path is empty; name a folder"),
+        ({"watch": ""}, "^watch is empty; name a file"),
+        ({"source": "official"}, r"^path is empty; name the folder of the official \.npy files"),
+        ({"path": "CIFAR-10-C"}, "^path is 'CIFAR-10-C', but generated images have none"),
     ],
 )
 def test_a_corrupted_set_without_content_or_with_some_of_it_twice_is_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        CorruptSpec(**({"path": "downloads"} | settings))
+    with pytest.raises(InputError, match=message):
+        CorruptSpec(**({"watch": "constraints.txt"} | settings))

@@ -6,9 +6,9 @@ import pytest
 from scipy import ndimage, stats
 
 from lp_core.corruptions.apply import corrupt
-from lp_core.corruptions.glass import scattered
 from lp_core.corruptions.ice import TEXTURES, ice
 from lp_core.corruptions.imaging import grain
+from lp_core.corruptions.kinds.glass import scattered
 from lp_core.corruptions.photons import level_chances
 from lp_core.corruptions.plasma import plasma
 

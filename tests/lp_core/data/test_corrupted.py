@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lp_core.corruptions.apply import corrupt
-from lp_core.corruptions.sets import CorruptSpec, generated, official, save, write_manifest
-from lp_core.data.corrupted import corrupted_sets
+from lp_core.corruptions.sets import generated, official
+from lp_core.corruptions.spec import CorruptSpec
+from lp_core.data.corrupted import corrupted_sets, save_array, write_manifest
+from lp_core.errors import InputError
 
 severities = st.lists(st.integers(1, 5), min_size=1, max_size=5, unique=True)
 NAMES = ["gaussian_noise", "contrast"]
@@ -34,11 +36,11 @@ def _as_one(parts: list[np.ndarray]) -> bytes:
 @given(levels=severities, count=st.integers(1, 4), seed=st.integers(0, 9))
 def test_a_generated_file_is_the_array_of_all_severities(tmp_path_factory, levels, count, seed):
     path, images = tmp_path_factory.mktemp("c") / "made.npy", _images(count)
-    spec = CorruptSpec("downloads", corruptions=NAMES, severities=levels, seed=seed)
+    spec = CorruptSpec(watch="pins.txt", corruptions=NAMES, severities=levels, seed=seed)
     sets = dict(generated(images, spec))
     assert list(sets) == NAMES
     for name, parts in sets.items():
-        save(path, parts, len(levels))
+        save_array(path, parts, len(levels))
         expected = [corrupt(images, name, level, seed) for level in levels]
         assert path.read_bytes() == _as_one(expected)
 
@@ -54,9 +56,15 @@ def test_an_official_file_is_cut_to_the_severities_and_images_asked_for(
     for name, array in theirs.items():
         np.save(folder / f"{name}.npy", array)
     chosen = np.array(sorted(data.draw(st.sets(st.integers(0, count - 1), min_size=1))))
-    spec = CorruptSpec(str(folder), "official", corruptions=NAMES, severities=levels)
+    spec = CorruptSpec(
+        watch="labels.npy",
+        source="official",
+        path=str(folder),
+        corruptions=NAMES,
+        severities=levels,
+    )
     for name, parts in official(labels, chosen, spec):
-        save(folder / "made", parts, len(levels))
+        save_array(folder / "made", parts, len(levels))
         by_severity = theirs[name].reshape(5, count, *theirs[name].shape[1:])
         expected = [by_severity[level - 1][chosen] for level in levels]
         assert (folder / "made").read_bytes() == _as_one(expected)
@@ -73,13 +81,15 @@ def test_no_more_than_one_severity_is_in_memory(tmp_path):
             yield images
             del images
 
-    save(tmp_path / "made.npy", parts(), 5)
+    save_array(tmp_path / "made.npy", parts(), 5)
     assert len(made) == 5
 
 
 def _saved(folder: Path, levels: list[int]) -> None:
     for name in NAMES:
-        save(folder / f"{name}.npy", (_images(3, seed=10 * level) for level in levels), len(levels))
+        parts = (_images(3, seed=10 * level) for level in levels)
+        save_array(folder / f"{name}.npy", parts, len(levels))
+    np.save(folder / "labels.npy", np.arange(3))
     write_manifest(folder, NAMES, levels)
 
 
@@ -104,3 +114,16 @@ def test_sets_are_mapped_from_their_files(tmp_path):
 def test_a_folder_without_sets_names_the_stage_that_makes_them(tmp_path):
     with pytest.raises(FileNotFoundError, match="run the stage `corrupt` first"):
         next(corrupted_sets(tmp_path))
+
+
+def test_a_file_that_lacks_images_is_named(tmp_path):
+    _saved(tmp_path, [1, 2])
+    np.save(tmp_path / f"{NAMES[1]}.npy", _images(4))
+    sets = corrupted_sets(tmp_path)
+    assert [(name, level) for name, level, _ in (next(sets), next(sets))] == [
+        (NAMES[0], 1),
+        (NAMES[0], 2),
+    ]
+    message = r"contrast\.npy: it holds 4 images, not 3 for each of 2 severities; run the stage"
+    with pytest.raises(InputError, match=message):
+        next(sets)

@@ -36,11 +36,11 @@ def _two_classes(root, first: np.ndarray, second: np.ndarray) -> DatasetSpec:
     for index in range(20):
         _write(root / f"a/{index}.png", first)
         _write(root / f"b/{index}.png", second)
-    return DatasetSpec("folder", str(root))
+    return DatasetSpec(source="folder", watch="pins", path=str(root))
 
 
 def test_digits_are_complete_grey_and_split_by_class():
-    dataset = build_dataset("digits", DatasetSpec("digits", "downloads"))
+    dataset = build_dataset("digits", DatasetSpec(source="digits", watch="pins"))
     assert dataset.input_shape == (1, 8, 8)
     assert dataset.classes == list("0123456789")
     assert [len(dataset.split(name)) for name in SPLITS] == [1294, 144, 359]
@@ -55,7 +55,7 @@ def test_digits_are_complete_grey_and_split_by_class():
 
 def test_the_split_seed_moves_images_between_splits_and_nothing_else():
     one, same, other = (
-        build_dataset("d", DatasetSpec("digits", "downloads", seed=s)) for s in (0, 0, 1)
+        build_dataset("d", DatasetSpec(source="digits", watch="pins", seed=s)) for s in (0, 0, 1)
     )
     assert torch.equal(one.split("val").images, same.split("val").images)
     assert not torch.equal(one.split("test").images, other.split("test").images)
@@ -64,7 +64,7 @@ def test_the_split_seed_moves_images_between_splits_and_nothing_else():
 
 
 def test_images_are_resized_on_request():
-    dataset = build_dataset("digits", DatasetSpec("digits", "downloads", size=12))
+    dataset = build_dataset("digits", DatasetSpec(source="digits", watch="pins", size=12))
     assert dataset.input_shape == (1, 12, 12)
     assert dataset.split("val").images.shape == (144, 1, 12, 12)
 
@@ -99,12 +99,12 @@ def test_images_of_two_sizes_need_a_size(tmp_path):
     spec = _two_classes(tmp_path, _noise(6, 6, 3), _noise(8, 6, 3))
     with pytest.raises(ValueError, match=r"b/\d+\.png has 8×6 pixels.* 6×6; set size"):
         build_dataset("sizes", spec)
-    resized = DatasetSpec("folder", str(tmp_path), size=4)
+    resized = DatasetSpec(source="folder", watch="pins", path=str(tmp_path), size=4)
     assert build_dataset("sizes", resized).input_shape == (3, 4, 4)
 
 
 def test_a_streamed_set_lists_every_file_once(cifar_folder):
-    spec = DatasetSpec("folder", str(cifar_folder), size=16, stream=True)
+    spec = DatasetSpec(source="folder", watch="pins", path=str(cifar_folder), size=16, stream=True)
     dataset = build_dataset("folder", spec)
     assert dataset.streamed
     assert dataset.input_shape == (3, 16, 16)
@@ -118,7 +118,7 @@ def test_a_streamed_set_lists_every_file_once(cifar_folder):
 
 def test_a_stored_streamed_set_differs_where_a_file_was_replaced(cifar_folder, tmp_path):
     photos = shutil.copytree(cifar_folder, tmp_path / "photos")
-    spec = DatasetSpec("folder", str(photos), size=16, stream=True)
+    spec = DatasetSpec(source="folder", watch="pins", path=str(photos), size=16, stream=True)
 
     def stored(name: str) -> list[bytes]:
         build_dataset("folder", spec).save(tmp_path / name)
@@ -133,7 +133,9 @@ def test_a_stored_streamed_set_differs_where_a_file_was_replaced(cifar_folder, t
 
 
 def test_cifar_from_parquet_holds_a_tenth_out(cifar_parquet):
-    dataset = build_dataset("cifar", DatasetSpec("parquet", str(cifar_parquet)))
+    dataset = build_dataset(
+        "cifar", DatasetSpec(source="parquet", watch="pins", path=str(cifar_parquet))
+    )
     assert [len(dataset.split(name)) for name in SPLITS] == [360, 40, 100]
     assert dataset.classes[:3] == ["airplane", "automobile", "bird"]
     assert all(0.3 < mean < 0.6 for mean in dataset.mean)
@@ -204,11 +206,13 @@ def test_a_batch_of_images_keeps_every_core_busy(cifar_rows, monkeypatch):
         ({"test_fraction": 1.0}, "test_fraction is 1.0"),
         ({"size": 0}, "size is 0"),
         ({"seed": -1}, "seed is -1"),
-        ({"path": ""}, "path is empty"),
+        ({"watch": ""}, "watch is empty; name a file"),
+        ({"source": "folder"}, "path is empty; name the folder of source folder"),
+        ({"path": "downloads"}, "path is 'downloads', but source digits reads none"),
         ({"stream": True, "size": 8}, "only folder and imagenet"),
-        ({"source": "imagenet", "stream": True}, "without size"),
+        ({"source": "imagenet", "path": "photos", "stream": True}, "without size"),
     ],
 )
 def test_impossible_settings_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        DatasetSpec(**({"source": "digits", "path": "downloads"} | arguments))
+        DatasetSpec(**({"source": "digits", "watch": "pins"} | arguments))

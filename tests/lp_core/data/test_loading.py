@@ -12,13 +12,16 @@ from lp_core.data.spec import DatasetSpec
 
 @pytest.fixture(scope="module")
 def digits():
-    return build_dataset("digits", DatasetSpec("digits", "downloads"))
+    return build_dataset("digits", DatasetSpec(source="digits", watch="pins"))
 
 
 @pytest.fixture(scope="module", params=["memory", "stream"])
 def either(request, cifar_folder):
     stream = request.param == "stream"
-    return build_dataset("f", DatasetSpec("folder", str(cifar_folder), size=16, stream=stream))
+    return build_dataset(
+        "f",
+        DatasetSpec(source="folder", watch="pins", path=str(cifar_folder), size=16, stream=stream),
+    )
 
 
 def test_evaluation_covers_the_split_in_order(either):

@@ -21,7 +21,7 @@ BOTH = AugmentSpec(crop=1, flip=True)
 
 @pytest.fixture(scope="module")
 def streamed(cifar_folder) -> Dataset:
-    spec = DatasetSpec("folder", str(cifar_folder), size=16, stream=True)
+    spec = DatasetSpec(source="folder", watch="pins", path=str(cifar_folder), size=16, stream=True)
     return build_dataset("folder", spec)
 
 
@@ -96,7 +96,9 @@ def test_without_augmentation_training_sees_what_evaluation_sees(streamed):
 
 def test_an_unreadable_image_is_named_with_and_without_workers(cifar_folder, tmp_path):
     shutil.copytree(cifar_folder, tmp_path / "set")
-    spec = DatasetSpec("folder", str(tmp_path / "set"), size=16, stream=True)
+    spec = DatasetSpec(
+        source="folder", watch="pins", path=str(tmp_path / "set"), size=16, stream=True
+    )
     dataset = build_dataset("folder", spec)
     broken = dataset.listing("train").path(5)
     with open(broken, "r+b") as file:

@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import get_args
 
 import pytest
 import torch
 from torch import nn
 
+from lp_core import faces
 from lp_core.models.factory import build
-from lp_core.models.spec import ModelName
+from lp_core.models.spec import NETWORKS
 from lp_core.models.structure import blocks, prunable
 
 SETTINGS = [
-    *((name, 32, "auto") for name in get_args(ModelName)),
+    *((name, 32, "auto") for name in faces.names(NETWORKS)),
     ("resnet8", 8, "auto"),
     ("resnet18", 64, "imagenet"),
     ("vgg16", 64, "cifar"),
@@ -25,7 +25,7 @@ BLOCKS |= {"vgg16": 12, "wrn28_10": 12}
 
 @dataclass
 class Built:
-    name: ModelName
+    name: str
     model: nn.Module
     images: torch.Tensor
 

@@ -1,13 +1,15 @@
 """Accuracies that a hash makes up, and tickets whose copies in memory can be counted."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
 import torch
 from hypothesis import strategies as st
 
+from lp_core.pooling.coefficients import BestCoefficient, exhaustive
 from lp_core.tickets import Ticket
 
 Weights = dict[str, np.ndarray]
@@ -42,11 +44,12 @@ class Sliced:
 
     accuracy: Accuracy
     sizes: list[int]
+    best_coefficient: BestCoefficient = exhaustive
 
     def __post_init__(self) -> None:
         self.slices = [range(size) for size in self.sizes]
 
-    def judge(self, ticket: Ticket, piece: int) -> tuple[int, float]:
+    def correct_and_loss(self, ticket: Ticket, piece: int) -> tuple[int, float]:
         salted = {**plain(ticket), "piece": np.array([piece])}
         correct = round(self.accuracy(salted) * self.sizes[piece])
         return correct, float(self.sizes[piece] - correct)
@@ -55,8 +58,8 @@ class Sliced:
         return ticket
 
     def __call__(self, ticket: Ticket) -> float:
-        right = sum(self.judge(ticket, piece)[0] for piece in range(len(self.sizes)))
-        return right / sum(self.sizes)
+        correct = sum(self.correct_and_loss(ticket, i)[0] for i in range(len(self.sizes)))
+        return correct / sum(self.sizes)
 
 
 held_out = st.builds(Sliced, scores, st.lists(st.integers(1, 20), min_size=1, max_size=4))
@@ -71,3 +74,27 @@ def random_ticket(seed: int, density: float) -> Ticket:
     mask = torch.rand(SHAPE, generator=generator) < density
     weights = {"conv": torch.randn(SHAPE, generator=generator) * mask, "bias": torch.randn(7)}
     return Ticket(weights, {"conv": mask}, {"mean": torch.zeros(7)}, {"ticket": seed})
+
+
+@dataclass
+class Loading(Sequence[Ticket]):
+    """Random tickets, made anew each time that one is asked for, as if loaded from disk."""
+
+    numbers: Sequence[int]
+    before: Callable[[], object]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Ticket: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Ticket]: ...
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return Loading(self.numbers[index], self.before)
+        number = self.numbers[index]
+        self.before()
+        return random_ticket(number, density=(number % 9 + 1) / 10)

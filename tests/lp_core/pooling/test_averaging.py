@@ -1,13 +1,18 @@
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lp_core.pooling.averaging import ema, swa
 from lp_core.pooling.greedy import search
+from lp_core.pooling.recipes.ema import Ema
+from lp_core.pooling.recipes.swa import Swa
 from lp_core.tickets import Ticket
 from tests.lp_core.strategies import families, state, tickets
+
+
+def unread(_: Ticket) -> float:
+    raise AssertionError("a running average scores nothing")
+
 
 dense = st.lists(tickets(finite=True), min_size=1, max_size=6)
 
@@ -20,7 +25,7 @@ def _unpruned(family: list[Ticket]) -> list[Ticket]:
 @settings(deadline=None, max_examples=50)
 @given(family=dense.map(_unpruned))
 def test_swa_of_dense_tickets_is_their_plain_mean(family):
-    result = swa(family[0], family[1:])
+    result = Swa().pool(family[0], family[1:], unread)
     for name, weight in result.ticket.weights.items():
         mean = np.mean([t.weights[name].double().numpy() for t in family], axis=0)
         np.testing.assert_allclose(weight.numpy(), mean, atol=1e-5)
@@ -31,7 +36,7 @@ def test_swa_of_dense_tickets_is_their_plain_mean(family):
 @settings(deadline=None, max_examples=50)
 @given(family=dense.map(_unpruned), decay=st.floats(0, 1))
 def test_ema_of_dense_tickets_weighs_the_past_by_powers_of_the_decay(family, decay):
-    result = ema(family[0], family[1:], decay)
+    result = Ema(decay=decay).pool(family[0], family[1:], unread)
     last = len(family) - 1
     shares = [decay**last, *((1 - decay) * decay ** (last - n) for n in range(1, last + 1))]
     assert abs(sum(shares) - 1) < 1e-9
@@ -45,8 +50,8 @@ def test_ema_of_dense_tickets_weighs_the_past_by_powers_of_the_decay(family, dec
 def test_the_baselines_take_every_candidate_in_order_and_score_nothing(family):
     target, *candidates = family
     for result, weights in (
-        (swa(target, iter(candidates)), [n / (n + 1) for n in range(1, len(family))]),
-        (ema(target, iter(candidates)), [0.95] * len(candidates)),
+        (Swa().pool(target, candidates, unread), [n / (n + 1) for n in range(1, len(family))]),
+        (Ema().pool(target, candidates, unread), [0.95] * len(candidates)),
     ):
         assert result.members == [ticket.meta["ticket"] for ticket in candidates]
         assert [step.coefficient for step in result.trace] == weights
@@ -59,11 +64,4 @@ def test_the_baselines_take_every_candidate_in_order_and_score_nothing(family):
 def test_the_first_step_of_swa_is_the_average_pruned_to_the_target(family):
     target, *candidates = family
     averaged = search(target, candidates, [0.5], lambda _: 1.0)
-    assert state(swa(target, candidates).ticket) == state(averaged.ticket)
-
-
-@pytest.mark.parametrize("decay", [-0.1, 1.1, float("nan")])
-def test_a_decay_outside_0_to_1_is_an_error(decay):
-    ticket = Ticket({"w": torch.ones(2)}, {"w": torch.ones(2, dtype=torch.bool)})
-    with pytest.raises(ValueError, match="must lie between 0 and 1"):
-        ema(ticket, [ticket], decay)
+    assert state(Swa().pool(target, candidates, unread).ticket) == state(averaged.ticket)

@@ -1,41 +1,35 @@
 """What holds for every way to pool, whatever the tickets and whatever the score says of them."""
 
-from collections.abc import Callable
-from functools import partial
-from itertools import product
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lp_core.pooling.averaging import ema, swa
-from lp_core.pooling.choosing import best_of_all, successive_halving
-from lp_core.pooling.greedy import PoolResult, search
-from lp_core.pooling.soups import greedy_soup, uniform_soup
+from lp_core import faces
+from lp_core.pooling.coefficients import exhaustive, successive_halving
+from lp_core.pooling.recipe import Recipe
+from lp_core.pooling.recipes.ema import Ema
+from lp_core.pooling.recipes.greedy_soup import GreedySoup
+from lp_core.pooling.recipes.search import Search
+from lp_core.pooling.recipes.swa import Swa
+from lp_core.pooling.recipes.uniform_soup import UniformSoup
+from lp_core.pooling.spec import RECIPES
 from lp_core.tickets import Ticket
-from tests.lp_core.pooling.made_up import Sliced, coefficients, held_out
+from tests.lp_core.pooling.made_up import Loading, Sliced, coefficients, held_out, random_ticket
 from tests.lp_core.strategies import families, nonzero, state, tickets
 
-Family = list[Ticket]
-Recipe = Callable[[Family, list[float], Sliced], PoolResult]
+OF_EVERY_KIND = [
+    Swa(),
+    Ema(),
+    Search(),
+    Search(prune="after"),
+    GreedySoup(),
+    UniformSoup(),
+]
 
-
-def _search(
-    prune: str, choose: str, family: Family, pool: list[float], score: Sliced
-) -> PoolResult:
-    chosen = {"exact": best_of_all, "halving": successive_halving}[choose]
-    return search(family[0], iter(family[1:]), pool, score, prune, chosen)
-
-
-RECIPES: dict[str, Recipe] = {
-    "swa": lambda family, *_: swa(family[0], iter(family[1:])),
-    "ema": lambda family, *_: ema(family[0], iter(family[1:])),
-    "greedy soup": lambda family, _, score: greedy_soup(family[0], family, score),
-    "uniform soup": lambda family, *_: uniform_soup(family[0], family),
-} | {
-    f"search, pruned {prune}, {choose}": partial(_search, prune, choose)
-    for prune, choose in product(["during", "after"], ["exact", "halving"])
-}
+every_recipe = pytest.mark.parametrize("recipe", OF_EVERY_KIND, ids=str)
+both_searches = pytest.mark.parametrize("best_coefficient", [exhaustive, successive_halving])
 
 # With infinities, NaN, and magnitudes beyond float32 when added, as diverged runs leave them.
 wild = st.integers(1, 4).flatmap(
@@ -43,31 +37,83 @@ wild = st.integers(1, 4).flatmap(
 )
 
 
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
-@settings(deadline=None, max_examples=40)
+def test_every_recipe_of_the_registry_is_tested_here():
+    assert {type(recipe) for recipe in OF_EVERY_KIND} == {
+        faces.member(RECIPES, name) for name in faces.names(RECIPES)
+    }
+
+
+def _with(recipe: Recipe, pool: list[float]) -> Recipe:
+    known = [alpha for alpha in dict.fromkeys(pool) if alpha < 1]
+    return replace(recipe, coefficients=known) if known and isinstance(recipe, Search) else recipe
+
+
+@every_recipe
+@both_searches
+@settings(deadline=None, max_examples=20)
 @given(family=families() | wild, pool=coefficients, score=held_out)
-def test_no_recipe_adds_weights_or_changes_its_inputs(recipe, family, pool, score):
-    target = family[0]
+def test_no_recipe_adds_weights_or_changes_its_inputs(
+    recipe, best_coefficient, family, pool, score
+):
+    target, *siblings = family
+    recipe, score.best_coefficient = _with(recipe, pool), best_coefficient
     before = [state(ticket) for ticket in family]
-    result = recipe(family, pool, score)
+    result = recipe.pool(target, siblings, score)
     assert [state(ticket) for ticket in family] == before
     assert nonzero(result.ticket) <= target.kept
     assert result.ticket.kept == target.kept
     assert all(
         not result.ticket.weights[name][~mask].any() for name, mask in result.ticket.mask.items()
     )
-    assert state(recipe(family, pool, score).ticket) == state(result.ticket)
+    assert state(recipe.pool(target, siblings, score).ticket) == state(result.ticket)
 
 
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+@every_recipe
 @settings(deadline=None, max_examples=20)
 @given(family=families(), pool=coefficients, score=held_out)
 def test_a_pooled_ticket_says_whose_place_it_takes(recipe, family, pool, score):
-    target = family[0]
+    target, *siblings = family
     target.meta = target.meta | {"accuracy": 0.5, "batch_norm": "trained"}
-    result = recipe(family, pool, score)
+    result = _with(recipe, pool).pool(target, siblings, score)
     known = target.meta | {"batch_norm": result.ticket.meta.get("batch_norm")}
     assert result.ticket.meta | {"batch_norm": known["batch_norm"]} == known
     assert 0 not in result.members
     accepted = {step.candidate for step in result.trace if step.accepted}
     assert set(result.members) == accepted - {0}
+
+
+@every_recipe
+@settings(deadline=None, max_examples=10)
+@given(family=families(), score=held_out, count=st.integers(1, 5))
+def test_a_recipe_draws_on_as_many_siblings_as_its_settings_say(recipe, family, score, count):
+    target, *siblings = family
+    limited = replace(recipe, candidates=count).pool(target, siblings, score)
+    nearest = recipe.pool(target, siblings[:count], score)
+    assert limited.trace == nearest.trace
+    assert state(limited.ticket) == state(nearest.ticket)
+
+
+@every_recipe
+@both_searches
+@pytest.mark.parametrize("accepting", [True, False])
+def test_there_are_at_most_five_copies_of_the_weights_whatever_the_number_of_tickets(
+    recipe, best_coefficient, accepting, weights_alive
+):
+    counts: list[int] = []
+    siblings = Loading(range(1, 13), lambda: counts.append(weights_alive()))
+
+    class Counting(Sliced):
+        """The target is right about everything, others only where all is to be accepted."""
+
+        def correct_and_loss(self, ticket: Ticket, _: int) -> tuple[int, float]:
+            counts.append(weights_alive())
+            return (5 if accepting or ticket.meta == {"ticket": 0} else 1), 0.0
+
+    score = Counting(lambda _: 0.0, [5, 5, 5], best_coefficient)
+    result = recipe.pool(random_ticket(0, 0.3), siblings, score)
+    assert len(counts) >= 12
+    assert max(counts) <= 5
+    takes_all = accepting or isinstance(recipe, Swa | Ema | UniformSoup)
+    assert bool(result.members) == takes_all
+    del result
+    assert weights_alive() == 0

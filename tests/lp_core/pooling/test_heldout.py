@@ -11,7 +11,7 @@ from lp_core.compute import Compute
 from lp_core.compute_spec import ComputeSpec
 from lp_core.models.factory import build
 from lp_core.models.structure import prunable
-from lp_core.pooling.choosing import best_of_all, successive_halving
+from lp_core.pooling.coefficients import exhaustive, successive_halving
 from lp_core.pooling.greedy import search
 from lp_core.pooling.heldout import HeldOut
 from lp_core.pooling.interpolation import interpolate
@@ -68,17 +68,17 @@ def test_the_score_is_the_fraction_that_the_network_gets_right(held_out):
     ticket = _ticket(0)
     model = build("resnet8", 4, 3, 8, seed=5).eval()
     ticket.load_into(model)
-    right, losses = [], []
+    correct, losses = [], []
     for piece in SLICES:
-        right.append(0)
+        correct.append(0)
         losses.append(0.0)
         for images, labels in piece:
             for logits, label in zip(model(images).tolist(), labels.tolist(), strict=True):
-                right[-1] += max(range(4), key=logits.__getitem__) == label
+                correct[-1] += max(range(4), key=logits.__getitem__) == label
                 losses[-1] += math.log(sum(map(math.exp, logits))) - logits[label]
-    assert held_out(ticket) == sum(right) / 21
-    judged = [held_out.judge(ticket, piece) for piece in range(2)]
-    assert [correct for correct, _ in judged] == right
+    assert held_out(ticket) == sum(correct) / 21
+    judged = [held_out.correct_and_loss(ticket, piece) for piece in range(2)]
+    assert [count for count, _ in judged] == correct
     assert [loss for _, loss in judged] == pytest.approx(losses, rel=1e-4)
     assert [len(piece) for piece in held_out.slices] == [10, 11]
 
@@ -122,9 +122,9 @@ def test_a_search_may_be_finished_on_other_images(held_out, mixed):
     fresh = HeldOut(build("resnet8", 4, 3, 8, seed=1), SLICES, more, _compute())
     both = HeldOut(fresh.model, SLICES, held_out.calibration, _compute(), final=more)
     assert state(both.calibrate(mixed)) == state(held_out.calibrate(mixed))
-    assert state(both.finish(mixed)) == state(fresh.calibrate(mixed))
-    assert state(both.finish(mixed)) != state(both.calibrate(mixed))
-    assert state(held_out.finish(mixed)) == state(held_out.calibrate(mixed))
+    assert state(both.calibrate_final(mixed)) == state(fresh.calibrate(mixed))
+    assert state(both.calibrate_final(mixed)) != state(both.calibrate(mixed))
+    assert state(held_out.calibrate_final(mixed)) == state(held_out.calibrate(mixed))
 
 
 def test_calibration_changes_the_statistics_alone(held_out, mixed):
@@ -191,11 +191,11 @@ def test_a_diverged_ticket_gets_nothing_right(held_out):
 
 
 @settings(deadline=None, max_examples=10)
-@given(seed=st.integers(0, 20), choose=st.sampled_from([best_of_all, successive_halving]))
+@given(seed=st.integers(0, 20), choose=st.sampled_from([exhaustive, successive_halving]))
 def test_a_search_tells_the_accuracy_that_its_ticket_then_has(held_out, seed, choose):
     target, *siblings = (_ticket(seed + i) for i in range(3))
     before = [state(t) for t in (target, *siblings)]
-    result = search(target, siblings, [0.1, 0.5, 0.9], held_out, choose=choose)
+    result = search(target, siblings, [0.1, 0.5, 0.9], held_out, best_coefficient=choose)
     accuracies = [held_out(target), *(s.val_accuracy for s in result.trace if s.accepted)]
     assert held_out(result.ticket) == accuracies[-1]
     assert result.ticket.kept == target.kept
@@ -206,8 +206,8 @@ def test_over_one_slice_halving_and_the_exact_search_agree():
     whole = [[batch for piece in SLICES for batch in piece]]
     scorer = HeldOut(build("resnet8", 4, 3, 8, seed=9), whole, [_images(16, 4)], _compute())
     results = [
-        search(_ticket(0), [_ticket(1)], [0.9, 0.5, 0.1], scorer, choose=choose)
-        for choose in (best_of_all, successive_halving)
+        search(_ticket(0), [_ticket(1)], [0.9, 0.5, 0.1], scorer, best_coefficient=choose)
+        for choose in (exhaustive, successive_halving)
     ]
     assert results[0].trace == results[1].trace
     assert state(results[0].ticket) == state(results[1].ticket)

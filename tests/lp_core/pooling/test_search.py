@@ -1,17 +1,18 @@
 """The greedy search against Algorithms 2 and 3, written once more in plain loops."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lp_core.pooling.choosing import best_of_all, successive_halving
-from lp_core.pooling.greedy import Step, nearest, search
+from lp_core.pooling.coefficients import successive_halving
+from lp_core.pooling.greedy import search
 from lp_core.pooling.interpolation import interpolate
+from lp_core.pooling.recipe import nearest
+from lp_core.pooling.result import Step
 from lp_core.tickets import Ticket
 from tests.lp_core.pooling.made_up import (
     Accuracy,
@@ -136,7 +137,7 @@ def test_a_search_that_accepts_nothing_returns_the_target(family, pool):
 @given(family=families(), pool=coefficients, score=held_out)
 def test_halving_reports_the_winners_whole_accuracy(family, pool, score):
     target, *candidates = family
-    result = search(target, iter(candidates), pool, score, choose=successive_halving)
+    result = search(target, iter(candidates), pool, score, best_coefficient=successive_halving)
     whole = sum(score.sizes)
     accepted = [step for step in result.trace if step.accepted]
     assert all(step.images == whole for step in accepted)
@@ -154,7 +155,7 @@ def test_halving_over_one_slice_is_the_exact_search(family, pool, accuracy, size
     target, *candidates = family
     score = Sliced(accuracy, [size])
     exact = search(target, iter(candidates), pool, score)
-    halved = search(target, iter(candidates), pool, score, choose=successive_halving)
+    halved = search(target, iter(candidates), pool, score, best_coefficient=successive_halving)
     assert halved.trace == exact.trace
     assert state(halved.ticket) == state(exact.ticket)
 
@@ -163,7 +164,7 @@ def test_halving_keeps_a_third_of_the_coefficients_from_slice_to_slice(family_of
     target, candidate = family_of_two
     score = Sliced(accuracies(1000, 0), [10, 10, 20, 40])
     pool = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
-    result = search(target, [candidate], pool, score, choose=successive_halving)
+    result = search(target, [candidate], pool, score, best_coefficient=successive_halving)
     seen = sorted((step.images for step in result.trace), reverse=True)
     assert seen == [80, 80, 20, 20, *[10] * 7]
 
@@ -182,11 +183,11 @@ def test_halving_drops_by_loss_and_crowns_by_accuracy(family_of_two):
         def calibrate(self, ticket: Ticket) -> Ticket:
             return ticket
 
-        def judge(self, ticket: Ticket, _: int) -> tuple[int, float]:
+        def correct_and_loss(self, ticket: Ticket, _: int) -> tuple[int, float]:
             made = {a: interpolate(target, candidate, a, target.kept) for a in judged}
             return next(judged[a] for a in judged if state(made[a]) == state(ticket))
 
-    result = search(target, [candidate], list(judged), Score(), choose=successive_halving)
+    result = search(target, [candidate], list(judged), Score(), best_coefficient=successive_halving)
     assert [step.images for step in result.trace] == [10, 20, 20, 10]
     assert [step.coefficient for step in result.trace if step.accepted] == [0.5]
 
@@ -194,55 +195,6 @@ def test_halving_drops_by_loss_and_crowns_by_accuracy(family_of_two):
 @pytest.fixture
 def family_of_two() -> list[Ticket]:
     return [random_ticket(seed, density) for seed, density in ((0, 0.3), (1, 0.6))]
-
-
-@pytest.mark.parametrize("choose", [best_of_all, successive_halving])
-@pytest.mark.parametrize("prune", ["during", "after"])
-@pytest.mark.parametrize("accepting", [True, False])
-def test_at_most_three_tickets_are_in_memory_at_any_time(accepting, prune, choose, weights_alive):
-    while_scoring, while_loading, while_building = [], [], []
-
-    class Counting:
-        """Accepts everything, or nothing; the held-out set has three slices."""
-
-        slices = (range(5), range(5), range(5))
-        scored = 0
-
-        def __call__(self, ticket: Ticket) -> float:
-            return self.judge(ticket, 0)[0] / 5
-
-        def calibrate(self, ticket: Ticket) -> Ticket:
-            while_scoring.append(weights_alive())
-            return ticket
-
-        def judge(self, _: Ticket, __: int) -> tuple[int, float]:
-            while_scoring.append(weights_alive())
-            self.scored += 1
-            return (3 if accepting or self.scored == 1 else 1), 0.0
-
-    def candidates() -> Iterator[Ticket]:
-        for seed in range(1, 7):
-            while_loading.append(weights_alive())
-            yield random_ticket(seed, 0.5)
-
-    def counting_choice(build: Callable[[float], Ticket], *others: Any) -> Any:
-        def counting_build(alpha: float) -> Ticket:
-            while_building.append(weights_alive())
-            return build(alpha)
-
-        return choose(counting_build, *others)
-
-    result = search(
-        random_ticket(0, 0.3), candidates(), [0.2, 0.5, 0.8], Counting(), prune, counting_choice
-    )
-    assert bool(result.members) == accepting
-    # The best so far, the candidate, and the one being built.
-    assert max(while_scoring) == 3
-    assert max(while_building) == 2
-    assert max(while_loading) <= 2
-    assert len(while_loading) == 6
-    del result
-    assert weights_alive() == 0
 
 
 @given(tickets=st.lists(st.integers(0, 30), unique=True), data=st.data())

@@ -1,17 +1,16 @@
 """The soups against Recipe 1 of Wortsman et al. 2022, written once more in whole numbers."""
 
 import hashlib
-from collections.abc import Callable, Sequence
-from typing import Any, overload
+from collections.abc import Callable
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from lp_core.pooling.greedy import Step
-from lp_core.pooling.soups import greedy_soup, uniform_soup
+from lp_core.pooling.recipes.greedy_soup import GreedySoup
+from lp_core.pooling.recipes.uniform_soup import UniformSoup
+from lp_core.pooling.result import PoolResult, Step
 from lp_core.tickets import Ticket
 from tests.lp_core.pooling.made_up import Sliced, accuracies, random_ticket
 from tests.lp_core.strategies import PRUNABLE, families, state
@@ -20,6 +19,15 @@ Whole = dict[str, np.ndarray]
 # The mean of up to five whole numbers is a whole number of sixtieths: float32 rounds the running
 # mean, but not so far that it would be taken for another.
 _SIXTIETHS = 60
+
+
+def greedy_soup(run: list[Ticket], score: Callable[[Ticket], float]) -> PoolResult:
+    """Of the target, the first of the run, and its siblings."""
+    return GreedySoup().pool(run[0], run[1:], score)
+
+
+def uniform_soup(run: list[Ticket]) -> PoolResult:
+    return UniformSoup().pool(run[0], run[1:], lambda _: 0.0)
 
 
 @st.composite
@@ -98,7 +106,7 @@ def same(ticket: Ticket, weights: Whole) -> bool:
 @given(run=runs(), accuracy=scores)
 def test_the_greedy_soup_is_recipe_1_ticket_by_ticket(run, accuracy):
     weights, trace = recipe_1([sixtieths(t) for t in run], accuracy, run[0].kept)
-    result = greedy_soup(run[0], run, lambda t: accuracy(sixtieths(t)))
+    result = greedy_soup(run, lambda t: accuracy(sixtieths(t)))
     assert result.trace == trace
     assert same(result.ticket, weights)
     assert result.members == [step.candidate for step in trace if step.accepted and step.candidate]
@@ -107,7 +115,7 @@ def test_the_greedy_soup_is_recipe_1_ticket_by_ticket(run, accuracy):
 @settings(deadline=None, max_examples=60)
 @given(run=runs())
 def test_the_uniform_soup_is_the_plain_mean_of_all_pruned(run):
-    result = uniform_soup(run[0], run)
+    result = uniform_soup(run)
     weights = magnitude_pruning(mean([sixtieths(ticket) for ticket in run]), run[0].kept)
     assert same(result.ticket, weights)
     means = np.mean([t.buffers["bn.running_mean"].double().numpy() for t in run], axis=0)
@@ -121,15 +129,15 @@ def test_the_uniform_soup_is_the_plain_mean_of_all_pruned(run):
 @settings(deadline=None, max_examples=40)
 @given(run=runs())
 def test_a_greedy_soup_that_nothing_spoils_is_the_uniform_soup(run):
-    greedy = greedy_soup(run[0], run, lambda _: 0.5)
-    assert state(greedy.ticket) == state(uniform_soup(run[0], run).ticket)
+    greedy = greedy_soup(run, lambda _: 0.5)
+    assert state(greedy.ticket) == state(uniform_soup(run).ticket)
 
 
 @settings(deadline=None, max_examples=40)
 @given(run=families(), salt=st.integers(0, 10**6), sizes=st.lists(st.integers(1, 20), min_size=1))
 def test_the_trace_tells_the_accuracy_that_the_soup_has(run, salt, sizes):
     score = Sliced(accuracies(1000, salt), sizes)
-    result = greedy_soup(run[0], run, score)
+    result = greedy_soup(run, score)
     taken = [step.val_accuracy for step in result.trace if step.accepted]
     assert taken[-1] == score(result.ticket)
     assert taken == sorted(taken)
@@ -144,7 +152,7 @@ def test_statistics_are_marked_where_weights_were_removed_and_nowhere_else():
         known = run[best].weights["bias"]
         return lambda ticket: float(torch.equal(ticket.weights["bias"], known))
 
-    target, denser, sparser = (greedy_soup(run[0], run, alone(i)) for i in range(3))
+    target, denser, sparser = (greedy_soup(run, alone(i)) for i in range(3))
     assert [r.trace[0].candidate for r in (target, denser, sparser)] == [0, 1, 2]
     assert all(sum(s.accepted for s in r.trace) == 1 for r in (target, denser, sparser))
     assert state(target.ticket) == state(run[0])
@@ -154,54 +162,4 @@ def test_statistics_are_marked_where_weights_were_removed_and_nowhere_else():
     assert sparser.ticket.meta == {"ticket": 0}
     assert torch.equal(sparser.ticket.weights["conv"], run[2].weights["conv"])
     assert sparser.ticket.kept == run[0].kept > int(run[2].weights["conv"].count_nonzero())
-    assert greedy_soup(run[0], run, lambda _: 1.0).ticket.meta["batch_norm"] == "averaged"
-
-
-class Loading(Sequence[Ticket]):
-    """Seven random tickets, made anew each time one is asked for."""
-
-    densities = (0.3, 0.9, 0.2, 0.5, 1.0, 0.1, 0.4)
-
-    def __init__(self, before: Callable[[], object]) -> None:
-        self.before = before
-
-    def __len__(self) -> int:
-        return len(self.densities)
-
-    @overload
-    def __getitem__(self, index: int) -> Ticket: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Ticket]: ...
-
-    def __getitem__(self, index: Any) -> Any:
-        density = self.densities[index]
-        self.before()
-        return random_ticket(index, density)
-
-
-@pytest.mark.parametrize("accepting", [True, False])
-def test_at_most_three_tickets_are_in_memory_while_a_soup_is_cooked(accepting, weights_alive):
-    while_loading, while_scoring = [], []
-
-    def score(_: Ticket) -> float:
-        while_scoring.append(weights_alive())
-        ranking = len(while_scoring) <= len(Loading.densities)
-        return 0.5 if accepting or ranking else 0.1
-
-    run = Loading(lambda: while_loading.append(weights_alive()))
-    result = greedy_soup(random_ticket(0, 0.3), run, score)
-    assert len(result.members) == (6 if accepting else 0)
-    # The soup, the larger one, and that one pruned.
-    assert max(while_scoring) == 3
-    assert max(while_loading) <= 2
-    assert len(while_loading) == len(while_scoring) + 1 == 14
-    del result
-    assert weights_alive() == 0
-
-
-def test_a_uniform_soup_holds_one_ticket_while_it_loads_the_next(weights_alive):
-    while_loading = []
-    uniform_soup(random_ticket(0, 0.3), Loading(lambda: while_loading.append(weights_alive())))
-    assert max(while_loading) == 1
-    assert len(while_loading) == 7
+    assert greedy_soup(run, lambda _: 1.0).ticket.meta["batch_norm"] == "averaged"

@@ -14,14 +14,14 @@ from lp_core.data.loading import EVAL_BATCH, eval_batches
 from lp_core.data.store import SPLITS, Dataset, Listing
 from lp_core.training.evaluation import predict
 from tasks.kit import paths
-from tasks.kit.bench import Network
+from tasks.kit.bench import Bench
 from tasks.kit.params import Params
 
 COUNT = 20
 
 
 @pytest.fixture
-def network(root: Path) -> Network:
+def bench(root: Path) -> Bench:
     """On images of noise, as files."""
     random = np.random.default_rng(0)
     files = [f"{i}.png" for i in range(COUNT)]
@@ -31,10 +31,10 @@ def network(root: Path) -> Network:
     listing = Listing(root, pyarrow.array(files), labels, sizes=torch.zeros_like(labels))
     parts = dict.fromkeys(SPLITS, listing)
     Dataset("noise", list("abcd"), 3, 8, [0.4] * 3, [0.2] * 3, parts).save(paths.dataset("noise"))
-    return Network(Params("base"))
+    return Bench(Params("base"))
 
 
-def test_an_image_is_decoded_once_however_many_tickets_are_evaluated(network, monkeypatch):
+def test_an_image_is_decoded_once_however_many_tickets_are_evaluated(bench, monkeypatch):
     decoded: Counter[str] = Counter()
     decode = reading.open_picture
 
@@ -44,16 +44,16 @@ def test_an_image_is_decoded_once_however_many_tickets_are_evaluated(network, mo
 
     monkeypatch.setattr(reading, "open_picture", counting)
     for number in (0, 1, 0):
-        network.predict(network.load(paths.ticket("base", 0, number)), "test")
+        bench.predict(bench.load(paths.ticket("base", 0, number)), "test")
     assert len(decoded) == COUNT
     assert set(decoded.values()) == {1}
 
 
-def test_images_that_are_kept_give_the_predictions_of_those_that_are_streamed(network):
-    ticket = network.load(paths.ticket("base", 0, 1))
-    found = [network.predict(ticket, "val") for _ in range(2)]
-    batches = eval_batches(network.dataset, "val", EVAL_BATCH, "cpu")
-    expected = predict(network.model, batches, network.compute)
-    for logits, labels in found:
+def test_images_that_are_kept_give_the_predictions_of_those_that_are_streamed(bench):
+    ticket = bench.load(paths.ticket("base", 0, 1))
+    twice = [bench.predict(ticket, "val") for _ in range(2)]
+    batches = eval_batches(bench.dataset, "val", EVAL_BATCH, "cpu")
+    expected = predict(bench.model, batches, bench.compute)
+    for logits, labels in twice:
         assert torch.equal(logits, expected[0])
         assert torch.equal(labels, expected[1])

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tasks import experiment
+from tasks import params
+from tasks.kit.code import PROJECT
 from tasks.kit.experiment import validate
-from tasks.kit.params import Params, ParamsError
+from tasks.kit.params import ParamsError
 
-ROOT = Path(experiment.__file__).resolve().parent.parent
-SHIPPED = [ROOT / "params.yaml", *sorted((ROOT / "presets").glob("*.yaml"))]
-DEFAULT: dict[str, Any] = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+DEFAULT: dict[str, Any] = YAML(typ="safe").load((PROJECT / "params.yaml").read_text())
+DIGITS = DEFAULT["datasets"]["digits"]
 
 
 @pytest.fixture(autouse=True)
@@ -50,20 +50,8 @@ def _fault(changes: dict[str, Any]) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_every_shipped_params_file_is_valid(path):
-    found = validate(path)
-    assert found.dataset in found.datasets
-    for variant in found.grid:
-        Params(variant, path)
-
-
-def test_there_is_a_preset_for_every_published_setting():
-    names = {path.stem for path in SHIPPED}
-    cifar = {
-        f"{model}-{data}" for model in ("resnet18", "vgg16") for data in ("cifar10", "cifar100")
-    }
-    assert names >= cifar | {"resnet18-imagenet", "resnet34-imagenet", "params"}
+def test_the_default_params_file_is_valid():
+    assert validate(PROJECT / "params.yaml").dataset in DEFAULT["datasets"]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +62,7 @@ def test_there_is_a_preset_for_every_published_setting():
         ({"train.schedule.colour": 1}, "params.yaml: train.schedule.colour: unknown key"),
         ({"datasets.digits.colour": 1}, "params.yaml: datasets.digits.colour: unknown key"),
         ({"train": ...}, "params.yaml: train: missing"),
-        ({"methods": ...}, "params.yaml: methods: missing"),
+        ({"pooling.recipes": ...}, "params.yaml: pooling.recipes: missing"),
         ({"train.schedule.lr": ...}, "params.yaml: train.schedule.lr: missing"),
         ({"train.schedule.lr": "fast"}, "params.yaml: train.schedule.lr: found 'fast'"),
         ({"train.schedule.lr": 0}, "params.yaml: train.schedule: lr is 0"),
@@ -86,10 +74,11 @@ def test_there_is_a_preset_for_every_published_setting():
         ({"train.devices": 3}, "params.yaml: train: batch_size is 64"),
         ({"seeds": [0, 0]}, "params.yaml: seeds: [0, 0]"),
         ({"seeds": [-1]}, "params.yaml: seeds: [-1]"),
-        ({"seeds": []}, "params.yaml: seeds: []"),
+        ({"seeds": []}, "params.yaml: seeds: the list is empty"),
+        ({"seeds": [2**63]}, "params.yaml: seeds: [9223372036854775808]; give 0 or more"),
         ({"seeds": ["0"]}, "params.yaml: seeds.0: found '0'"),
         ({"seeds": 0}, "params.yaml: seeds: found 0"),
-        ({"model.name": "resnet19"}, "params.yaml: model.name: found 'resnet19'"),
+        ({"model.name": "resnet19"}, "params.yaml: model: model name 'resnet19' is unknown"),
         ({"compute.precision": "fp8"}, "params.yaml: compute.precision: found 'fp8'"),
         ({"compute.device": "toaster"}, "params.yaml: compute: device is 'toaster'"),
         ({"imp.fraction": 1.0}, "params.yaml: imp: fraction is 1.0"),
@@ -106,36 +95,71 @@ def test_there_is_a_preset_for_every_published_setting():
         ({"imp.rounds.2.ticket": ...}, "params.yaml: imp.rounds.2.ticket: missing"),
         ({"rewind.epochs": 16}, "params.yaml: rewind.epochs: 16"),
         ({"rewind.epochs": -1}, "params.yaml: rewind: epochs is -1"),
-        ({"pool.search": "guess"}, "params.yaml: pool.search: found 'guess'"),
-        ({"pool.calibration_images": 1}, "params.yaml: pool: calibration_images is 1"),
-        ({"pools": ["soup"]}, "params.yaml: pools: 'soup' is not in methods"),
-        ({"pools": ["interpolation"]}, "params.yaml: ood: 'average' is not in pools"),
-        ({"ood": []}, "params.yaml: ood: []"),
-        ({"pooled": ["other"]}, "params.yaml: pooled: 'other' is not in grid"),
-        ({"pooled": []}, "params.yaml: pooled: []"),
-        ({"ensemble.method": "soup"}, "params.yaml: ensemble.method: 'soup' is not in pools"),
-        ({"ensemble": {}}, "params.yaml: ensemble.method: missing"),
-        ({"methods.swa.recipe": "soup"}, "params.yaml: methods.swa.recipe: found 'soup'"),
-        ({"methods.ema.decay": 1.5}, "params.yaml: methods.ema: decay is 1.5"),
-        ({"methods.average.coefficients": [0.5, 2]}, "params.yaml: methods.average: coefficients"),
-        ({"methods.average.candidates": 0}, "params.yaml: methods.average: candidates is 0"),
-        ({"methods.ticket": {"recipe": "swa"}}, "params.yaml: methods.ticket: "),
-        ({"methods.a/b": {"recipe": "swa"}}, "params.yaml: methods.a/b: names may have"),
-        ({"datasets.a/b": DEFAULT["datasets"]["digits"]}, "datasets.a/b: names may have"),
-        ({"datasets": {"a.b": DEFAULT["datasets"]["digits"]}}, "datasets.a.b: names may have"),
-        ({"variants.a b": {}}, "params.yaml: variants.a b: names may have"),
+        (
+            {"pooling.scoring.search": "guess"},
+            "params.yaml: pooling.scoring.search: found 'guess'",
+        ),
+        (
+            {"pooling.scoring.calibration_images": 1},
+            "params.yaml: pooling.scoring: calibration_images is 1",
+        ),
+        (
+            {"pooling.methods": ["soup"]},
+            "params.yaml: pooling.methods: 'soup' is not in pooling.recipes",
+        ),
+        (
+            {"pooling.methods": ["interpolation"]},
+            "params.yaml: pooling.corrupted: 'average' is not in pooling.methods",
+        ),
+        ({"pooling.corrupted": []}, "params.yaml: pooling.corrupted: the list is empty"),
+        (
+            {"pooling.variants": ["other"]},
+            "params.yaml: pooling.variants: 'other' is not in grid",
+        ),
+        (
+            {"pooling.ensemble": "soup"},
+            "params.yaml: pooling.ensemble: 'soup' is not in pooling.methods",
+        ),
+        ({"pooling.ensemble": ...}, "params.yaml: pooling.ensemble: missing"),
+        (
+            {"pooling.recipes.swa.recipe": "soup"},
+            "params.yaml: pooling.recipes.swa.recipe: recipe 'soup' is unknown",
+        ),
+        ({"pooling.recipes.swa": {}}, "params.yaml: pooling.recipes.swa.recipe: "),
+        (
+            {"pooling.recipes.ema.decay": 1.5},
+            "params.yaml: pooling.recipes.ema: decay is 1.5",
+        ),
+        (
+            {"pooling.recipes.average.coefficients": [0.5, 2]},
+            "params.yaml: pooling.recipes.average: coefficients",
+        ),
+        (
+            {"pooling.recipes.average.candidates": 0},
+            "params.yaml: pooling.recipes.average: candidates is 0",
+        ),
+        ({"pooling.recipes.ticket": {"recipe": "swa"}}, "params.yaml: pooling.recipes.ticket: "),
+        ({"pooling.recipes.a/b": {"recipe": "swa"}}, "pooling.recipes.a/b: a name has"),
+        ({"datasets.a/b": DIGITS}, "datasets.a/b: a name has"),
+        ({"datasets": {"a.b": DIGITS}}, "datasets.a.b: a name has"),
+        ({"variants.-base": {}}, "variants.-base: a name has"),
+        ({f"variants.{'a' * 65}": {}}, "a name has letters"),
+        ({"variants.$(rm -r x)": {}}, "variants.$(rm -r x): a name has"),
+        ({"variants.a b": {}}, "params.yaml: variants.a b: a name has"),
         ({"grid": ["other"]}, "params.yaml: grid: 'other' is not in variants"),
-        ({"grid": []}, "params.yaml: grid: []"),
+        ({"grid": []}, "params.yaml: grid: the list is empty"),
         ({"variants.base": 3}, "params.yaml: variants.base: found 3"),
-        ({"dataset": "cifar10"}, "params.yaml: dataset: 'cifar10' is none of ['digits']"),
+        ({"dataset": "cifar10"}, "params.yaml: dataset: 'cifar10' is not in datasets"),
         (
             {"datasets.digits.source": "clouds"},
             "params.yaml: datasets.digits.source: found 'clouds'",
         ),
-        ({"corrupt.images": 0}, "params.yaml: corrupt: images is 0"),
-        ({"corrupt.severities": []}, "params.yaml: corrupt: severities is []"),
+        ({"corrupt.digits.images": 0}, "params.yaml: corrupt.digits: images is 0"),
+        ({"corrupt.digits.severities": []}, "params.yaml: corrupt.digits: severities is []"),
+        ({"corrupt": {}}, "params.yaml: dataset: 'digits' is not in corrupt"),
+        ({"corrupt.more": DEFAULT["corrupt"]["digits"]}, "corrupt.more: there is no data set"),
         ({"train.epochs": 3}, "params.yaml: train: schedule.drops is [4, 6]"),
-        ({"methods.swa.prune": "after"}, "params.yaml: methods.swa: prune is 'after'"),
+        ({"pooling.recipes.swa.prune": "after"}, "pooling.recipes.swa.prune: unknown key"),
     ],
 )
 def test_a_fault_is_reported_with_its_path_in_the_file(changes, message):
@@ -148,7 +172,7 @@ def test_a_fault_is_reported_with_its_path_in_the_file(changes, message):
         ({"train": {"epochs": 3}}, "params.yaml: variants.other.train: schedule.drops is [4, 6]"),
         ({"train": {"epoch": 2}}, "params.yaml: variants.other.train.epoch: unknown key"),
         ({"train": {"schedule": {"lr": "fast"}}}, "train.schedule.lr: found 'fast'"),
-        ({"pool": {"search": "exact"}}, "params.yaml: variants.other.pool: a variant may change"),
+        ({"pooling": {"ensemble": "swa"}}, "variants.other.pooling: a variant may change"),
         ({"imp": {"rounds": []}}, "params.yaml: variants.other.imp.rounds: all variants"),
         ({"imp": None}, "params.yaml: variants.other.imp: found None; give a mapping"),
         ({"imp": 5}, "params.yaml: variants.other.imp: found 5; give a mapping"),
@@ -194,36 +218,61 @@ def test_a_key_with_a_dot_in_a_variant_is_reported_once_with_what_it_was_meant_t
 
 
 def test_a_method_that_runs_may_walk_no_more_siblings_than_there_are():
-    _write({"methods.average.candidates": 5})
-    assert validate().methods["average"].candidates == 5
-    assert _fault({"methods.average.candidates": 6}) == (
-        "params.yaml: methods.average.candidates: 6, but each of the 6 tickets has 5 siblings; "
-        "give no more, or null for all"
+    tickets = len(DEFAULT["imp"]["rounds"])
+    _write({"pooling.recipes.average.candidates": tickets - 1})
+    validate()
+    assert _fault({"pooling.recipes.average.candidates": tickets}) == (
+        f"params.yaml: pooling.recipes.average.candidates: {tickets}, but each of the {tickets} "
+        f"tickets has {tickets - 1} siblings; give no more, or null for all"
     )
 
 
 def test_a_method_that_does_not_run_may_ask_for_siblings_that_are_not_there():
-    _write({"methods.other": {"recipe": "swa", "candidates": 9}})
-    assert validate().methods["other"].candidates == 9
+    _write({"pooling.recipes.other": {"recipe": "swa", "candidates": 99}})
+    validate()
 
 
 def test_a_single_ticket_has_no_siblings_and_may_be_pooled_with_all_of_them():
     single = {"imp.rounds": [{"ticket": 0, "parent": "rewind"}]}
-    one = "interpolation"
-    _write(single | {"pools": [one], "ood": [one], "ensemble.method": one})
+    method = {"pooling.methods": ["swa"], "pooling.corrupted": ["swa"], "pooling.ensemble": "swa"}
+    _write(single | method)
     assert len(validate().imp.rounds) == 1
-    assert "candidates-1.candidates: 1, but each of the 1 tickets has 0 siblings" in _fault(single)
+    nearest = {"pooling.recipes.swa.candidates": 1}
+    assert "swa.candidates: 1, but each of the 1 tickets has 0" in _fault(single | method | nearest)
 
 
-@pytest.mark.parametrize("section", ["datasets.digits", "corrupt"])
-def test_a_path_that_dvc_watches_must_be_there(section):
+def test_an_experiment_that_pools_nothing_is_valid():
+    _write({"pooling.variants": []})
+    assert validate().pooling.variants == []
+
+
+def test_two_stages_of_one_name_are_a_fault_that_names_both():
+    """DVC joins by hyphens, and keeps one of the two without a word."""
+    lines = _fault(
+        {
+            "variants.base-0": {},
+            "grid": ["base", "base-0"],
+            "pooling.variants": ["base", "base-0"],
+            "pooling.recipes.1-average": {"recipe": "swa"},
+            "pooling.methods": ["average", "1-average"],
+            "pooling.corrupted": ["average"],
+            "pooling.ensemble": "average",
+        }
+    )
+    assert "would both be the stage pool@base-0-1-average; rename one of them" in lines
+    assert "variant 'base' with method '1-average'" in lines
+    assert "variant 'base-0' with method 'average'" in lines
+
+
+@pytest.mark.parametrize("section", ["datasets.digits", "corrupt.digits"])
+def test_what_dvc_watches_must_be_named(section):
     """dvc.yaml reads it from the file, where a default would not show."""
-    assert _fault({f"{section}.path": ...}) == f"params.yaml: {section}.path: missing"
-    assert _fault({f"{section}.path": ""}).startswith(f"params.yaml: {section}: path is empty")
+    assert _fault({f"{section}.watch": ...}) == f"params.yaml: {section}.watch: missing"
+    assert "watch is empty" in _fault({f"{section}.watch": ""})
 
 
 def test_a_data_set_may_not_take_the_name_of_anothers_corrupted_set():
-    assert _fault({"datasets.digits-C": DEFAULT["datasets"]["digits"]}) == (
+    assert _fault({"datasets.digits-C": DIGITS}) == (
         "params.yaml: datasets.digits-C: data/digits-C stands for the corrupted images of digits; "
         "give a name that does not end in -C"
     )
@@ -256,96 +305,69 @@ def test_a_value_of_another_kind_is_reported_wherever_it_stands(path):
     assert all(line.startswith(f"params.yaml: {dotted}") for line in lines), lines
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_the_folders_of_downloads_are_there_and_each_serves_one_purpose(path):
-    """In one that two share, what one downloads would make the other anew."""
-    found = validate(path)
-    folders = {name: spec.path for name, spec in found.datasets.items()}
-    for name, folder in folders.items():
-        if folder.startswith("downloads"):
-            assert folder == f"downloads/{name}"
-            assert (ROOT / folder / ".gitignore").is_file()
-    assert found.corrupt.path == "downloads/corrupted"
-    assert (ROOT / "downloads" / "corrupted" / ".gitignore").is_file()
-
-
-def _absent(changes: dict[str, Any]) -> str:
+def _missing(changes: dict[str, Any]) -> str:
     """What the stage `params` says of the default file with values changed."""
     _write(changes)
+    Path("constraints.txt").touch()
     with pytest.raises(ParamsError) as error:
-        experiment.main(Namespace())
+        params.main(Namespace())
     assert not Path("data").exists()
     return str(error.value)
 
 
-CIFAR = {"source": "cifar10", "path": "images", "download": True}
+CIFAR = {"source": "cifar10", "path": "images", "watch": "constraints.txt"}
 
 
-@pytest.mark.parametrize(
-    ("data", "would"),
-    [
-        (CIFAR, "make it; it may be empty"),
-        (CIFAR | {"download": False}, "name one that has the files"),
-        (CIFAR | {"source": "digits", "download": False}, "make it; it may be empty"),
-        ({"source": "folder", "path": "images"}, "name one that has the files"),
-    ],
-)
-def test_the_folder_of_the_chosen_data_set_must_be_there(data, would):
-    Path("downloads/corrupted").mkdir(parents=True)
-    changes = {"dataset": "chosen", "datasets.chosen": data}
-    assert _absent(changes) == (
-        f"params.yaml: datasets.chosen.path: there is no folder images; {would}"
-    )
+def test_the_folder_of_a_data_set_must_be_there_unless_it_is_downloaded():
+    changes = {"datasets.more": CIFAR}
+    no_folder = "params.yaml: datasets.more.path: there is no folder images; name one"
+    assert _missing(changes).startswith(no_folder)
     Path("images").touch()  # no folder
-    assert "datasets.chosen.path" in _absent(changes)
+    assert _missing(changes).startswith(no_folder)
+    _write({"datasets.more": CIFAR | {"download": True}})
+    params.main(Namespace())
     Path("images").unlink()
     Path("images").mkdir()
-    experiment.main(Namespace())
+    _write(changes)
+    params.main(Namespace())
     assert Path("data/params.valid").is_file()
 
 
-def test_the_folder_of_a_data_set_that_is_not_chosen_need_not_be_there():
-    for folder in ("digits", "corrupted"):
-        Path("downloads", folder).mkdir(parents=True)
-    _write({"datasets.other": CIFAR})
-    experiment.main(Namespace())
-
-
-def test_the_folder_of_the_corrupted_images_must_be_there():
-    Path("downloads/digits").mkdir(parents=True)
-    there_is_no = "params.yaml: corrupt.path: there is no folder downloads/corrupted; "
-    assert _absent({}) == there_is_no + "make it; it may be empty"
-    official = _absent({"corrupt.source": "official"})
-    assert official == there_is_no + "name one that has the files"
+@pytest.mark.parametrize("section", ["datasets", "corrupt"])
+def test_what_is_watched_must_be_there(section):
+    told = _missing({f"{section}.digits.watch": "images.listing"})
+    assert told.startswith(
+        f"params.yaml: {section}.digits.watch: there is nothing at images.listing; name a file"
+    )
 
 
 def test_the_official_corruptions_must_be_there_with_their_labels():
-    for folder in ("downloads/digits", "downloads/corrupted"):
-        Path(folder).mkdir(parents=True)
-    changes = {"corrupt.source": "official", "corrupt.corruptions": ["fog", "snow"]}
-    lacks = "params.yaml: corrupt.path: downloads/corrupted lacks "
-    assert _absent(changes).startswith(lacks + "labels.npy, fog.npy, snow.npy; ")
+    official = {"source": "official", "path": "CIFAR-10-C", "watch": "CIFAR-10-C"}
+    changes = {"corrupt.digits": official | {"corruptions": ["fog", "snow"]}}
+    assert "corrupt.digits.path: there is no folder CIFAR-10-C; name the" in _missing(changes)
+    Path("CIFAR-10-C").mkdir()
+    lacks = "params.yaml: corrupt.digits.path: CIFAR-10-C lacks "
+    assert _missing(changes).startswith(lacks + "labels.npy, fog.npy, snow.npy; ")
     for name in ("labels", "snow", "frost"):
-        Path(f"downloads/corrupted/{name}.npy").touch()
-    assert _absent(changes).startswith(lacks + "fog.npy; ")
-    Path("downloads/corrupted/fog.npy").touch()
-    experiment.main(Namespace())
+        Path(f"CIFAR-10-C/{name}.npy").touch()
+    assert _missing(changes).startswith(lacks + "fog.npy; ")
+    Path("CIFAR-10-C/fog.npy").touch()
+    params.main(Namespace())
 
 
-def test_validation_alone_does_not_look_for_folders():
+def test_validation_alone_does_not_look_for_files():
     """The flow validates where they need not be."""
-    _write({"corrupt.source": "official"})
-    assert validate().corrupt.source == "official"
+    _write({"datasets.more": CIFAR})
+    assert "more" in validate().datasets
 
 
 def test_the_stage_params_leaves_a_file_that_never_changes(root):
-    for folder in ("digits", "corrupted"):
-        Path("downloads", folder).mkdir(parents=True)
-    default = (ROOT / "params.yaml").read_text()
+    Path("constraints.txt").touch()
+    default = (PROJECT / "params.yaml").read_text()
     Path("params.yaml").write_text(default)
-    experiment.main(Namespace())
+    params.main(Namespace())
     first = (root / "data" / "params.valid").read_bytes()
     assert "seeds: [" in default
     Path("params.yaml").write_text(default.replace("seeds: [", "seeds: [97, "))
-    experiment.main(Namespace())
+    params.main(Namespace())
     assert (root / "data" / "params.valid").read_bytes() == first

@@ -9,8 +9,8 @@ import pytest
 
 from lp_core.compute import Compute
 from lp_core.compute_spec import ComputeSpec
-from tasks import imp, pretrain, provenance
-from tasks.kit import paths
+from tasks import imp, pretrain
+from tasks.kit import paths, provenance
 from tasks.kit.rows import read_rows
 from tests.tasks.tiny import PARAMS
 
@@ -37,6 +37,11 @@ def test_a_training_that_was_resumed_took_at_least_as_long_as_all_its_epochs(mon
     monkeypatch.setattr(provenance, "_STARTED", time.monotonic() + 3600)
     pretrain.main(Namespace(variant="base", seed=0))
     imp.main(Namespace(variant="base", seed=0, ticket=0, parent="rewind"))
-    rows = read_rows(paths.rows("imp", "base", 0, 0))
-    assert rows["stages"][0]["seconds"] == rows["tickets"][0]["train_seconds"] > 0
-    assert read_rows(paths.rows("pretrain", "base", 0, "rewind"))["stages"][0]["seconds"] > 0
+    tables = read_rows(paths.rows("imp", "base", 0, 0)).tables
+    assert tables["stages"][0]["seconds"] == tables["trainings"][0]["train_seconds"] > 0
+    rewind = read_rows(paths.rows("pretrain", "base", 0, "rewind")).tables
+    assert rewind["stages"][0]["seconds"] > 0
+
+
+def test_the_precision_that_auto_came_to_is_told():
+    assert provenance.provenance("pool", "swa", COMPUTE)["precision"] == COMPUTE.precision

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.kit import resume as resuming
+from tasks.kit import resume
 
 DAY = 24 * 3600
 
@@ -18,44 +18,45 @@ def root(tmp_path, monkeypatch):
 
 
 def keep(stage: str, key: str = "a", done: bool = True, age: float = 0.0) -> Path:
-    file = resuming.state(stage, key)
+    file = resume.state(stage, key)
     file.touch()
     if done:
-        resuming.finish(file)
+        resume.finish(file)
     os.utime(file, times=(time.time() - age,) * 2)
     return file
 
 
-def test_states_of_finished_trainings_go_when_a_later_stage_begins():
-    kept = [keep("pretrain@base-0"), keep("imp@base-0-round0"), keep("imp@base-0-round1", "b")]
-    resuming.forget("base", 0, "imp@base-0-round2")
-    assert not any(file.exists() for file in kept)
+def test_the_states_of_a_finished_training_go_with_their_marks():
+    states = [keep("imp@base-0-round1"), keep("imp@base-0-round1", "b")]
+    resume.forget("imp@base-0-round1")
+    assert not any(file.exists() for file in states)
     assert list(Path(".resume").iterdir()) == []
 
 
-def test_a_stage_keeps_its_own_state_though_it_finished():
-    own, other = keep("imp@base-0-round1"), keep("imp@base-0-round10")
-    resuming.forget("base", 0, "imp@base-0-round1")
-    assert own.exists()
-    assert not other.exists()
+def test_an_unfinished_training_keeps_its_state():
+    file = keep("imp@base-0-round1", done=False)
+    resume.forget("imp@base-0-round1")
+    assert file.exists()
 
 
 def test_a_training_of_no_epochs_leaves_nothing():
     Path(".resume").rmdir()
-    resuming.finish(resuming.state("pretrain@base-0", "a"))
+    resume.finish(resume.state("pretrain@base-0", "a"))
     assert not Path(".resume").exists()
 
 
-@pytest.mark.parametrize("stage", ["imp@base-1-round0", "imp@base-x-0-round0", "pretrain@base-00"])
-def test_other_variants_and_seeds_keep_theirs(stage):
+@pytest.mark.parametrize(
+    "stage", ["imp@base-0-round10", "imp@base-1-round1", "imp@x-base-0-round1", "pretrain@base-0"]
+)
+def test_other_trainings_keep_theirs(stage):
     file = keep(stage)
-    resuming.forget("base", 0, "landscape@base-0")
+    resume.forget("imp@base-0-round1")
     assert file.exists()
 
 
-def test_an_unfinished_training_of_other_settings_stays_for_a_month():
+def test_a_training_of_other_settings_stays_for_a_month():
     young = keep("imp@base-0-round0", "young", done=False, age=29 * DAY)
     old = keep("imp@base-0-round0", "old", done=False, age=31 * DAY)
-    resuming.forget("base", 0, "imp@base-0-round1")
+    resume.forget_old()
     assert young.exists()
     assert not old.exists()

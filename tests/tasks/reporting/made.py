@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from lp_core.corruptions.registry import FAMILIES
+from lp_core.corruptions.names import FAMILIES
 from lp_core.tables import TABLES, write_table
 from tasks.kit.params import Params
 from tasks.reporting.figures.results import Results
@@ -60,17 +60,22 @@ class Made:
         write_published(root / "presets" / "published")
 
     def params(self) -> dict[str, Any]:
+        chain = [{"ticket": k, "parent": k - 1 if k else "rewind"} for k in range(self.tickets)]
+        corrupt = {"source": "generate", "watch": "constraints.txt", "images": 200}
         return {
             "dataset": self.dataset,
-            "corrupt": {"source": "generate", "path": "downloads", "images": 200},
+            "corrupt": {self.dataset: corrupt},
             "seeds": list(self.seeds),
             "grid": list(self.variants),
             "variants": {v: self._over(v) for v in self.variants},
             "rewind": {"epochs": 2},
-            "pooled": list(self.pooled),
-            "pools": list(self.methods),
-            "ood": [m for m in self.ood if m in self.methods],
-            "methods": {m: METHODS.get(m, {"recipe": "search"}) for m in self.methods},
+            "imp": {"rounds": chain},
+            "pooling": {
+                "variants": list(self.pooled),
+                "methods": list(self.methods),
+                "corrupted": [m for m in self.ood if m in self.methods],
+                "recipes": {m: METHODS.get(m, {"recipe": "search"}) for m in self.methods},
+            },
         }
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
@@ -114,11 +119,11 @@ class _Run:
             "curves": [
                 _at(0) | {"epoch": 1, "split": "train", "accuracy": 0.5, "loss": 1.0, "lr": 0.1}
             ],
+            "ood": list(self._ood()),
         }
         if self.pooled:
             found |= {
                 "pools": list(self._pools()),
-                "ood": list(self._ood()),
                 "ensembles": list(self._ensembles()),
                 "layers": list(self._layers()),
             }
@@ -132,8 +137,8 @@ class _Run:
         return {"accuracy": accuracy, "nll": 3.3 * (1 - accuracy) + self._noise(), "ece": ece}
 
     def _stage(self, stage: str, item: str) -> dict[str, Any]:
-        about = {"stage": stage, "item": item, "seconds": 61.0, "device": "cpu", "threads": 1}
-        return about | {"python": "3.11.9", "torch": "2.13.0"}
+        row = {"stage": stage, "item": item, "seconds": 61.0, "device": "cpu", "threads": 1}
+        return row | {"precision": "fp32"} | {"python": "3.11.9", "torch": "2.13.0"}
 
     def _tickets(self) -> Iterable[dict[str, Any]]:
         for k in self.numbers:
@@ -156,7 +161,8 @@ class _Run:
                     yield row | {"members": 2, "gain": gain}
 
     def _ood(self) -> Iterable[dict[str, Any]]:
-        for method in ("ticket", *(m for m in self.made.ood if m in self.made.methods)):
+        methods = [m for m in self.made.ood if m in self.made.methods and self.pooled]
+        for method in ("ticket", *methods):
             for k in self.numbers:
                 gain = 0.0 if method == "ticket" else self._gain(method, k)
                 for place, corruption in enumerate(self.made.corruptions):
@@ -234,7 +240,7 @@ def write_published(folder: Path) -> None:
     ).to_csv(folder / "results.csv", index=False)
     claims = [("highest gain", None, 1.88, "test"), ("gain at 1.8% density", 0.018, 0.81, "test")]
     claims += [("highest gain", None, 2.27, "corrupted")]
-    columns = ("what", "density", "value", "place")
+    columns = ("claim", "density", "value", "images")
     about = setting | {"source": "Paper, abstract", "ticket_kind": "sparse"}
     pd.DataFrame([about | dict(zip(columns, claim, strict=True)) for claim in claims]).to_csv(
         folder / "claims.csv", index=False

@@ -6,18 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.reporting.converged import converged, failed, said
-from tasks.reporting.summary import Frames, metrics, paired, summary
+from tasks.reporting.converged import unconverged, unconverged_sentences, without_unconverged
+from tasks.reporting.summary import Frames, metrics, paired_tests, summary
 from tests.tasks.reporting.made import Made
 
 MADE = Made(tickets=4, methods=("interpolation", "swa"), corruptions=("fog",))
 EVERY = [(v, s, k) for v in MADE.variants for s in MADE.seeds for k in range(MADE.tickets)]
+FRAMES = MADE.frames()
 SCORES = {"accuracy", "gain", "error", "error_barrier", "accuracy_pool", "disagreement"}
 
 
 def fail(lost: list[tuple[str, int, int]], score: float) -> Frames:
     """A run in which these tickets failed, and scored so wherever they have a part."""
-    frames = MADE.frames()
+    frames = {name: frame.copy() for name, frame in FRAMES.items()}
     for name, frame in frames.items():
         for column in {"ticket", "ticket_a", "ticket_b"} & set(frame):
             keys = zip(frame["variant"], frame["seed"], frame[column], strict=True)
@@ -34,24 +35,24 @@ def fail(lost: list[tuple[str, int, int]], score: float) -> Frames:
     st.floats(0, 1),
 )
 def test_what_a_failed_ticket_scores_changes_nothing(lost, score):
-    one, other = (converged(fail(lost, s)) for s in (0.0, score))
+    one, other = (without_unconverged(fail(lost, s)) for s in (0.0, score))
     assert summary(one) == summary(other)
     assert metrics(one) == metrics(other)
-    assert paired(one).equals(paired(other))
+    assert paired_tests(one).equals(paired_tests(other))
 
 
 def test_where_all_converged_nothing_is_left_out():
     frames = MADE.frames()
-    kept = converged(frames)
+    kept = without_unconverged(frames)
     assert all(kept[name].equals(frame) for name, frame in frames.items())
-    assert said(frames) == []
+    assert unconverged_sentences(frames) == []
 
 
 def test_pairs_and_pools_of_a_failed_ticket_go_with_it():
     lost = ("base", 1, 2)
     frames = fail([lost], 0.0)
-    assert failed(frames)[["variant", "seed", "ticket"]].to_numpy().tolist() == [list(lost)]
-    kept = converged(frames)
+    assert unconverged(frames)[["variant", "seed", "ticket"]].to_numpy().tolist() == [list(lost)]
+    kept = without_unconverged(frames)
     of = "variant == 'base' and seed == 1"
     pairs = kept["barriers"].query(of + " and split == 'test'")
     assert pairs[["ticket_a", "ticket_b"]].to_numpy().tolist() == [[0, 1]]
@@ -60,7 +61,7 @@ def test_pairs_and_pools_of_a_failed_ticket_go_with_it():
 
 
 def test_the_reader_is_told_which_tickets_failed():
-    (sentence,) = said(fail([("base", 1, 2), ("no-rewind", 0, 0)], 0.0))
+    (sentence,) = unconverged_sentences(fail([("base", 1, 2), ("no-rewind", 0, 0)], 0.0))
     assert sentence.startswith("2 of 16 tickets did not converge")
     assert "variant base, seed 1, 64.0% density" in sentence
     assert "variant no-rewind, seed 0, 100.0% density" in sentence
@@ -69,12 +70,12 @@ def test_the_reader_is_told_which_tickets_failed():
 @pytest.mark.parametrize("score", [0.0, 0.1])
 def test_where_nothing_converged_the_numbers_stay_and_the_reader_is_told(score):
     frames = fail(EVERY, score)
-    assert converged(frames) is frames
-    assert "No ticket converged" in said(frames)[0]
+    assert without_unconverged(frames) is frames
+    assert "No ticket converged" in unconverged_sentences(frames)[0]
     assert f"| {100 * score:.2f} ± 0.00 |" in summary(frames)
 
 
 def test_networks_that_became_nan_leave_no_nan_in_the_metrics():
     frames = fail(EVERY, 0.0)
     frames["barriers"]["error_barrier"] = float("nan")
-    assert "NaN" not in json.dumps(metrics(converged(frames)))
+    assert "NaN" not in json.dumps(metrics(without_unconverged(frames)))

@@ -1,4 +1,4 @@
-"""The sentence on rewinding follows the numbers."""
+"""The report's sentences follow the numbers, those on rewinding above all."""
 
 import itertools
 import math
@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.reporting.headline import apart_by_chance, effect, p_value, rewinding, verdict
+from tasks.reporting.headline import p_value
+from tasks.reporting.rewinding import apart_by_chance, effect, rewinding, verdict
 from tests.tasks.reporting.made import Made, results
 
 shares = st.floats(0, 1)

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.reporting.published import CLAIMS
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "presets" / "published"
+PUBLISHED = Path(__file__).resolve().parents[3] / "presets" / "published"
 METHODS = {"ticket", "interpolation", "average", "swa", "ema"}
 # Densities of a setting: 19 in tables 6 and 7 together, 9 in table 8.
 SETTINGS = {
@@ -71,7 +71,7 @@ def test_the_gains_stated_in_the_text_are_those_of_the_tables(results, claims):
     wide = results.pivot(index=["dataset", "model", "density"], columns="method", values="accuracy")
     gains = ((wide.interpolation - wide.ticket) * 100).reset_index(name="gain")
     recomputed = 0
-    for claim in claims[claims.place == "test"].itertuples():
+    for claim in claims[claims.images == "test"].itertuples():
         mine = gains[(gains.dataset == claim.dataset) & (gains.model == claim.model)]
         of_kind = mine[(mine.density == 1) == (claim.ticket_kind == "dense")]
         if claim.density == claim.density:
@@ -84,7 +84,7 @@ def test_the_gains_stated_in_the_text_are_those_of_the_tables(results, claims):
 def test_claims_speak_of_published_settings(claims):
     assert list(claims) == list(CLAIMS)
     assert set(zip(claims.dataset, claims.model, strict=True)) <= set(SETTINGS)
-    assert set(claims.place) == {"test", "corrupted"}
+    assert set(claims.images) == {"test", "corrupted"}
     assert set(claims.ticket_kind) == {"sparse", "dense"}
-    assert ((claims.what == "gain of the dense network") == (claims.ticket_kind == "dense")).all()
-    assert not claims.duplicated(["dataset", "model", "what", "place"]).any()
+    assert ((claims.claim == "gain of the dense network") == (claims.ticket_kind == "dense")).all()
+    assert not claims.duplicated(["dataset", "model", "claim", "images"]).any()

@@ -6,7 +6,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tasks.reporting.summary import Frames, by_density, gains, metrics, paired, summary
+from tasks.reporting.summary import (
+    Frames,
+    accuracy_by_density,
+    gains,
+    metrics,
+    paired_tests,
+    summary,
+)
 
 RUN = {"dataset": "digits", "model": "resnet8", "variant": "base"}
 # (seed, ticket): test accuracy of the ticket, and of the pooled one.
@@ -60,7 +67,7 @@ def _only(frame: pd.DataFrame, **where: object) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("method", "ticket", "place", "first", "second"),
+    ("method", "ticket", "images", "first", "second"),
     [
         ("ticket", 0, "test", 0.90, 0.94),
         ("ticket", 1, "test", 0.80, 0.70),
@@ -72,8 +79,8 @@ def _only(frame: pd.DataFrame, **where: object) -> Any:
         ("swa", 1, "corrupted", 0.3, 0.2),
     ],
 )
-def test_accuracies_are_means_over_seeds(method, ticket, place, first, second):
-    row = _only(by_density(make_frames()), method=method, ticket=ticket, place=place)
+def test_accuracies_are_means_over_seeds(method, ticket, images, first, second):
+    row = _only(accuracy_by_density(make_frames()), method=method, ticket=ticket, images=images)
     assert row["mean"] == pytest.approx((first + second) / 2)
     # Of two numbers, the sample's standard deviation is their distance over √2.
     assert row["std"] == pytest.approx(abs(first - second) / math.sqrt(2))
@@ -83,7 +90,7 @@ def test_accuracies_are_means_over_seeds(method, ticket, place, first, second):
 def test_the_held_out_split_stays_out_of_the_summary():
     frames = make_frames()
     without = {n: f if "split" not in f else f[f["split"] == "test"] for n, f in frames.items()}
-    assert by_density(frames).equals(by_density(without))
+    assert accuracy_by_density(frames).equals(accuracy_by_density(without))
     assert gains(frames).equals(gains(without))
     assert summary(frames) == summary(without)
 
@@ -101,8 +108,8 @@ def test_a_gain_is_over_the_same_seeds_ticket_of_the_same_density():
         (1, 1, "corrupted"): 0.1,
     }
     assert len(found) == len(expected)
-    for (seed, ticket, place), gain in expected.items():
-        assert _only(found, seed=seed, ticket=ticket, place=place)["gain"] == pytest.approx(gain)
+    for (seed, ticket, images), gain in expected.items():
+        assert _only(found, seed=seed, ticket=ticket, images=images)["gain"] == pytest.approx(gain)
 
 
 def test_metrics_are_means_over_tickets_and_seeds():
@@ -122,7 +129,7 @@ def test_metrics_are_means_over_tickets_and_seeds():
 def test_the_paired_test_is_wilcoxons_over_seeds_and_densities():
     """Of four gains (2, -1, 0, 5 points) the zero is dropped, and the others' signs and ranks make
     a rank sum of 5 of 6: as far out as (1 of 6), and further, fall 4 of the 8 signings."""
-    row = _only(paired(make_frames()), method="swa", place="test")
+    row = _only(paired_tests(make_frames()), method="swa", images="test")
     assert row["pairs"] == 4
     assert row["gain"] == pytest.approx(0.015)
     assert row["p"] == pytest.approx(4 / 8)
@@ -136,13 +143,13 @@ def test_gains_of_as_many_images_are_ties():
     frames = make_frames()
     frames["pools"].loc[frames["pools"]["split"] == "test", "gain"] = gain
     # All of one rank: of the 16 signings, 5 have one loss or none, and 5 have one gain or none.
-    assert _only(paired(frames), method="swa", place="test")["p"] == pytest.approx(10 / 16)
+    assert _only(paired_tests(frames), method="swa", images="test")["p"] == pytest.approx(10 / 16)
 
 
 def test_where_nothing_differs_nothing_is_shown():
     frames = make_frames()
     frames["pools"]["gain"] = 0.0
-    assert _only(paired(frames), method="swa", place="test")["p"] == 1
+    assert _only(paired_tests(frames), method="swa", images="test")["p"] == 1
 
 
 def test_a_method_without_corrupted_images_is_listed_below_the_table():

@@ -29,7 +29,7 @@ def test_classes_alone_are_split_by_fraction(tmp_path, folder_writer, cifar_rows
     published = read_folder(str(tmp_path))
     assert set(published.splits) == {"train"}
     _labels_match_folders(published)
-    dataset = build_dataset("alone", DatasetSpec("folder", str(tmp_path)))
+    dataset = build_dataset("alone", DatasetSpec(source="folder", watch="pins", path=str(tmp_path)))
     assert [len(dataset.split(name)) for name in ("train", "val", "test")] == [288, 32, 80]
 
 
@@ -37,7 +37,7 @@ def test_train_val_and_test_stay_as_published(tmp_path, folder_writer, cifar_row
     folder_writer(tmp_path / "train", cifar_rows[:200])
     folder_writer(tmp_path / "val", cifar_rows[200:240])
     folder_writer(tmp_path / "test", cifar_rows[240:300])
-    dataset = build_dataset("three", DatasetSpec("folder", str(tmp_path)))
+    dataset = build_dataset("three", DatasetSpec(source="folder", watch="pins", path=str(tmp_path)))
     assert [len(dataset.split(name)) for name in ("train", "val", "test")] == [200, 40, 60]
 
 
@@ -65,7 +65,7 @@ def test_tiny_imagenets_layout_is_understood(tiny, cifar_rows):
         "val": 100,
     }
     assert published.splits["val"].labels.tolist() == [label for _, label in cifar_rows[300:]]
-    dataset = build_dataset("tiny", DatasetSpec("folder", str(tiny)))
+    dataset = build_dataset("tiny", DatasetSpec(source="folder", watch="pins", path=str(tiny)))
     assert [len(dataset.split(name)) for name in ("train", "val", "test")] == [270, 30, 100]
 
 
@@ -82,7 +82,7 @@ def test_annotations_that_cannot_be_right_are_named(tiny, text, message):
 def test_an_annotated_image_that_is_not_there_is_named(tiny):
     (tiny / "val/images/val_3.JPEG").unlink()
     with pytest.raises(ValueError, match=r"val_3\.JPEG cannot be read"):
-        build_dataset("tiny", DatasetSpec("folder", str(tiny)))
+        build_dataset("tiny", DatasetSpec(source="folder", watch="pins", path=str(tiny)))
 
 
 def test_an_empty_class_is_named(tmp_path, folder_writer, cifar_rows):
@@ -125,4 +125,4 @@ def test_a_corrupted_jpeg_is_named(tmp_path, folder_writer, cifar_rows):
     broken = sorted(tmp_path.glob("*/*.jpg"))[7]
     broken.write_bytes(broken.read_bytes()[:100])
     with pytest.raises(ValueError, match=f"^{broken} cannot be read as an image"):
-        build_dataset("broken", DatasetSpec("folder", str(tmp_path)))
+        build_dataset("broken", DatasetSpec(source="folder", watch="pins", path=str(tmp_path)))

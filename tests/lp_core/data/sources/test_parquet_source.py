@@ -69,7 +69,7 @@ def test_a_broken_image_is_named_by_file_and_row(tmp_path, cifar_rows):
     rows[42] = (rows[42][0][:200], rows[42][1])
     _write(tmp_path / "train-0.parquet", rows)
     with pytest.raises(ValueError, match=r"train-0\.parquet, row 42 cannot be read"):
-        build_dataset("broken", DatasetSpec("parquet", str(tmp_path)))
+        build_dataset("broken", DatasetSpec(source="parquet", watch="pins", path=str(tmp_path)))
 
 
 @pytest.mark.parametrize("label", [3, -1])
@@ -86,7 +86,7 @@ def test_a_class_without_images_is_named(tmp_path, cifar_rows):
     rows = [(data, i % 3) for i, (data, _) in enumerate(cifar_rows[:30])]
     _write(tmp_path / "train-0.parquet", rows, names=["a", "b", "c", "dodo"])
     with pytest.raises(ValueError, match="class dodo has no training image"):
-        build_dataset("empty", DatasetSpec("parquet", str(tmp_path)))
+        build_dataset("empty", DatasetSpec(source="parquet", watch="pins", path=str(tmp_path)))
 
 
 def test_missing_folders_and_files_are_named(tmp_path):

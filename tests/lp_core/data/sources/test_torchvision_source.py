@@ -17,7 +17,7 @@ def _pixels(rows) -> np.ndarray:
 @pytest.mark.parametrize("source", ["cifar10", "cifar100", "mnist", "eurosat"])
 def test_a_set_that_was_never_downloaded_says_how_to_get_it(tmp_path, source):
     with pytest.raises(FileNotFoundError, match=f"{tmp_path} does not hold .* download: true"):
-        build_dataset(source, DatasetSpec(source, str(tmp_path)))
+        build_dataset(source, DatasetSpec(source=source, watch="pins", path=str(tmp_path)))
 
 
 def test_mnist_is_read_from_its_own_files(tmp_path, mnist_rows):
@@ -33,7 +33,9 @@ def test_mnist_is_read_from_its_own_files(tmp_path, mnist_rows):
     published = read_torchvision("mnist", str(tmp_path), download=False)
     assert np.array_equal(published.splits["train"].images[..., 0], images[:200])
     assert published.splits["test"].labels.tolist() == labels[200:].tolist()
-    dataset = build_dataset("mnist", DatasetSpec("mnist", str(tmp_path), size=32))
+    dataset = build_dataset(
+        "mnist", DatasetSpec(source="mnist", watch="pins", path=str(tmp_path), size=32)
+    )
     assert dataset.input_shape == (1, 32, 32)
     assert [len(dataset.split(name)) for name in ("train", "val", "test")] == [180, 20, 100]
 
@@ -70,6 +72,8 @@ def test_cifar_is_read_from_its_own_files(tmp_path, cifar_rows, monkeypatch):
 
 def test_eurosat_has_no_published_split(tmp_path, folder_writer, cifar_rows):
     folder_writer(tmp_path / "eurosat/2750", cifar_rows)
-    dataset = build_dataset("eurosat", DatasetSpec("eurosat", str(tmp_path)))
+    dataset = build_dataset(
+        "eurosat", DatasetSpec(source="eurosat", watch="pins", path=str(tmp_path))
+    )
     assert dataset.classes == [f"class{i}" for i in range(10)]
     assert [len(dataset.split(name)) for name in ("train", "val", "test")] == [288, 32, 80]

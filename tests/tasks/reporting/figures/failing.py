@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasks.reporting.converged import converged
+from tasks.reporting.converged import without_unconverged
 from tasks.reporting.figures.results import Results
 from tests.tasks.reporting.made import Made, results
 
@@ -14,4 +14,4 @@ def failing(made: Made, **where: Any) -> Results:
     for column, value in where.items():
         tickets = tickets[tickets[column] == value]
     found.frames["tickets"].loc[tickets.index, "converged"] = False
-    return Results(converged(found.frames), found.params, found.published)
+    return Results(without_unconverged(found.frames), found.params, found.published)

@@ -107,6 +107,6 @@ def test_the_share_of_a_mask_that_moved_weighs_layers_by_their_kept_weights():
         assert found.loc[key, "density"] == pytest.approx(kept.sum() / layers["weights"].sum())
 
 
-def test_masks_are_of_the_first_main_method():
+def test_masks_are_of_the_first_headline_method():
     title = masks(results(replace(MADE, ood=("average", "swa"))))["masks-base"].get_suptitle()
     assert "Lottery Pools (Average)" in title

@@ -1,10 +1,16 @@
 """Methods find their figure by their settings."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
-from tasks.reporting.figures.methods import first_search, of_recipe, varying
+from lp_core.pooling.recipes.search import Search
+from tasks.reporting.figures.methods import (
+    SEARCH_DEFAULTS,
+    first_search,
+    of_recipe,
+    varying,
+)
 from tasks.reporting.figures.results import NoData
 from tests.tasks.reporting.made import METHODS, Made, results
 
@@ -50,7 +56,7 @@ def test_methods_of_as_many_coefficients_are_told_apart_by_their_names(monkeypat
     }
 
 
-def test_the_first_search_of_pools_is_what_others_differ_from():
+def test_ablations_are_compared_with_the_first_search():
     made = replace(Made(tickets=2, seeds=(0,)), methods=("swa", "average", "prune-after"))
     assert first_search(results(made)) == "average"
     with pytest.raises(NoData, match="`prune` alone"):
@@ -63,3 +69,14 @@ def test_recipes_are_found_whatever_the_methods_are_called(monkeypatch):
     monkeypatch.setitem(METHODS, "broth", {"recipe": "greedy-soup"})
     found = results(Made(tickets=2, seeds=(0,), methods=("interpolation", "broth")))
     assert of_recipe(found, "greedy-soup", "uniform-soup").keys() == {"broth"}
+
+
+def test_settings_that_the_params_leave_out_are_the_recipes_own():
+    assert asdict(Search()) | SEARCH_DEFAULTS == asdict(Search())
+
+
+def test_a_recipe_that_nobody_knows_has_a_place_in_the_report(monkeypatch):
+    monkeypatch.setitem(METHODS, "novel", {"recipe": "novel", "depth": [1, {"two": 2}]})
+    new = results(Made(tickets=2, seeds=(0,), methods=(*METHODS,)))
+    assert varying(new, "prune") == varying(ALL, "prune")
+    assert of_recipe(new, "novel") == {"novel": METHODS["novel"]}

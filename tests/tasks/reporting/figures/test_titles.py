@@ -36,9 +36,9 @@ def test_a_variants_network_is_named_where_the_variants_differ_in_it(unlike):
 
 def test_a_table_that_no_variant_has_rows_in_is_said():
     found = results(MADE)
-    assert found.having("heatmap") == ["base", "no-rewind"]
-    assert found.having("ensembles") == found.pooled == ["base"]
+    assert found.variants_with("heatmap") == ["base", "no-rewind"]
+    assert found.variants_with("ensembles") == found.pooled == ["base"]
     unpooled = failing(MADE, variant="base")
     assert unpooled.pooled == []
     with pytest.raises(NoData, match="no variant has rows in table `ensembles`"):
-        unpooled.having("ensembles")
+        unpooled.variants_with("ensembles")

@@ -1,4 +1,4 @@
-"""Residual networks of three stages for small images, which torchvision does not have.
+"""What the small residual networks are made of; torchvision does not have them.
 
 ResNet-8 and ResNet-20 are the 6n+2-layer networks of He et al. 2016, section 4.2, with 1×1
 convolutions on the shortcuts that change shape; Wide ResNet 28-10 is Zagoruyko and Komodakis 2016

@@ -10,17 +10,17 @@ from lp_core.data.loading import PixelBatches, eval_batches
 from lp_core.data.store import Dataset
 from lp_core.data.subsets import balanced_slices
 from lp_core.models.structure import prunable
-from lp_core.pooling import preparing
+from lp_core.pooling import heldout
 from lp_core.pooling.batch_norm import calibration_batches
-from lp_core.pooling.heldout import HeldOut
-from lp_core.pooling.preparing import prepare
-from lp_core.pooling.spec import PoolSpec
+from lp_core.pooling.coefficients import exhaustive, successive_halving
+from lp_core.pooling.heldout import HeldOut, held_out_for
+from lp_core.pooling.spec import ScoringSpec
 from lp_core.tickets import Ticket
 from tests.lp_core.strategies import bits, state
 from tests.lp_core.tiny import CLASSES, images, residual_network
 
 AUGMENT = AugmentSpec(crop=1)
-SPEC = PoolSpec(calibration_images=130, final_calibration_images=300)
+SPEC = ScoringSpec(calibration_images=130, final_calibration_images=300)
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +44,18 @@ def _averaged() -> Ticket:
 def test_held_out_images_kept_as_pixels_are_judged_bit_for_bit_as_normalised_ones(
     dataset, compute, monkeypatch
 ):
-    monkeypatch.setattr(preparing, "EVAL_BATCH", 7)
-    held_out = prepare(residual_network(), dataset, SPEC, AUGMENT, 0, compute)
-    pieces = balanced_slices(dataset.labels("val").numpy(), preparing._SLICES, seed=0)
+    monkeypatch.setattr(heldout, "EVAL_BATCH", 7)
+    held_out = held_out_for(residual_network(), dataset, SPEC, AUGMENT, 0, compute)
+    pieces = balanced_slices(dataset.labels("val").numpy(), heldout._SLICES, seed=0)
     floats = [list(eval_batches(dataset, "val", 7, "cpu", piece)) for piece in pieces]
     plain = HeldOut(residual_network(), floats, held_out.calibration, compute)
     ticket = held_out.calibrate(_averaged())
     assert held_out.slices == plain.slices
     for piece in range(len(pieces)):
-        assert held_out.judge(ticket, piece) == plain.judge(ticket, piece)
-        assert held_out.judge(ticket, piece) == plain.judge(ticket, piece)  # and once more
+        assert held_out.correct_and_loss(ticket, piece) == plain.correct_and_loss(ticket, piece)
+        assert held_out.correct_and_loss(ticket, piece) == plain.correct_and_loss(
+            ticket, piece
+        )  # and once more
 
 
 def test_pixels_take_a_quarter_of_the_bytes_and_give_the_same_batches_again_and_again(dataset):
@@ -77,16 +79,27 @@ def test_fewer_calibration_images_are_the_first_of_more(dataset, compute):
 
 
 def test_a_search_is_calibrated_on_the_first_of_the_images_that_it_is_finished_on(dataset, compute):
-    held_out = prepare(residual_network(), dataset, SPEC, AUGMENT, 5, compute)
+    held_out = held_out_for(residual_network(), dataset, SPEC, AUGMENT, 5, compute)
     few, many = (calibration_batches(dataset, count, AUGMENT, 5, compute) for count in (130, 300))
     plain = HeldOut(residual_network(), [], few, compute, many)
     assert state(held_out.calibrate(_averaged())) == state(plain.calibrate(_averaged()))
-    assert state(held_out.finish(_averaged())) == state(plain.finish(_averaged()))
-    assert state(held_out.finish(_averaged())) != state(held_out.calibrate(_averaged()))
+    assert state(held_out.calibrate_final(_averaged())) == state(plain.calibrate_final(_averaged()))
+    assert state(held_out.calibrate_final(_averaged())) != state(held_out.calibrate(_averaged()))
 
 
 def test_averaged_statistics_need_no_calibration_images(dataset, compute):
-    spec = PoolSpec(batch_norm="average")
-    held_out = prepare(residual_network(), dataset, spec, AUGMENT, 0, compute)
+    spec = ScoringSpec(batch_norm="average")
+    held_out = held_out_for(residual_network(), dataset, spec, AUGMENT, 0, compute)
     ticket = _averaged()
-    assert held_out.calibrate(ticket) is held_out.finish(ticket) is ticket
+    assert held_out.calibrate(ticket) is held_out.calibrate_final(ticket) is ticket
+
+
+@pytest.mark.parametrize(
+    ("search", "expected"), [("halving", successive_halving), ("exact", exhaustive)]
+)
+def test_the_settings_say_how_a_search_finds_the_best_coefficient(
+    dataset, compute, search, expected
+):
+    spec = ScoringSpec(search=search, batch_norm="average")
+    held_out = held_out_for(residual_network(), dataset, spec, AUGMENT, 0, compute)
+    assert held_out.best_coefficient is expected

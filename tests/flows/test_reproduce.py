@@ -18,7 +18,8 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.exceptions import TerminationSignal
 
 from flows import artifacts, processes, stage
-from flows.imp_pool import imp_pool, main
+from flows.imp_pool import imp_pool
+from flows.reproduce import main
 from tests.flows.toy import STAGES, Toy
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 @pytest.fixture(autouse=True)
 def _retry_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage.reproduce, "retry_delay_seconds", [0.1, 0.1, 0.1])
+    monkeypatch.setattr(stage.reproduce_stage, "retry_delay_seconds", [0.1, 0.1, 0.1])
 
 
 @contextlib.contextmanager
@@ -100,22 +101,22 @@ def test_what_is_downstream_of_a_change_is_asked_again(done_toy: Toy) -> None:
 
     # An upstream that ran and gave other bytes makes a stage stale that was not so at first.
     toy.write("source.txt", "other\n")
-    got = imp_pool(["imp@0-*"])
-    assert got == {"base": "Completed", "imp@0-round0": "Completed", "imp@0-round1": "Completed"}
+    states = imp_pool(["imp@0-*"])
+    assert states == {"base": "Completed", "imp@0-round0": "Completed", "imp@0-round1": "Completed"}
     assert sorted(toy.ran()) == ["base", "imp-0-0", "imp-0-1"]
 
     # One that was restored from the run cache counts as cached, and still changes its output.
     toy.write("source.txt", "source\n")
-    got = imp_pool(["imp@0-round0"])
-    assert got == {"base": "Cached", "imp@0-round0": "Cached"}
+    states = imp_pool(["imp@0-round0"])
+    assert states == {"base": "Cached", "imp@0-round0": "Cached"}
     assert toy.read("base.txt") == "source\n"
     assert "source" in toy.read("t0-0.txt")
     assert toy.ran() == []
 
     # One that ran and gave the same bytes leaves the rest as it is.
     toy.write("dvc.yaml", toy.read("dvc.yaml").replace("cp source.txt", "cp -f source.txt"))
-    got = imp_pool(["imp@0-round0"])
-    assert got == {"base": "Completed", "imp@0-round0": "Cached"}
+    states = imp_pool(["imp@0-round0"])
+    assert states == {"base": "Completed", "imp@0-round0": "Cached"}
     assert toy.ran() == ["base"]
 
 
@@ -130,8 +131,8 @@ def test_force_runs_what_has_not_changed(done_toy: Toy) -> None:
 
 def test_overrides_are_written_first_and_stay(done_toy: Toy) -> None:
     toy = done_toy
-    got = imp_pool(["imp@0-round0", "aside"], overrides=["train.epochs=5"])
-    assert got == {"base": "Cached", "imp@0-round0": "Completed", "aside": "Cached"}
+    states = imp_pool(["imp@0-round0", "aside"], overrides=["train.epochs=5"])
+    assert states == {"base": "Cached", "imp@0-round0": "Completed", "aside": "Cached"}
     assert "epochs: 5" in toy.read("params.yaml")
 
 
@@ -264,7 +265,7 @@ def test_the_command_line_tells_its_failures_apart(
     ):
         monkeypatch.setattr(sys, "argv", ["imp_pool", *arguments])
         with pytest.raises(SystemExit) as ended:
-            main()
+            main(imp_pool)
         assert ended.value.code == code
         toy.write("dvc.yaml", toy.read("dvc.yaml").replace("echo base >> ran.log;", "exit 2;"))
     assert toy.ran() == ["aside"]
@@ -370,9 +371,9 @@ def test_files_of_a_process_that_is_gone_are_not_waited_for(
     run = task_runs(state)["aside"]
     assert run.state_name == "Refused"
     assert run.state is not None
-    said = run.state.message or ""
-    assert f"Process {os.getpid()} is not that command" in said
-    assert f"remove '{toy.root}/.dvc/tmp/rwlock' and try again" in said
+    message = run.state.message or ""
+    assert f"Process {os.getpid()} is not that command" in message
+    assert f"remove '{toy.root}/.dvc/tmp/rwlock' and try again" in message
     assert toy.ran() == []
 
 
@@ -386,5 +387,5 @@ def test_a_process_that_has_just_ended_is_no_obstacle(
         toy.write(".dvc/tmp/rwlock", "{}")
         return False
 
-    monkeypatch.setattr(stage, "_is_running", ends)
+    monkeypatch.setattr(stage, "is_running", ends)
     assert imp_pool(["aside"]) == {"aside": "Completed"}

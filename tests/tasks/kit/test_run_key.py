@@ -1,5 +1,4 @@
-import importlib
-import sys
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,17 @@ from lp_core.compute_spec import ComputeSpec
 from lp_core.data.augment_spec import AugmentSpec
 from lp_core.training.schedules import Schedule
 from lp_core.training.spec import TrainSpec
-from tasks.kit import fingerprint as room
-from tasks.kit import guard as unchanged
-from tasks.kit.fingerprint import fingerprint
-from tasks.kit.guard import loaded
+from tasks.kit import training
+from tasks.kit.resume import run_key
+from tests.tasks.tiny import PARAMS
 
+TRAINING = PARAMS["train"] | {
+    "epochs": 2,
+    "batch_size": 16,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+    "schedule": {"kind": "constant", "lr": 0.1},
+}
 TRAIN = TrainSpec(4, 8, 0.9, 5e-4, Schedule(0.1), AugmentSpec(1, False))
 
 
@@ -37,8 +42,8 @@ def inputs(tmp_path: Path) -> list[Path]:
 
 
 def test_equal_runs_have_equal_keys(compute, inputs):
-    key = fingerprint([TRAIN, 0, "imp@base-0-round1"], inputs, compute)
-    assert key == fingerprint([replace(TRAIN), 0, "imp@base-0-round1"], inputs, compute)
+    key = run_key([TRAIN, 0, "imp@base-0-round1"], inputs, compute)
+    assert key == run_key([replace(TRAIN), 0, "imp@base-0-round1"], inputs, compute)
     assert len(key) == 16
     assert int(key, 16) >= 0
 
@@ -53,7 +58,7 @@ def test_equal_runs_have_equal_keys(compute, inputs):
     ],
 )
 def test_any_setting_changes_the_key(compute, inputs, changed):
-    assert fingerprint([changed], inputs, compute) != fingerprint([TRAIN], inputs, compute)
+    assert run_key([changed], inputs, compute) != run_key([TRAIN], inputs, compute)
 
 
 def test_what_auto_comes_to_is_part_of_the_key(monkeypatch):
@@ -61,7 +66,7 @@ def test_what_auto_comes_to_is_part_of_the_key(monkeypatch):
     keys = set()
     for multiplies in (True, False):
         monkeypatch.setattr("lp_core.compute.multiplies_bf16", lambda _, m=multiplies: m)
-        keys.add(fingerprint([], [], Compute(ComputeSpec("cpu", "auto", threads=1))))
+        keys.add(run_key([], [], Compute(ComputeSpec("cpu", "auto", threads=1))))
     assert len(keys) == 2
 
 
@@ -76,18 +81,15 @@ plain = st.lists(
 @settings(deadline=None, max_examples=200)
 @given(one=plain, other=plain)
 def test_different_settings_have_different_keys(one, other):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "loaded", dict)
-        same = _key(one) == _key(other)
-    assert same == (one == other)
+    assert (_key(one) == _key(other)) == (one == other)
 
 
 def test_neighbouring_numbers_do_not_run_together(compute):
-    assert fingerprint([1, 23], [], compute) != fingerprint([12, 3], [], compute)
+    assert run_key([1, 23], [], compute) != run_key([12, 3], [], compute)
 
 
 def _key(values: list[Any]) -> str:
-    return fingerprint(values, [], Compute(ComputeSpec("cpu", threads=1)))
+    return run_key(values, [], Compute(ComputeSpec("cpu", threads=1)))
 
 
 @pytest.mark.parametrize(
@@ -102,53 +104,41 @@ def _key(values: list[Any]) -> str:
     ],
 )
 def test_any_input_changes_the_key(compute, inputs, tmp_path, change):
-    before = fingerprint([TRAIN], inputs, compute)
+    before = run_key([TRAIN], inputs, compute)
     change(tmp_path)
-    assert fingerprint([TRAIN], inputs, compute) != before
+    assert run_key([TRAIN], inputs, compute) != before
 
 
 def test_the_number_of_threads_changes_the_key(compute):
-    before = fingerprint([TRAIN], [], compute)
+    before = run_key([TRAIN], [], compute)
     try:
         torch.set_num_threads(2)
-        assert fingerprint([TRAIN], [], compute) != before
+        assert run_key([TRAIN], [], compute) != before
     finally:
         torch.set_num_threads(1)
 
 
 def test_the_version_of_pytorch_changes_the_key(compute, monkeypatch):
-    before = fingerprint([TRAIN], [], compute)
+    before = run_key([TRAIN], [], compute)
     monkeypatch.setattr(torch, "__version__", "99.0")
-    assert fingerprint([TRAIN], [], compute) != before
+    assert run_key([TRAIN], [], compute) != before
 
 
-def test_imported_code_of_the_project_changes_the_key(compute, tmp_path, monkeypatch):
-    monkeypatch.setattr(unchanged, "PROJECT", tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "made_up_room.py").write_text("x = 1\n")
-    (tmp_path / "never_imported.py").write_text("y = 1\n")
-
-    def key() -> str:
-        loaded.cache_clear()  # as in another process
-        return fingerprint([TRAIN], [], compute)
-
-    before = key()
-    importlib.import_module("made_up_room")
-    try:
-        imported = key()
-        (tmp_path / "never_imported.py").write_text("y = 2\n")
-        assert key() == imported
-        (tmp_path / "made_up_room.py").write_text("x = 2\n")
-        # This process still runs the old code.
-        assert fingerprint([TRAIN], [], compute) == imported
-        assert len({before, imported, key()}) == 3
-    finally:
-        del sys.modules["made_up_room"]
-        loaded.cache_clear()
+def test_the_precision_that_auto_came_to_changes_the_key():
+    keys = {
+        run_key([TRAIN], [], Compute(ComputeSpec("cpu", precision, threads=1)))
+        for precision in ("bf16", "fp32")
+    }
+    assert len(keys) == 2
 
 
-def test_the_code_that_trains_is_part_of_the_key():
-    importlib.import_module("lp_core.training.trainer")
-    loaded.cache_clear()
-    assert {"trainer.py", "schedules.py", "compute.py"} <= {path.name for path in loaded()}
-    assert not any("site-packages" in path.parts for path in loaded())
+@pytest.mark.usefixtures("root")
+def test_a_training_of_other_code_has_another_key(monkeypatch):
+    """The fingerprint of the stage's code is among the settings."""
+    monkeypatch.setattr(training, "fingerprint", lambda modules: {"loop.py": "a", "of": modules})
+    Path("params.yaml").write_text(json.dumps(PARAMS | {"train": TRAINING}))
+    trainer = training.StageTrainer("base", 0, 1)
+    before = trainer.key({}, range(2), [])
+    assert trainer.key({}, range(2), []) == before
+    monkeypatch.setattr(training, "fingerprint", lambda modules: {"loop.py": "b", "of": modules})
+    assert trainer.key({}, range(2), []) != before

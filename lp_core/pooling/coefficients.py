@@ -17,50 +17,62 @@ _FINALISTS = 2
 
 
 @dataclass(frozen=True)
-class Score:
-    """Held-out accuracy (0–1) and the number of images it was measured on (0: not told)."""
+class Accuracy:
+    """Held-out accuracy, 0–1, and the number of images it was measured on (0: not told)."""
 
-    accuracy: float
+    value: float
     images: int
 
 
-# choose(build, coefficients, score) -> (index of the best coefficient, the score of each). It asks
-# `build(alpha)` for interpolated tickets, again where it needs one again: nobody holds two.
-Choose = Callable[..., tuple[int, list[Score]]]
+# Called as best_coefficient(build, coefficients, score): returns the index of the best coefficient
+# and the accuracy of each. May call `build(alpha)`, which makes the interpolated ticket,
+# repeatedly; keeps one ticket at a time.
+BestCoefficient = Callable[..., tuple[int, list[Accuracy]]]
 
 
-class SlicedScore(Protocol):
-    """A score that can also be had piece by piece (as `HeldOut` can)."""
+class HeldOutScore(Protocol):
+    """Held-out accuracy of tickets, in whole and slice by slice (as `HeldOut` measures it)."""
 
-    slices: Sequence[Sequence[int]]
+    @property
+    def slices(self) -> Sequence[Sequence[int]]:
+        """The held-out images of each slice."""
+
+    @property
+    def best_coefficient(self) -> BestCoefficient:
+        """How a search is to find the best coefficient with this score."""
 
     def __call__(self, ticket: Ticket) -> float: ...
 
     def calibrate(self, ticket: Ticket) -> Ticket: ...
 
-    def judge(self, ticket: Ticket, piece: int) -> tuple[int, float]: ...
+    def correct_and_loss(self, ticket: Ticket, piece: int) -> tuple[int, float]: ...
 
 
-def best_of_all(
+def images_of(score: Callable[[Ticket], float]) -> int:
+    """How many images a score is measured on; 0 where it does not tell."""
+    return sum(len(piece) for piece in getattr(score, "slices", []))
+
+
+def exhaustive(
     build: Callable[[float], Ticket],
     coefficients: Sequence[float],
     score: Callable[[Ticket], float],
-) -> tuple[int, list[Score]]:
+) -> tuple[int, list[Accuracy]]:
     """Score every coefficient on everything; the first of the best wins."""
-    images = sum(len(piece) for piece in getattr(score, "slices", []))
-    scores = [Score(score(build(alpha)), images) for alpha in coefficients]
-    return max(range(len(scores)), key=lambda i: scores[i].accuracy), scores
+    images = images_of(score)
+    accuracies = [Accuracy(score(build(alpha)), images) for alpha in coefficients]
+    return max(range(len(accuracies)), key=lambda i: accuracies[i].value), accuracies
 
 
 def successive_halving(
-    build: Callable[[float], Ticket], coefficients: Sequence[float], score: SlicedScore
-) -> tuple[int, list[Score]]:
+    build: Callable[[float], Ticket], coefficients: Sequence[float], score: HeldOutScore
+) -> tuple[int, list[Accuracy]]:
     """Score all on the first slice, a third of them on the next, … and two on the whole set.
 
     `score.slices` are disjoint, class-balanced, and cover the held-out set, so the winner's
-    accuracy is the one that `best_of_all` would give it. Who drops out is decided by the loss so
-    far, which tells close coefficients apart on far fewer images than accuracy does; who wins, by
-    accuracy, as in the paper.
+    accuracy is the one that `exhaustive` would give it. The loss so far decides who drops out,
+    since it tells close coefficients apart on far fewer images than accuracy does; accuracy decides
+    who wins, as in the paper.
     """
     correct, seen = [0] * len(coefficients), [0] * len(coefficients)
     loss = [0.0] * len(coefficients)
@@ -75,13 +87,12 @@ def successive_halving(
             else:
                 ticket = score.calibrate(ticket)
                 normalisation[i] = Ticket({}, {}, ticket.buffers, ticket.meta)
-            right, nll = score.judge(ticket, piece)
-            correct[i] += right
+            newly_correct, nll = score.correct_and_loss(ticket, piece)
+            correct[i] += newly_correct
             loss[i] += math.inf if math.isnan(nll) else nll
             seen[i] += len(indices)
-            del ticket  # before the next is built
         if piece < len(score.slices) - 1:
             alive.sort(key=lambda i: (loss[i], i))
             alive = alive[: max(_FINALISTS, math.ceil(len(alive) * _SURVIVING_SHARE))]
     winner = min(alive, key=lambda i: (-correct[i], i))
-    return winner, [Score(c / n, n) for c, n in zip(correct, seen, strict=True)]
+    return winner, [Accuracy(c / n, n) for c, n in zip(correct, seen, strict=True)]

@@ -4,16 +4,10 @@ import time
 
 import psutil
 import pytest
+from prefect.states import Failed
 
-from flows.stage import (
-    FAILED,
-    INVALID,
-    REFUSED,
-    Outcome,
-    Transcript,
-    _is_running,
-    worth_retrying,
-)
+from flows.dvc import Fault, Outcome, Transcript, is_running
+from flows.stage import may_pass_by_itself
 
 CMD = "python -m tasks.imp --seed 0"
 
@@ -21,7 +15,7 @@ CMD = "python -m tasks.imp --seed 0"
 def transcript(*lines: str) -> Transcript:
     made = Transcript("imp@0-round1")
     for line in lines:
-        made.see(line)
+        made.read(line)
     return made
 
 
@@ -35,34 +29,51 @@ def test_what_dvc_says_first_tells_what_it_did() -> None:
 
 
 def test_a_stage_cannot_pass_for_cached_by_what_it_prints() -> None:
-    said = "Stage 'imp@0-round1' didn't change, skipping"
-    assert transcript("Running stage 'imp@0-round1':", f"> {CMD}", said).outcome is Outcome.RAN
+    line = "Stage 'imp@0-round1' didn't change, skipping"
+    assert transcript("Running stage 'imp@0-round1':", f"> {CMD}", line).outcome is Outcome.RAN
+
+
+def test_what_dvc_says_of_git_and_remotes_is_not_logged() -> None:
+    made = transcript("Running stage 'imp@0-round1':", f"> {CMD}")
+    hints = (
+        "Generating lock file 'dvc.lock'",
+        "Updating lock file 'dvc.lock'",
+        "To track the changes with git, run:",
+        "\tgit add dvc.lock rows/imp/base/0/.gitignore",
+        "To enable auto staging, run:",
+        "\tdvc config core.autostage true",
+        "Use `dvc push` to send your updates to remote storage.",
+    )
+    assert [made.read(line) for line in hints] == [None] * len(hints)
+    assert made.read("\x1b[32mepoch 1/4\x1b[0m ") == "epoch 1/4"
 
 
 @pytest.mark.parametrize(
-    ("status", "name"), [(2, INVALID), (1, FAILED), (-9, FAILED), (137, FAILED)]
+    ("status", "expected"),
+    [(2, Fault.INVALID_INPUT), (1, Fault.FAILED), (-9, Fault.FAILED), (137, Fault.FAILED)],
 )
-def test_only_the_code_for_invalid_input_is_not_retried(status: int, name: str) -> None:
-    state = transcript(
+def test_only_the_code_for_invalid_input_is_not_retried(status: int, expected: Fault) -> None:
+    fault, message = transcript(
         "Running stage 'imp@0-round1':",
         f"> {CMD}",
         "error: params.yaml: train.epochs",
         f"\x1b[31mERROR\x1b[39m: failed to reproduce 'imp@0-round1': failed to run: {CMD}, "
         f"exited with {status}",
-    ).failure(255)
-    assert state.name == name
-    assert worth_retrying(None, None, state) == (name == FAILED)  # type: ignore[arg-type]
-    assert state.message is not None
-    assert "error: params.yaml: train.epochs" in state.message
-    assert "failed to reproduce" not in state.message
+    ).fault(255)
+    assert fault is expected
+    state = Failed(name=fault.value)
+    retried = may_pass_by_itself(None, None, state)  # type: ignore[arg-type]
+    assert retried == (fault is Fault.FAILED)
+    assert "error: params.yaml: train.epochs" in message
+    assert "failed to reproduce" not in message
 
 
 def test_what_dvc_itself_refuses_is_not_retried_unless_it_was_unexpected() -> None:
     refused = transcript("ERROR: failed to reproduce 'imp@0-round1': output 't' does not exist")
-    assert refused.failure(255).name == REFUSED
+    assert refused.fault(255)[0] is Fault.REFUSED
     full = transcript("ERROR: unexpected error - [Errno 28] No space left on device")
-    assert full.failure(255).name == FAILED
-    assert transcript().failure(-9).name == FAILED
+    assert full.fault(255)[0] is Fault.FAILED
+    assert transcript().fault(-9)[0] is Fault.FAILED
 
 
 def test_files_in_use_by_another_dvc_process_are_told_apart() -> None:
@@ -86,17 +97,17 @@ def test_a_process_is_told_from_another_that_got_its_number() -> None:
     assert process.stdout is not None
     process.stdout.readline()  # until then its command line may still be its parent's, or none
     try:
-        assert _is_running(process.pid, "/x/site packages/dvc/__main__.py repro table")
-        assert not _is_running(process.pid, "/x/dvc/__main__.py repro imp@0-round1")
-        assert _is_running(process.pid, "/x/flows/imp_pool.py")  # nothing to tell it by
+        assert is_running(process.pid, "/x/site packages/dvc/__main__.py repro table")
+        assert not is_running(process.pid, "/x/dvc/__main__.py repro imp@0-round1")
+        assert is_running(process.pid, "/x/flows/imp_pool.py")  # nothing to tell it by
     finally:
         process.communicate()
-    assert not _is_running(process.pid, "/x/dvc/__main__.py repro table")
+    assert not is_running(process.pid, "/x/dvc/__main__.py repro table")
 
 
 def test_a_process_that_nobody_reaps_is_not_running() -> None:
     process = subprocess.Popen(["true", "repro"])
     while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
-    assert not _is_running(process.pid, "/bin/dvc repro")
+    assert not is_running(process.pid, "/bin/dvc repro")
     process.wait()

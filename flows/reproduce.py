@@ -1,0 +1,166 @@
+"""Makes flows that run a part of the DVC graph: `reproducing_flow` and its command line, `main`."""
+
+import argparse
+import signal
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn
+
+from prefect import Flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from flows.artifacts import FIGURES, SUMMARY, show_figures, show_summary
+from flows.dvc import Fault, Outcome
+from flows.graph import Graph, find_root, read_graph
+from flows.params import devices, set_params
+from flows.processes import Commands
+from flows.resources import Slots
+from flows.schedule import Schedule
+from flows.server import server_or_temporary
+from flows.stage import RunContext, stage_environment
+from lp_core.errors import InputError
+
+# What these stages write tells which others are stale, so they come before the question.
+FIRST = ("params", "code")
+INVALID_INPUT = 2
+
+_PARAMETERS = """
+
+Args:
+    targets: globs over stage names (`pool@*`, `imp@base-0-*`); everything upstream of a match
+        belongs to it.
+    overrides: params to set first, as `dvc exp run -S` takes them (`imp.fraction=0.1`). They
+        stay in params.yaml.
+    max_parallel: how many stages may run at once; default: one for every `train.devices` GPUs,
+        or one.
+    force: run the chosen stages even where nothing has changed.
+"""
+
+
+def reproducing_flow(
+    module: str, description: str, targets: Sequence[str] = ("*",)
+) -> Flow[..., Any]:
+    """A flow that brings DVC stages up to date, side by side where the graph allows.
+
+    module: the name of the module that assigns the flow to a variable of the module's own name;
+    from it comes the flow's name. targets: what it runs unless told otherwise.
+
+    The flow gives the final state of every stage by name. It ends as InvalidInput, before
+    anything runs, where params or targets are invalid.
+    """
+    default_targets = list(targets)
+    variable = module.rpartition(".")[2]
+    name = variable.replace("_", "-")
+
+    def run(
+        targets: list[str] = default_targets,
+        overrides: list[str] = [],  # noqa: B006  (Prefect shows it, nothing changes it)
+        max_parallel: Annotated[int, Field(ge=1)] | None = None,
+        force: bool = False,
+    ) -> State[Any]:
+        return _reproduce(name, targets, overrides, max_parallel, force)
+
+    # A deployment finds the flow by these.
+    run.__module__, run.__name__, run.__qualname__ = module, variable, variable
+    run.__doc__ = description.strip() + _PARAMETERS
+    return Flow(run, name=name, description=description.strip(), persist_result=False)
+
+
+def _reproduce(
+    flow: str, targets: list[str], overrides: list[str], max_parallel: int | None, force: bool
+) -> State[Any]:
+    logger = get_run_logger()
+    try:
+        root = find_root()
+        if set_params(root / "params.yaml", overrides):
+            logger.info("params.yaml now has %s", ", ".join(overrides))
+        graph = read_graph(root, targets)
+        per_stage = devices(root / "params.yaml")
+    except InputError as error:
+        return _invalid(error)
+
+    slots = Slots(max_parallel, devices=per_stage)
+    if max_parallel is not None and slots.count < max_parallel:
+        logger.warning(
+            "max_parallel is %d, but the GPUs are enough for %d at once where train.devices is %d",
+            *(max_parallel, slots.count, per_stage),
+        )
+    with Commands() as commands:
+        context = RunContext(root, slots, commands, force)
+        schedule = Schedule(context)
+        if force or any(stage.stale for stage in graph.stages.values()):
+            commands.warm_up(stage_environment())
+        first = [
+            name for name in FIRST if name in graph.stages and (force or graph.stages[name].stale)
+        ]
+        if first:
+            schedule.run(graph.up_to(first))
+            invalid = [s for s in schedule.states.values() if s.name == Fault.INVALID_INPUT.value]
+            if invalid:
+                return _invalid(InputError(invalid[0].message))
+            if not all(state.is_completed() for state in schedule.states.values()):
+                return _verdict(schedule.states)
+            try:
+                graph = read_graph(root, targets)
+            except InputError as error:
+                return _invalid(error)
+            context.outcomes = dict.fromkeys(schedule.states, Outcome.UNCHANGED)  # since then
+        stale = sum(stage.stale for stage in graph.stages.values())
+        logger.info(
+            "%d stages, %d of them stale; up to %d at once", len(graph.stages), stale, slots.count
+        )
+        schedule.run(graph)
+    _show_results(flow, graph, schedule.states)
+    return _verdict(schedule.states)
+
+
+def _invalid(error: InputError) -> State[Any]:
+    return Failed(name=Fault.INVALID_INPUT.value, message=str(error), data=error)
+
+
+def _show_results(flow: str, graph: Graph, states: dict[str, State[None]]) -> None:
+    # What this run did not bring up to date would pass for its result.
+    for path, show in ((SUMMARY, show_summary), (FIGURES, show_figures)):
+        producer = graph.producer(path)
+        if producer is not None and states[producer].is_completed():
+            show(graph.root, flow)
+
+
+def _verdict(states: dict[str, State[None]]) -> State[Any]:
+    names = {stage: str(state.name) for stage, state in states.items()}
+    failed = [stage for stage, state in states.items() if state.is_failed() or state.is_crashed()]
+    counts = Counter(names.values())
+    summary = f"{len(states)} stages: " + ", ".join(f"{n} {name}" for name, n in counts.items())
+    if all(state.is_completed() for state in states.values()):
+        return Completed(message=summary, data=names)
+    return Failed(message=f"{summary}; failed: {', '.join(failed)}")
+
+
+def main(flow: Flow[..., Any]) -> None:
+    """Runs the flow from the command line. Exit code: 0, 1 (a stage failed), 2 (invalid params)."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {flow.__module__}", description=flow.description
+    )
+    parser.add_argument("--targets", nargs="+", default=argparse.SUPPRESS, metavar="GLOB")
+    parser.add_argument(
+        "--set", nargs="+", action="extend", default=[], dest="overrides", metavar="KEY=VALUE"
+    )
+    parser.add_argument("--max-parallel", type=int, metavar="N")
+    parser.add_argument("--force", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.max_parallel is not None and arguments.max_parallel < 1:
+        parser.error(f"--max-parallel: {arguments.max_parallel}; give 1 or more")
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        # A closed terminal must end the stages too; under nohup they go on.
+        signal.signal(signal.SIGHUP, _interrupt)
+    with server_or_temporary():
+        state: State[Any] = flow(**vars(arguments), return_state=True)  # type: ignore[assignment]
+    if not state.is_completed():
+        sys.exit(INVALID_INPUT if state.name == Fault.INVALID_INPUT.value else 1)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,83 @@
+"""Write a preset as a whole, commented params.yaml. Without a name: list the presets."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML, YAMLError
+
+from lp_core.errors import InputError
+from lp_core.files import atomic_write
+from presets.overlays import names, source, title, whole
+from tasks.kit.experiment import validate
+
+INVALID_INPUT = 2
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m presets", description=__doc__)
+    parser.add_argument("name", nargs="?", help="the preset to write")
+    parser.add_argument("--to", type=Path, default=Path("params.yaml"), help="the file to write")
+    given = parser.parse_args(arguments)
+    if given.name is None:
+        width = max(map(len, names()))
+        print("\n".join(f"{name:<{width}}  {title(source(name))}" for name in names()))
+        return
+    try:
+        write(given.name, given.to)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(INVALID_INPUT)
+
+
+def write(name: str, path: Path) -> None:
+    """Replace a params file in one step, and print what that changes in it.
+
+    Raises InputError for an unknown preset, and for one whose parameters have a fault.
+    """
+    if name not in names():
+        near = get_close_matches(name, names(), cutoff=0.5) or names()
+        raise InputError(f"there is no preset {name}; near it: {', '.join(near)}")
+    text = whole(name)
+    old = path.read_text() if path.exists() else ""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text)
+        try:
+            validate(temporary)
+        except InputError as error:
+            raise InputError(str(error).replace(str(temporary), f"preset {name}")) from None
+    lines = list(differences(_values(old), _values(text))) if old else []
+    print(f"{path} is now: {title(text)}")
+    if old:
+        print(f"before it was: {title(old) or 'a file without a title'} ({len(lines)} changes)")
+    print("\n".join(f"  {line}" for line in lines))
+
+
+def differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
+    """A line for each value that two params files do not share."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in old | new:
+            below = f"{at}.{key}" if at else str(key)
+            yield from differences(old.get(key, "nothing"), new.get(key, "nothing"), below)
+    elif old != new:
+        yield f"{at}: {_short(old)} → {_short(new)}"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _values(text: str) -> Any:
+    try:
+        return YAML(typ="safe").load(text)
+    except YAMLError:
+        return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Stage `code`: the fingerprint of what each stage runs, `code/<stage>.json`.
+
+Every other stage depends on its own file there, which a comment, a docstring or a reformatting
+leaves as it is. What a user picks by name in params.yaml (a network, a recipe, corruptions) has
+files of its own, so that a new one makes nothing stale that does not use it.
+"""
+
+import json
+import shutil
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+from lp_core.corruptions.spec import KINDS, CorruptSpec
+from lp_core.faces import module_of
+from lp_core.files import atomic_write
+from lp_core.models.spec import NETWORKS, ModelSpec
+from lp_core.pooling.spec import RECIPES
+from tasks.kit import paths
+from tasks.kit.cli import run
+from tasks.kit.code import PROJECT, fingerprint
+from tasks.kit.params import Params
+
+
+def main(_: Namespace) -> None:
+    """Write the fingerprint of every stage, and of every network, recipe and corrupted set."""
+    shutil.rmtree(paths.code("any").parent, ignore_errors=True)
+    for name, modules in (*_stages(), *_chosen(Params())):
+        content = {"modules": modules, "files": fingerprint(modules)}
+        with atomic_write(paths.code(name)) as temporary:
+            temporary.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _stages() -> Iterator[tuple[str, list[str]]]:
+    """Each module of this folder is a stage."""
+    for file in sorted(Path(PROJECT, "tasks").glob("*.py")):
+        if file.stem not in ("__init__", "code", "params"):
+            yield file.stem, [f"tasks.{file.stem}"]
+
+
+def _chosen(params: Params) -> Iterator[tuple[str, list[str]]]:
+    """What the params name, by the name of what it is for."""
+    for variant in params.section("variants", dict):
+        name = Params(variant, params.path).section("model", ModelSpec).name
+        yield f"networks/{variant}", [module_of(NETWORKS, name)]
+    for method, settings in params.section("pooling.recipes", dict).items():
+        yield f"recipes/{method}", [module_of(RECIPES, settings["recipe"])]
+    for dataset, spec in params.section("corrupt", dict[str, CorruptSpec]).items():
+        modules = {module_of(KINDS, name) for name in spec.corruptions}
+        yield f"corruptions/{dataset}", sorted(modules)
+
+
+if __name__ == "__main__":
+    run(main, code=())
