@@ -5,6 +5,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn
 
 from prefect import Flow, get_run_logger
@@ -69,24 +70,45 @@ def reproducing_flow(
     return Flow(run, name=name, description=description.strip(), persist_result=False)
 
 
+@dataclass(frozen=True)
+class _Project:
+    """What a run has to know before it starts."""
+
+    graph: Graph
+    devices: int
+    params_changed: bool
+
+
+def _read_project(targets: list[str], overrides: list[str]) -> _Project | InputError:
+    """The project, once `overrides` are set; or what is wrong with the one or the other."""
+    try:
+        root = find_root()
+        params_changed = set_params(root / "params.yaml", overrides)
+        graph = read_graph(root, targets)
+        return _Project(graph, devices(root / "params.yaml"), params_changed)
+    except InputError as error:
+        return error
+
+
+# What `main` has read while Prefect's server started, for the flow run that it starts then.
+_read_ahead: dict[str, _Project | InputError] = {}
+
+
 def _reproduce(
     flow: str, targets: list[str], overrides: list[str], max_parallel: int | None, force: bool
 ) -> State[Any]:
     logger = get_run_logger()
-    try:
-        root = find_root()
-        if set_params(root / "params.yaml", overrides):
-            logger.info("params.yaml now has %s", ", ".join(overrides))
-        graph = read_graph(root, targets)
-        per_stage = devices(root / "params.yaml")
-    except InputError as error:
-        return _invalid(error)
-
-    slots = Slots(max_parallel, devices=per_stage)
+    project = _read_ahead.pop(flow, None) or _read_project(targets, overrides)
+    if isinstance(project, InputError):
+        return _invalid(project)
+    if project.params_changed:
+        logger.info("params.yaml now has %s", ", ".join(overrides))
+    graph, root = project.graph, project.graph.root
+    slots = Slots(max_parallel, devices=project.devices)
     if max_parallel is not None and slots.count < max_parallel:
         logger.warning(
             "max_parallel is %d, but the GPUs are enough for %d at once where train.devices is %d",
-            *(max_parallel, slots.count, per_stage),
+            *(max_parallel, slots.count, project.devices),
         )
     with Commands() as commands:
         context = RunContext(root, slots, commands, force)
@@ -144,7 +166,12 @@ def main(flow: Flow[..., Any]) -> None:
     parser = argparse.ArgumentParser(
         prog=f"python -m {flow.__module__}", description=flow.description
     )
-    parser.add_argument("--targets", nargs="+", default=argparse.SUPPRESS, metavar="GLOB")
+    parser.add_argument(
+        "--targets",
+        nargs="+",
+        default=flow.parameters.properties["targets"]["default"],
+        metavar="GLOB",
+    )
     parser.add_argument(
         "--set", nargs="+", action="extend", default=[], dest="overrides", metavar="KEY=VALUE"
     )
@@ -156,7 +183,11 @@ def main(flow: Flow[..., Any]) -> None:
     if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
         # A closed terminal must end the stages too; under nohup they go on.
         signal.signal(signal.SIGHUP, _interrupt)
-    with server_or_temporary():
+
+    def read_ahead() -> None:
+        _read_ahead[flow.name] = _read_project(arguments.targets, arguments.overrides)
+
+    with server_or_temporary(meanwhile=read_ahead):
         state: State[Any] = flow(**vars(arguments), return_state=True)  # type: ignore[assignment]
     if not state.is_completed():
         sys.exit(INVALID_INPUT if state.name == Fault.INVALID_INPUT.value else 1)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import UTC, datetime
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import TERMINAL_STATES, StateType
+from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_SERVER_EPHEMERAL_ENABLED,
@@ -21,14 +24,18 @@ from prefect.settings import (
     temporary_settings,
 )
 
+START_SECONDS = 120  # beside a training it is slow
 SETTLE_SECONDS = 20.0
 
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def server_or_temporary() -> Iterator[None]:
-    """Within it, Prefect starts a temporary server where the project's usual one is not running.
+def server_or_temporary(meanwhile: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Within it, Prefect has a temporary server where the project's usual one is not running.
+
+    meanwhile: what to do while that server starts, which takes longer than all the rest of a flow
+    that has nothing to do; or at once, where none has to start.
 
     prefect.toml names the server that `prefect server start` makes, so that all of Prefect's
     commands find it; a run from the command line must not need it. A server that the environment
@@ -36,18 +43,27 @@ def server_or_temporary() -> Iterator[None]:
     """
     url = get_current_settings().api.url
     if "PREFECT_API_URL" in os.environ or (url is not None and _answers(url)):
+        meanwhile()
         yield
         return
     with temporary_settings(
         updates={
             PREFECT_SERVER_EPHEMERAL_ENABLED: True,
-            PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,  # beside a training it is slow
+            PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: START_SECONDS,
             # It is ended in the middle of whatever it does then, and prints how that failed.
             PREFECT_SERVER_LOGGING_LEVEL: "CRITICAL",
         },
         restore_defaults={PREFECT_API_URL},
     ):
         since = datetime.now(UTC)
+        # Prefect's client would start the same server, and wait for it.
+        server = SubprocessASGIServer()
+        start = threading.Thread(target=copy_context().run, args=(server.start, START_SECONDS))
+        start.start()
+        try:
+            meanwhile()
+        finally:
+            start.join()
         yield
         _settle(since)
 

@@ -68,19 +68,14 @@ def reproduce_stage(
     stage: str,
     context: RunContext,
     upstream: Sequence[str] = (),  # noqa: ARG001  (Prefect draws the graph from it)
-    unchanged: bool = False,
     missing: Sequence[str] = (),
 ) -> State[None]:
     """Brings one stage up to date.
 
-    unchanged: DVC found it so already, and nothing upstream has changed since.
     missing: the upstream stages that did not complete; then this one cannot run.
     """
     if missing:
         return Cancelled(name=NOT_RUN, message=f"needs {', '.join(missing)}")
-    if unchanged:
-        context.outcomes[stage] = Outcome.UNCHANGED
-        return Completed(name=CACHED, message=Outcome.UNCHANGED.value)
     try:
         with context.slots.take() as gpus:
             return _dvc_repro(stage, context, gpus)

@@ -36,12 +36,12 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from flows import lockfile
 from flows.leash import Leash, adopt_orphans, kill_with_descendants
 from flows.warm_child import Program, fork_python, set_title
 
-# Each is imported by most stages or by `dvc repro`, and starts no thread that survives a fork.
-# (pyarrow does, and few stages need it.)
-MODULES = (
+# What most stages import, and starts no thread that survives a fork (pyarrow does).
+FOR_STAGES = (
     "numpy",
     "torch",
     "torch.nn.functional",
@@ -50,10 +50,29 @@ MODULES = (
     "pydantic",
     "ruamel.yaml",
     "tqdm",
-    "psutil",
+)
+# What `dvc repro` imports, some of it only while it runs.
+FOR_DVC = (
+    "dvc.cachemgr",
     "dvc.cli.parser",
+    "dvc.data_cloud",
+    "dvc.lock",
+    "dvc.repo.artifacts",
+    "dvc.repo.datasets",
+    "dvc.repo.metrics",
+    "dvc.repo.open_repo",
+    "dvc.repo.params",
+    "dvc.repo.plots",
     "dvc.repo.reproduce",
+    "dvc.repo.stage",
+    "dvc.rwlock",
     "dvc.stage.run",
+    "dvc.utils.strictyaml",
+    "dvc_data.hashfile.status",
+    "psutil",
+    "pyparsing",
+    "scmrepo.git",
+    "scmrepo.noscm",
 )
 ROOM_FOR_TITLE = 1000  # bytes of the server's command line, for those of its children
 STARTED = b"+"
@@ -73,9 +92,11 @@ def serve(channel: socket.socket) -> None:
     for everything else (see `_hold`).
     """
     set_title([sys.executable, "-m", "flows.warm"])
-    for module in MODULES:
+    for module in (*FOR_STAGES, *FOR_DVC):
         with contextlib.suppress(ImportError):  # whoever needs it says that it is missing
             importlib.import_module(module)
+    with contextlib.suppress(ImportError):
+        lockfile.install()
     gc.collect()
     gc.freeze()  # a collection in a child would otherwise copy every page
     adopt_orphans()

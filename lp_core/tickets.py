@@ -87,17 +87,18 @@ class Ticket:
         Raises InputError, before anything is copied, where the network's parameters or buffers
         have other names or shapes.
         """
-        ours = self.weights | self.buffers
-        theirs = dict(model.named_parameters()) | dict(model.named_buffers())
-        odd = set(ours) ^ set(theirs)
-        odd |= {name for name in set(ours) & set(theirs) if ours[name].shape != theirs[name].shape}
-        if odd:
+        tensors = self.weights | self.buffers
+        targets = dict(model.named_parameters()) | dict(model.named_buffers())
+        differing = set(tensors) ^ set(targets)
+        common = set(tensors) & set(targets)
+        differing |= {name for name in common if tensors[name].shape != targets[name].shape}
+        if differing:
             raise InputError(
-                f"the ticket is of another network: {len(odd)} tensors differ, such as "
-                f"{min(odd)}; build the network that it was trained with"
+                f"the ticket is of another network: {len(differing)} tensors differ, such as "
+                f"{min(differing)}; build the network that it was trained with"
             )
-        for name, tensor in theirs.items():
-            tensor.copy_(ours[name])
+        for name, target in targets.items():
+            target.copy_(tensors[name])
 
     @property
     def digest(self) -> str:

@@ -25,7 +25,7 @@ def _operators_load() -> bool:
     """Whether torchvision's own operator library loads into this torch, as its import will do."""
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
-        return True  # not installed: whoever imports it should see that plainly
+        return True  # not installed: importing it is to fail with Python's own message
     libraries = sorted(
         path for suffix in ("so", "pyd") for path in Path(spec.origin).parent.glob(f"_C*.{suffix}")
     )

@@ -40,8 +40,9 @@ def write(name: str, path: Path) -> None:
     Raises InputError for an unknown preset, and for one whose parameters have a fault.
     """
     if name not in names():
-        near = get_close_matches(name, names(), cutoff=0.5) or names()
-        raise InputError(f"there is no preset {name}; near it: {', '.join(near)}")
+        near = get_close_matches(name, names(), cutoff=0.5)
+        hint = "did you mean" if near else "there are"
+        raise InputError(f"there is no preset {name}; {hint} {', '.join(near or names())}")
     text = whole(name)
     old = path.read_text() if path.exists() else ""
     with atomic_write(path) as temporary:
@@ -50,11 +51,13 @@ def write(name: str, path: Path) -> None:
             validate(temporary)
         except InputError as error:
             raise InputError(str(error).replace(str(temporary), f"preset {name}")) from None
-    lines = list(differences(_values(old), _values(text))) if old else []
     print(f"{path} is now: {title(text)}")
     if old:
-        print(f"before it was: {title(old) or 'a file without a title'} ({len(lines)} changes)")
-    print("\n".join(f"  {line}" for line in lines))
+        lines = [f"  {line}" for line in differences(_values(old), _values(text))]
+        print(
+            f"before it was: {title(old) or 'a file without a title'}; values changed: {len(lines)}"
+        )
+        print(*lines, sep="\n", end="\n" if lines else "")
 
 
 def differences(old: Any, new: Any, at: str = "") -> Iterator[str]:

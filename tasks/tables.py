@@ -20,14 +20,14 @@ from tasks.reporting.converged import unconverged_sentences, without_unconverged
 from tasks.reporting.summary import metrics, plots, summary
 
 _RUN = ("dataset", "model", "variant", "seed")
-_TRAININGS = "trainings"  # rows of the stage `imp` that become a column of `tickets`
+_TRAININGS = "trainings"  # rows that become a column of `tickets`
 
 
 def main(_: Namespace) -> None:
     """Write all tables, what `dvc metrics` and `dvc plots` show, and a summary for a person."""
     listed = Listed.read(Params())
     files = read_all(paths.ROWS)
-    tables = collect(sorted(filter(listed.has, files), key=listed.place))
+    tables = collect(sorted(filter(listed.has, files), key=listed.position))
     listed.require_complete(tables)
     add_train_seconds(tables)
     add_winning(tables)
@@ -63,7 +63,10 @@ def collect(files: Iterable[RowsFile]) -> Tables:
 
 
 def add_train_seconds(tables: Tables) -> None:
-    """Add to each ticket's rows the wall time of its training, which its own stage has measured."""
+    """Add the wall time of its training to each row of a ticket.
+
+    The stage that trained the ticket has measured it; another stage has measured the accuracy.
+    """
 
     def key(row: Row) -> tuple[str, int, int]:
         return row["variant"], row["seed"], row["ticket"]

@@ -34,8 +34,10 @@ def compare_masks(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> 
     before, after: bool tensors by name, such as the masks of a ticket and of the ticket pooled
     from it; on one device. Raises InputError where names or shapes differ.
     """
-    if odd := sorted(set(before) ^ set(after)):
-        raise InputError(f"only one of the two masks has {odd}; give masks of one architecture")
+    if unmatched := sorted(set(before) ^ set(after)):
+        raise InputError(
+            f"only one of the two masks has {unmatched}; give masks of one architecture"
+        )
     return [_compare(name, kept, after[name]) for name, kept in before.items()]
 
 

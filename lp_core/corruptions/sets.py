@@ -37,12 +37,11 @@ def official(
     Raises MissingInputError for a missing file, InputError for one that does not fit.
     """
     folder = Path(spec.path)
-    theirs = _array(folder / "labels.npy")
-    count = len(labels)
-    if len(theirs) not in (count, 5 * count) or not np.array_equal(theirs[:count], labels):
+    published, count = _array(folder / "labels.npy"), len(labels)
+    if len(published) not in (count, 5 * count) or not np.array_equal(published[:count], labels):
         raise InputError(
-            f"{folder / 'labels.npy'}: its {len(theirs)} labels are not those of the {count} test "
-            "images; is it the corrupted set of this data set, and the test split unshuffled?"
+            f"{folder / 'labels.npy'}: its {len(published)} labels are not those of the {count} "
+            "test images; is it the corrupted set of this data set, and the test split unshuffled?"
         )
     for name in spec.corruptions:
         whole = _array(folder / f"{name}.npy")
@@ -60,5 +59,8 @@ def _array(path: Path) -> np.ndarray:
         raise MissingInputError(
             f"{path}: not there; path must name the folder of the official .npy files"
         )
-    array: np.ndarray = np.load(path, mmap_mode="r")
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} is not a whole array ({error}); fetch it again") from error
     return array

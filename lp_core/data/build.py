@@ -91,7 +91,13 @@ def _read(spec: DatasetSpec) -> Published:
 
 
 def _require_every_class(published: Published, path: str) -> None:
-    counts = np.bincount(published.splits["train"].labels, minlength=len(published.classes))
+    known = len(published.classes)
+    counts = np.bincount(published.splits["train"].labels, minlength=known)
+    if len(counts) > known:
+        raise InputError(
+            f"{path}: label {len(counts) - 1} is out of range; "
+            f"there are {known} classes, numbered from 0"
+        )
     empty = [name for name, count in zip(published.classes, counts, strict=True) if not count]
     if empty:
         raise InputError(

@@ -70,8 +70,8 @@ def re_estimate(
 @contextmanager
 def weights_swapped_in(ticket: Ticket, model: nn.Module, compute: Compute) -> Iterator[None]:
     """While it lasts, the network evaluates with the ticket's own tensors."""
-    # No copy where they lie on the device already, as they do throughout a search. The network
-    # gets its own back, or whoever trains or loads into it next would write into the ticket.
+    # `to` copies nothing where they lie on the device already, as they do throughout a search. The
+    # network gets its own tensors back: the next training would otherwise write into the ticket.
     placed = ticket.to(compute.device, compute.layout)
     parameters = dict(model.named_parameters())
     own = {name: parameter.data for name, parameter in parameters.items()}

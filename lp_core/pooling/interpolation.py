@@ -52,11 +52,17 @@ def _weighted_sum(a: Tensor, b: Tensor, alpha: float) -> Tensor:
 
 
 def _require_alike(a: Ticket, b: Ticket) -> None:
-    ours, theirs = ({n: tuple(t.shape) for n, t in (x.weights | x.buffers).items()} for x in (a, b))
-    odd = {name for name in ours | theirs if ours.get(name) != theirs.get(name)}
-    if odd:
-        shape_a, shape_b = (shapes.get(min(odd), "none") for shapes in (ours, theirs))
+    shapes_a, shapes_b = _shapes(a), _shapes(b)
+    differing = {n for n in shapes_a | shapes_b if shapes_a.get(n) != shapes_b.get(n)}
+    if differing:
+        name = min(differing)
+        shape_a, shape_b = shapes_a.get(name, "none"), shapes_b.get(name, "none")
         raise InputError(
-            f"the tickets are of different networks: {len(odd)} tensors differ in name or shape, "
-            f"such as {min(odd)} ({shape_a} and {shape_b}); give two of one architecture"
+            f"the tickets are of different networks: {len(differing)} tensors differ in name or "
+            f"shape, such as {name} ({shape_a} and {shape_b}); give two of one architecture"
         )
+
+
+def _shapes(ticket: Ticket) -> dict[str, tuple[int, ...]]:
+    tensors = ticket.weights | ticket.buffers
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}

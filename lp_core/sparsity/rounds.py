@@ -12,7 +12,8 @@ def next_mask(parent: Ticket, fraction: float) -> dict[str, Tensor]:
     At least one weight survives. A weight that is pruned once stays pruned.
     """
     keep = max(1, parent.kept - round(fraction * parent.kept))
-    # Ranked among themselves: one that training made zero (or NaN) still outranks a pruned one.
+    # The survivors are ranked among themselves: a weight that training made zero (or NaN) still
+    # outranks one that was pruned before.
     survivors = {name: parent.weights[name][mask] for name, mask in parent.mask.items()}
-    still = magnitude_mask(survivors, keep)
-    return {name: mask.masked_scatter(mask, still[name]) for name, mask in parent.mask.items()}
+    kept = magnitude_mask(survivors, keep)
+    return {name: mask.masked_scatter(mask, kept[name]) for name, mask in parent.mask.items()}

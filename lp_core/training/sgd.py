@@ -1,13 +1,14 @@
-"""Stochastic gradient descent with momentum and weight decay, on all parameters at once.
+"""Stochastic gradient descent with momentum and weight decay: PyTorch's own function, our state.
 
-Gives what `torch.optim.SGD(foreach=True)` gives, bit for bit. That class imports PyTorch's compiler
-at its first use, which takes as long as a short training: two seconds of a CPU.
+`torch.optim.SGD` imports PyTorch's compiler at its first use, which takes as long as a short
+training: two seconds of a CPU. The function that it calls does not, and gives the same bits.
 """
 
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.optim.sgd import sgd
 
 
 class SGD:
@@ -33,21 +34,19 @@ class SGD:
     def step(self, lr: float) -> None:
         """One step along the gradients that are there."""
         moved = [parameter for parameter in self.parameters if parameter.grad is not None]
-        if not moved:
-            return
-        weights: list[Tensor] = list(moved)
-        directions: list[Tensor] = [weight.grad for weight in weights if weight.grad is not None]
-        if self.weight_decay:
-            decay = self.weight_decay
-            directions = list(torch._foreach_add(directions, weights, alpha=decay))
-        if self.momentum:
-            old = [index for index, parameter in enumerate(moved) if parameter in self.momenta]
-            if old:
-                momenta = [self.momenta[moved[index]] for index in old]
-                torch._foreach_mul_(momenta, self.momentum)
-                torch._foreach_add_(momenta, [directions[index] for index in old])
-            for parameter, direction in zip(moved, directions, strict=True):
-                if parameter not in self.momenta:
-                    self.momenta[parameter] = direction.clone()
-            directions = [self.momenta[parameter] for parameter in moved]
-        torch._foreach_add_(weights, directions, alpha=-lr)
+        momenta = [self.momenta.get(parameter) for parameter in moved]
+        sgd(
+            list[Tensor](moved),
+            [parameter.grad for parameter in moved if parameter.grad is not None],
+            momenta,
+            foreach=True,
+            weight_decay=self.weight_decay,
+            momentum=self.momentum,
+            lr=lr,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+        )
+        for parameter, momentum in zip(moved, momenta, strict=True):
+            if momentum is not None:
+                self.momenta[parameter] = momentum

@@ -57,7 +57,7 @@ class Listed:
         methods = self.corrupted if "ood" in file.tables else self.methods
         return head["variant"] in self.pooled and head["method"] in methods
 
-    def place(self, file: RowsFile) -> tuple[int, ...]:
+    def position(self, file: RowsFile) -> tuple[int, ...]:
         """Where a listed file stands in the tables: in the order in which params.yaml lists."""
         head = file.head
         return (

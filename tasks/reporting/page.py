@@ -1,38 +1,29 @@
-"""The page `report.html`: what stands in its tables, and how the template is filled."""
+"""The page `report.html`: the template, filled with sentences, tables and pictures."""
 
 import base64
 import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tasks.reporting.figures.results import Results
-from tasks.reporting.figures.style import IMAGES, percent, points, styles
-from tasks.reporting.headline import p_value, sentences
-from tasks.reporting.published import at_density
-from tasks.reporting.summary import accuracy_by_density, gains
+from tasks.reporting.headline import sentences
+from tasks.reporting.page_tables import (
+    accuracy_tables,
+    claims_table,
+    machine_table,
+    paired_table,
+    paper_tables,
+    time_table,
+)
+
+READS = ("tasks/reporting/report.html.j2",)  # part of this code's fingerprint
 
 _DRAWN_WITH = ("numpy", "pandas", "pyarrow", "matplotlib")
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of the page.
-
-    title: above it. rows: the first cell names the row. note: below it. words: how many of the
-    first columns hold words, not numbers.
-    """
-
-    title: str
-    head: list[str]
-    rows: list[list[str]]
-    note: str = ""
-    words: int = 1
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,7 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters["code"] = _code
-    return environment.get_template("report.html.j2").render(
+    return environment.get_template(Path(READS[0]).name).render(
         title=f"Lottery Pools: {results.models(results.variants)} on {results.dataset}",
         headline=sentences(results, tests, unconverged),
         accuracy=accuracy_tables(results),
@@ -85,181 +76,6 @@ def render(
     )
 
 
-def accuracy_tables(results: Results) -> list[Table]:
-    """Density by method, mean ± standard deviation in percent; one table per variant and kind
-    of images."""
-    rows = accuracy_by_density(results.frames)
-    tables = []
-    for variant in results.variants:
-        for images, name in IMAGES.items():
-            part = rows[(rows["variant"] == variant) & (rows["images"] == images)]
-            methods = [m for m in ("ticket", *results.headline_methods) if m in set(part["method"])]
-            if not methods:
-                continue
-            seeds = results.seeds(variant)
-            over = f", mean ± standard deviation over {seeds} seeds" if seeds > 1 else ", one seed"
-            cells = {
-                (r.method, r.ticket): _percent(r.mean, r.std) for r in part.itertuples(index=False)
-            }
-            tables.append(
-                Table(
-                    f"{results.setting(variant)}: accuracy on {name} in %{over}",
-                    ["Density (%)", *(style.label for style in styles(methods).values())],
-                    [
-                        [percent(density), *(cells.get((m, ticket), "–") for m in methods)]
-                        for ticket, density in results.densities(variant).items()
-                    ],
-                )
-            )
-    return tables
-
-
-def paired_table(tests: pd.DataFrame) -> Table:
-    """Pooled against unpooled, pair by pair."""
-    return Table(
-        "Pooled against unpooled tickets, paired by seed and density",
-        ["Variant", "Method", "Images", "Pairs", "Mean gain (points)", "p"],
-        [
-            [
-                str(row.variant),
-                str(row.method),
-                str(row.images),
-                str(int(row.pairs)),
-                points(float(row.gain)),
-                p_value(float(row.p)).removeprefix("p ").removeprefix("= "),
-            ]
-            for row in tests.itertuples(index=False)
-        ],
-        "Two-sided Wilcoxon signed-rank test; p is as it comes, not corrected for the number of "
-        "tests. Pairs of one seed share their siblings, so they are not independent and p comes "
-        "out too small.",
-        words=3,
-    )
-
-
-def paper_tables(results: Results) -> list[Table]:
-    """The paper's numbers beside ours, one table per pooled variant; none if the paper does not
-    have the setting."""
-    ours = accuracy_by_density(results.frames).query("images == 'test'")
-    tables = []
-    for variant in results.pooled:
-        paper = results.published_rows(variant)
-        if paper.empty:
-            continue
-        mine = ours[ours["variant"] == variant]
-        methods = [m for m in ("ticket", *results.headline_methods) if m in set(paper["method"])]
-        labels = [style.label for style in styles(methods).values()]
-        head = [f"{label}: {whose}" for label in labels for whose in ("paper", "ours")]
-        rows = []
-        for ticket, density in results.densities(variant).items():
-            line = [percent(density)]
-            for method in methods:
-                theirs = at_density(paper[paper["method"] == method], density)
-                line.append(_first(theirs.rename(columns={"accuracy": "mean"})))
-                line.append(_first(mine[(mine["method"] == method) & (mine["ticket"] == ticket)]))
-            rows.append(line)
-        sources = "; ".join(dict.fromkeys(paper["source"]))
-        tables.append(
-            Table(
-                f"{results.setting(variant)}: test accuracy in %, the paper's beside ours",
-                ["Density (%)", *head],
-                rows,
-                f"Source: {sources}. Data set and network are the paper's. The parameters below "
-                "show whether the training is, too, and the search (the paper's is "
-                "`pooling.scoring.search: exact`).",
-            )
-        )
-    return tables
-
-
-def claims_table(results: Results) -> Table:
-    """The gains that the paper's text states for this setting, beside the same gains here.
-
-    Where the paper does not have the setting, the table lists all of its claims.
-    """
-    claims = results.published.claims
-    own = [v for v in results.pooled if len(results.published_rows(v))]
-    title = "The gains that the paper's text states, in other settings than this one, beside ours"
-    note = "Networks, data sets and training differ: compare orders of magnitude only. "
-    if own:
-        claims = claims[claims["dataset"] == results.dataset]
-        claims = claims[claims["model"] == results.model(own[0])]
-        title, note = f"{results.setting(own[0])}: the gains that the paper's text states", ""
-    rows = [
-        [
-            str(row.claim),
-            f"{row.model} on {row.dataset}",
-            str(row.ticket_kind),
-            IMAGES[str(row.images)],
-            points(row.value / 100),
-            _own_gain(results, (own or results.pooled)[:1], row),
-        ]
-        for row in claims.itertuples(index=False)
-    ]
-    sources = "; ".join(dict.fromkeys(claims["source"]))
-    ours = styles(results.headline_methods[:1])[results.headline_methods[0]].label
-    return Table(
-        title,
-        ["Claim", "Paper's setting", "Tickets", "Images", "Paper (points)", "Ours (points)"],
-        rows,
-        f"{note}Ours: gain of {ours}, mean over seeds; – where this run has no such ticket. "
-        f"Sources: {sources}.",
-        words=4,
-    )
-
-
-def _own_gain(results: Results, variant: list[str], claim: Any) -> str:
-    """Our gain of the claim's kind: the dense network's, the largest of any sparse ticket, or the
-    gain at the density that the claim names."""
-    rows = gains(results.frames)
-    rows = rows[rows["variant"].isin(variant) & (rows["method"] == results.headline_methods[0])]
-    rows = rows[rows["images"] == claim.images]
-    rows = rows[(rows["ticket"] == 0) == (claim.ticket_kind == "dense")]
-    if claim.density == claim.density:
-        rows = at_density(rows, claim.density)
-    means = rows.groupby("ticket")["gain"].mean()
-    return points(float(means.max())) if len(means) else "–"
-
-
-def machine_table(results: Results) -> Table:
-    """What the stages ran on."""
-    columns = ["device", "precision", "threads", "python", "torch"]
-    distinct = results.frames["stages"][columns].drop_duplicates().sort_values(columns)
-    rows = [[str(cell) for cell in row] for row in distinct.itertuples(index=False)]
-    return Table(
-        "What the stages ran on", ["Device", "Precision", "Threads", "Python", "PyTorch"], rows
-    )
-
-
-def time_table(results: Results) -> Table:
-    """Seconds of all stages of a kind, added up."""
-    by_stage = results.frames["stages"].groupby("stage", sort=False)["seconds"]
-    rows = [[str(stage), str(len(part)), _clock(part.sum())] for stage, part in by_stage]
-    seconds = results.frames["stages"]["seconds"]
-    rows.append(["all of these", str(len(seconds)), _clock(seconds.sum())])
-    return Table(
-        "Wall time of the stages, added up (stages may have run side by side)",
-        ["Stage", "Stages", "Hours:minutes:seconds"],
-        rows,
-        "Making the data sets, these tables and this report is not counted.",
-    )
-
-
 def _code(text: str) -> Markup:
     """Markup of a text in which backticks enclose code."""
     return Markup(re.sub("`(.+?)`", r"<code>\1</code>", str(escape(text))))
-
-
-def _first(rows: pd.DataFrame) -> str:
-    return _percent(rows["mean"].iloc[0], rows["std"].iloc[0]) if len(rows) else "–"
-
-
-def _percent(mean: float, std: float) -> str:
-    if mean != mean:
-        return "–"
-    return f"{100 * mean:.2f}" if std != std else f"{100 * mean:.2f} ± {100 * std:.2f}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -7,7 +7,8 @@ import pandas as pd
 
 from lp_core.errors import InputError
 
-PUBLISHED = Path("presets", "published")
+READS = ("presets/published",)  # part of this code's fingerprint (`tasks.kit.code`)
+PUBLISHED = Path(READS[0])
 RESULTS = ("source", "dataset", "model", "method", "density", "accuracy", "std")
 CLAIMS = ("source", "dataset", "model", "claim", "density", "value", "images", "ticket_kind")
 

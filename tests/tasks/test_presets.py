@@ -59,7 +59,7 @@ def setting(
         },
         "train": {"momentum": 0.9, "init": None, "noise": None} | sections["train"],
         "rewind": {"epochs": sections["rewind"]},
-        "imp": {"prunable": sections.get("prunable", "conv"), "fraction": 0.2, "rounds": chain},
+        "imp": {"prunable": "conv", "fraction": 0.2, "rounds": chain},
         "pooling": {
             "variants": ["base"],
             "methods": methods,
@@ -105,7 +105,7 @@ def on_cifar(model: str, dataset: str) -> dict[str, Any]:
 
 
 def on_imagenet(model: str) -> dict[str, Any]:
-    """Lottery Pools, tables 1 and 3: 90 epochs, 9 densities, linear layers pruned as by OpenLTH."""
+    """Lottery Pools, tables 1 and 3: 90 epochs, 9 densities, one run."""
     images = {"source": "folder", "path": "../imagenet", "watch": "../imagenet.txt", "size": 224}
     images |= {"val_fraction": 0.020294, "stream": True}
     expected = setting(
@@ -119,7 +119,6 @@ def on_imagenet(model: str) -> dict[str, Any]:
         grid=["base"],
         train=train(90, 1024, 1e-4, 0.4, [30, 60, 80], 5.0, 1) | {"devices": 4},
         rewind=5,
-        prunable="conv+linear",
         scoring=FULL_SCORING | {"calibration_images": 1024, "final_calibration_images": 8192},
     )
     return expected | {"variants": {"base": {}}}

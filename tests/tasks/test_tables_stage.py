@@ -55,12 +55,12 @@ def root(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 def files(made: Made) -> dict[Path, tuple[dict[str, Any], dict[str, list[Any]]]]:
-    found: dict[Path, tuple[dict[str, Any], dict[str, list[Any]]]] = {}
+    by_path: dict[Path, tuple[dict[str, Any], dict[str, list[Any]]]] = {}
     for table, head, row in rows_with_heads(made):
         item = head.get("method", head.get("ticket", "tickets"))
         path = paths.rows(head["stage"], head["variant"], head["seed"], item)
-        found.setdefault(path, (head, {}))[1].setdefault(table, []).append(row)
-    return found
+        by_path.setdefault(path, (head, {}))[1].setdefault(table, []).append(row)
+    return by_path
 
 
 def rows_with_heads(made: Made) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -76,6 +76,12 @@ def rows_with_heads(made: Made) -> Iterator[tuple[str, dict[str, Any], dict[str,
                     head = {"stage": "imp"} | run | {"ticket": ticket}
                     yield table, head, row | {"ticket": ticket}
                 continue
+            if table == "tickets":
+                seconds = row.pop("train_seconds")
+                if row["split"] == "test":
+                    head = {"stage": "imp"} | run | {"ticket": row["ticket"]}
+                    training = {"ticket": row["ticket"], "train_seconds": seconds}
+                    yield "trainings", head, training
             stage, item = STAGES.get(table, ("ood_pool", ("method",)))
             if table == "ood" and row["method"] == "ticket":
                 stage, item = "ood", ("ticket",)
@@ -127,7 +133,7 @@ def test_winning_and_gain_are_over_the_same_seed_and_split():
 def test_what_is_no_longer_listed_is_in_no_table():
     main(Namespace())
     before = {name: table(name) for name in ("tickets", "pools", "ood", "curves")}
-    other = Made(
+    larger = Made(
         variants=("base", "no-rewind", "third"),
         pooled=("base", "no-rewind"),
         seeds=(0, 1, 2),
@@ -137,7 +143,7 @@ def test_what_is_no_longer_listed_is_in_no_table():
         corruptions=("fog",),
         barriers=(0.0, 0.0, 0.0),
     )
-    for path, (head, tables) in files(other).items():
+    for path, (head, tables) in files(larger).items():
         if not path.exists():
             write_rows(path, head, tables)
     main(Namespace())
@@ -222,3 +228,18 @@ def test_rows_of_an_unknown_table_are_refused_with_their_file():
     write_rows(paths.rows("imp", "base", 0, 0), head | {"ticket": 0}, {"curvs": []})
     with pytest.raises(InputError, match=r"imp/base/0/0\.json: rows of \['curvs'\]"):
         main(Namespace())
+
+
+@pytest.mark.usefixtures("root")
+def test_rows_come_in_the_order_of_the_params():
+    params = MADE.params()
+    params["grid"].reverse()
+    params["seeds"].reverse()
+    params["pooling"]["methods"].reverse()
+    YAML(typ="safe").dump(params, Path("params.yaml"))
+    main(Namespace())
+    tickets, pools = table("tickets"), table("pools")
+    runs = tickets[["variant", "seed"]].drop_duplicates().to_numpy().tolist()
+    assert runs == [["no-rewind", 1], ["no-rewind", 0], ["base", 1], ["base", 0]]
+    assert list(dict.fromkeys(pools["method"])) == ["candidates-2", "swa"]
+    assert list(dict.fromkeys(tickets["ticket"])) == [0, 1, 2]

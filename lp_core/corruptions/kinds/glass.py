@@ -49,12 +49,12 @@ def scattered(offsets: Integers, reach: int) -> Integers:
     # Pixel first, image last: what one wave touches lies together.
     jumps = offsets[:, :, 0].astype(np.int32) * width + offsets[:, :, 1]
     jumps = np.ascontiguousarray(jumps.reshape(count, times, -1).transpose(1, 2, 0))
-    places = np.arange(height * width, dtype=np.int32)[:, None]
-    origins = np.repeat(places, count, axis=1)
+    positions = np.arange(height * width, dtype=np.int32)[:, None]
+    origins = np.repeat(positions, count, axis=1)
     images = np.arange(count)
     order = list(waves(height, width, reach))
     for jump in jumps:
-        partners = places + jump
+        partners = positions + jump
         for pixels in order:
             origins[pixels] = origins[partners[pixels], images]
     return origins.T

@@ -67,9 +67,9 @@ def frost(images: Images, severity: int, streams: Streams) -> Images:
     a, b = ((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45))[severity - 1]
     height, width, channels = images.shape[1:]
     side = max(1, round(SIDE_AT_32 * scale_of(images)))
-    places = streams.uniform(0, 1, 3)
+    windows = streams.uniform(0, 1, 3)
     out = to_unit(images) * np.float32(a)
-    for image, (which, down, right) in zip(out, places, strict=True):
+    for image, (which, down, right) in zip(out, windows, strict=True):
         texture = ice(int(which * TEXTURES), side)
         # Only images more than six times as long as wide reach past the texture; it then repeats.
         rows = (int(down * max(1, side - height + 1)) + np.arange(height)) % side

@@ -28,10 +28,10 @@ def read_folder(path: str) -> Published:
     root = Path(path)
     if not root.is_dir():
         raise MissingInputError(f"{path} is not a folder; path must name one with class folders")
-    found = _folders(root)
-    train = root / "train" if "train" in found else root
-    val = next((name for name in _VAL_NAMES if name in found), None)
-    if train == root and (val or "test" in found):
+    folders = _folders(root)
+    train = root / "train" if "train" in folders else root
+    val = next((name for name in _VAL_NAMES if name in folders), None)
+    if train == root and (val or "test" in folders):
         raise MissingInputError(
             f"{path} has {val or 'test'}/ but no train/; add the training images"
         )
@@ -43,7 +43,7 @@ def read_folder(path: str) -> Published:
         splits["val"] = _annotated(root / val, classes)
     elif val:
         splits["val"] = _by_class(root / val, classes)
-    if "test" in found and set(_folders(root / "test")) & set(classes):
+    if "test" in folders and set(_folders(root / "test")) & set(classes):
         splits["test"] = _by_class(root / "test", classes)
     return Published(classes, splits)
 

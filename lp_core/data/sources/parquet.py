@@ -34,7 +34,7 @@ def read_parquet(path: str) -> Published:
     if not files["train"]:
         raise MissingInputError(f"{path} has no train-*.parquet; a Parquet folder needs one")
     classes = _class_names(files["train"][0])
-    splits = {split: _read(found) for split, found in files.items() if found}
+    splits = {split: _read(paths) for split, paths in files.items() if paths}
     if (splits["train"].labels == _UNLABELLED).all():
         raise InputError(f"{path} has no labels for its training images")
     splits = {name: part for name, part in splits.items() if (part.labels != _UNLABELLED).any()}
@@ -53,6 +53,13 @@ def _files(folder: Path, starts: tuple[str, ...]) -> list[Path]:
     )
 
 
+def _schema(file: Path) -> pa.Schema:
+    try:
+        return parquet.read_schema(file)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{file} is not a whole Parquet file ({error}); fetch it again") from error
+
+
 def _column(file: Path, names: list[str], known: tuple[str, ...]) -> str:
     for name in known:
         if name in names:
@@ -62,11 +69,11 @@ def _column(file: Path, names: list[str], known: tuple[str, ...]) -> str:
 
 def _class_names(file: Path) -> list[str] | None:
     """Names by label from the metadata that the hub keeps in the schema; None where it has none."""
-    schema = parquet.read_schema(file)
+    schema = _schema(file)
     label = _column(file, schema.names, _LABEL_COLUMNS)
     try:
-        about = json.loads((schema.metadata or {})[b"huggingface"])
-        return [str(name) for name in about["info"]["features"][label]["names"]]
+        described = json.loads((schema.metadata or {})[b"huggingface"])
+        return [str(name) for name in described["info"]["features"][label]["names"]]
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -75,7 +82,7 @@ def _read(files: list[Path]) -> Examples:
     pictures: list[Picture] = []
     labels: list[NDArray[np.int64]] = []
     for file in files:
-        schema = parquet.read_schema(file)
+        schema = _schema(file)
         image = _column(file, schema.names, _IMAGE_COLUMNS)
         label = _column(file, schema.names, _LABEL_COLUMNS)
         kind = schema.field(image).type

@@ -75,15 +75,15 @@ def _accuracy(results: Results, variant: str, rows: pd.DataFrame) -> Figure:
         density_axis(axis, list(results.densities(variant)))
         axis.set_ylabel("Accuracy (%)")
         axis.set_title(name.capitalize(), fontsize=10)
-    more = []
+    extra = []
     if len(dense):
-        more.append(Line2D([], [], color="0.5", linestyle=":", label="Dense network"))
+        extra.append(Line2D([], [], color="0.5", linestyle=":", label="Dense network"))
     if len(paper):
         label = "Hollow: the paper's numbers"
-        more.append(
+        extra.append(
             Line2D([], [], marker="o", mfc="none", color="0.3", linestyle="none", label=label)
         )
-    add_legend(figure, axes[0], more)
+    add_legend(figure, axes[0], extra)
     return figure
 
 

@@ -24,7 +24,6 @@ _COLOURS = {
 def corruptions(results: Results) -> dict[str, Figure]:
     """Gain in accuracy of the first headline method, mean over tickets. One figure per variant."""
     figures = {}
-    results.variants_with("ood")
     for variant in results.variants_with("pools"):
         method = results.headline_methods[0]
         gained = corrupted_gains(results, variant, method)

@@ -1,4 +1,4 @@
-"""Every ticket against tick_step other: averaged pairs (Figure 1) and disagreement (Figure 8)."""
+"""Every ticket against every other: averaged pairs (Figure 1) and disagreement (Figure 8)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -132,14 +132,14 @@ def _common_range(ranges: Mapping[str, tuple[float, float]]) -> tuple[float, flo
 
 
 def _panels(
-    results: Results, table: str, panels: Mapping[str, Any], title: str, more: str = ""
+    results: Results, table: str, panels: Mapping[str, Any], title: str, scale_note: str = ""
 ) -> tuple[Figure, list[Axes]]:
     across = min(2, len(panels))
     down = tick_step(len(panels), across)
     seeds = max(results.seeds(v, table) for v in panels)
-    off = ~np.eye(len(results.tickets), dtype=bool)  # on the diagonal may be nothing to show
-    grey = not all(np.isfinite(panel[off]).all() for panel in panels.values())
-    note = (f"mean over {seeds} seeds" if seeds > 1 else "one seed") + more + _GREY * grey
+    off_diagonal = ~np.eye(len(results.tickets), dtype=bool)
+    grey = not all(np.isfinite(panel[off_diagonal]).all() for panel in panels.values())
+    note = (f"mean over {seeds} seeds" if seeds > 1 else "one seed") + scale_note + _GREY * grey
     height = 0.75 + down * (WIDTH - 1.2) / max(across, 1.7)
     figure = empty_figure(height, f"{title}: {results.setting(*panels)}", note)
     axes = list(figure.subplots(down, across, squeeze=False).flat)

@@ -155,9 +155,9 @@ def percent(density: float) -> str:
     return f"{100 * density:.3g}"
 
 
-def add_legend(figure: Figure, axis: Axes, more: Sequence[Artist] = ()) -> None:
-    """Put one legend for the whole figure below it, in the order of drawing, `more` at its end."""
-    handles = [*axis.get_legend_handles_labels()[0], *more]
+def add_legend(figure: Figure, axis: Axes, extra: Sequence[Artist] = ()) -> None:
+    """Put one legend for the whole figure below it, in the order of drawing, `extra` at its end."""
+    handles = [*axis.get_legend_handles_labels()[0], *extra]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
 
 

@@ -38,6 +38,7 @@ def predictions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return softmax(logits / 2), labels
 
 
+@settings(deadline=None, max_examples=50)
 @given(predictions(), st.integers(1, 20))
 def test_error_equals_a_plain_reimplementation(
     prediction: tuple[np.ndarray, np.ndarray], bins: int

@@ -70,6 +70,17 @@ def test_an_official_file_is_cut_to_the_severities_and_images_asked_for(
         assert (folder / "made").read_bytes() == _as_one(expected)
 
 
+def test_an_official_file_that_was_cut_short_is_named(tmp_path):
+    np.save(tmp_path / "labels.npy", np.arange(4))
+    np.save(tmp_path / f"{NAMES[0]}.npy", _images(20))
+    whole = (tmp_path / f"{NAMES[0]}.npy").read_bytes()
+    spec = CorruptSpec(watch="labels.npy", source="official", path=str(tmp_path))
+    for size in (0, 50, len(whole) - 1):
+        (tmp_path / f"{NAMES[0]}.npy").write_bytes(whole[:size])
+        with pytest.raises(InputError, match=r"gaussian_noise\.npy is not a whole array"):
+            next(official(np.arange(4), np.arange(4), spec))
+
+
 def test_no_more_than_one_severity_is_in_memory(tmp_path):
     made: list[weakref.ref] = []
 

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from lp_core.data import build as build_room
 from lp_core.data.build import build_dataset, mean_and_std
 from lp_core.data.images import Picture, as_array, open_picture, read_all
+from lp_core.data.sources.examples import Examples, Published
 from lp_core.data.spec import DatasetSpec
 from lp_core.data.store import SPLITS, Dataset
+from lp_core.errors import InputError
 
 
 def _encoded(image: Image.Image, form: str = "PNG") -> bytes:
@@ -93,6 +96,15 @@ def test_real_tiny_imagenet_mixes_grey_and_colour(real_data):
         (64, 64, 1),
         (64, 64, 3),
     }
+
+
+def test_a_label_that_no_class_has_is_named(monkeypatch):
+    images, labels = np.zeros((3, 4, 4, 1), np.uint8), np.array([0, 1, 2])
+    published = Published(["a", "b"], {"train": Examples(images, labels)})
+    monkeypatch.setattr(build_room, "read_torchvision", lambda *_: published)
+    spec = DatasetSpec(source="mnist", watch="pins", path="somewhere")
+    with pytest.raises(InputError, match=r"^somewhere: label 2 is out of range; there are 2 class"):
+        build_dataset("mnist", spec)
 
 
 def test_images_of_two_sizes_need_a_size(tmp_path):

@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from lp_core import faces
+from lp_core.models.cutting import blocks
 from lp_core.models.factory import build
 from lp_core.models.spec import NETWORKS
-from lp_core.models.structure import blocks, prunable
+from lp_core.models.structure import prunable
 
 SETTINGS = [
     *((name, 32, "auto") for name in faces.names(NETWORKS)),

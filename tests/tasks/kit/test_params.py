@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lp_core.compute_spec import ComputeSpec
-from lp_core.pooling.spec import MethodSpec
+from lp_core.pooling.spec import ScoringSpec
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.training.schedules import Schedule
 from lp_core.training.spec import RewindSpec, TrainSpec
@@ -23,8 +23,8 @@ train:
 rewind: {epochs: 1}
 imp: {rounds: [{ticket: 0, parent: rewind}, {ticket: 1, parent: 0}]}
 compute: {}
-methods:
-  average: {recipe: search, coefficients: [0.5], candidates: null}
+pooling:
+  scoring: {search: exact}
 variants:
   base: {}
   bare:
@@ -45,7 +45,7 @@ def test_a_section_becomes_the_settings_that_lp_core_declares(file):
     assert (train.epochs, train.schedule.drops, train.augment.crop) == (4, [2], 1)
     assert params.section("train.schedule", Schedule) == train.schedule
     assert params.section("compute", ComputeSpec) == ComputeSpec()
-    assert params.section("methods.average", MethodSpec).candidates is None
+    assert params.section("pooling.scoring", ScoringSpec).search == "exact"
     assert [line.parent for line in params.section("imp", ImpSpec).rounds] == ["rewind", 0]
 
 

@@ -80,17 +80,17 @@ class Made:
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Rows by table, of every table."""
-        found: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+        tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
         for variant, barrier in zip(self.variants, self.barriers, strict=False):
             for seed in self.seeds:
-                about = {"dataset": self.dataset, "model": self.model}
-                about |= {"variant": variant, "seed": seed}
+                run_of_row = {"dataset": self.dataset, "model": self.model}
+                run_of_row |= {"variant": variant, "seed": seed}
                 number = self.variants.index(variant)
                 rng = np.random.default_rng([seed, number, self.tickets])
                 run = _Run(self, rng, barrier, variant in self.pooled)
                 for name, rows in run.rows().items():
-                    found[name] += [about | row for row in rows]
-        return found
+                    tables[name] += [run_of_row | row for row in rows]
+        return tables
 
     def frames(self) -> dict[str, pd.DataFrame]:
         return {n: pd.DataFrame(r, columns=TABLES[n].names) for n, r in self.rows().items()}
@@ -109,7 +109,7 @@ class _Run:
         self.accuracy = {k: 0.73 + 0.004 * k - 0.0007 * k**2 + self._noise() for k in self.numbers}
 
     def rows(self) -> dict[str, Iterable[dict[str, Any]]]:
-        found: dict[str, Iterable[dict[str, Any]]] = {
+        tables: dict[str, Iterable[dict[str, Any]]] = {
             "tickets": list(self._tickets()),
             "heatmap": list(self._heatmap()),
             "interpolation": list(self._interpolation()),
@@ -122,12 +122,12 @@ class _Run:
             "ood": list(self._ood()),
         }
         if self.pooled:
-            found |= {
+            tables |= {
                 "pools": list(self._pools()),
                 "ensembles": list(self._ensembles()),
                 "layers": list(self._layers()),
             }
-        return found
+        return tables
 
     def _noise(self, size: float = 0.002) -> float:
         return float(self.rng.normal(0, size))
@@ -165,9 +165,9 @@ class _Run:
         for method in ("ticket", *methods):
             for k in self.numbers:
                 gain = 0.0 if method == "ticket" else self._gain(method, k)
-                for place, corruption in enumerate(self.made.corruptions):
+                for index, corruption in enumerate(self.made.corruptions):
                     for severity in range(1, 6):
-                        more = gain * (1 + 0.1 * place - 0.2 * severity) - 0.03 * severity
+                        more = gain * (1 + 0.1 * index - 0.2 * severity) - 0.03 * severity
                         row = {"method": method, "corruption": corruption, "severity": severity}
                         yield row | _at(k) | self._scores(self.accuracy[k] + more)
 
@@ -210,12 +210,12 @@ class _Run:
     def _layers(self) -> Iterable[dict[str, Any]]:
         for method in self.made.methods:
             for k in self.numbers:
-                for place, layer in enumerate(_LAYERS):
-                    density = 0.8 ** (k * (0.5 + place / 6))
+                for index, layer in enumerate(_LAYERS):
+                    density = 0.8 ** (k * (0.5 + index / 6))
                     moved = 0.0 if k == 0 else 0.04 + 0.01 * k + self._noise()
                     row = {"method": method, "ticket": k, "layer": layer, "moved": moved}
-                    row |= {"weights": 200 * (place + 1), "ticket_density": density}
-                    yield row | {"density": density * (0.97 + place / 100)}
+                    row |= {"weights": 200 * (index + 1), "ticket_density": density}
+                    yield row | {"density": density * (0.97 + index / 100)}
 
 
 def results(made: Made) -> Results:
@@ -241,8 +241,8 @@ def write_published(folder: Path) -> None:
     claims = [("highest gain", None, 1.88, "test"), ("gain at 1.8% density", 0.018, 0.81, "test")]
     claims += [("highest gain", None, 2.27, "corrupted")]
     columns = ("claim", "density", "value", "images")
-    about = setting | {"source": "Paper, abstract", "ticket_kind": "sparse"}
-    pd.DataFrame([about | dict(zip(columns, claim, strict=True)) for claim in claims]).to_csv(
+    of_text = setting | {"source": "Paper, abstract", "ticket_kind": "sparse"}
+    pd.DataFrame([of_text | dict(zip(columns, claim, strict=True)) for claim in claims]).to_csv(
         folder / "claims.csv", index=False
     )
 

@@ -44,13 +44,13 @@ class Page(HTMLParser):
         self.text = re.sub(r"\s+", " ", " ".join(self.words))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
+        values = dict(attrs)
         self.tags.add(tag)
-        self.addresses += [str(found[key]) for key in ("src", "href", "srcset") if key in found]
-        self.ids.add(str(found.get("id")))
+        self.addresses += [str(values[key]) for key in ("src", "href", "srcset") if key in values]
+        self.ids.add(str(values.get("id")))
         if tag == "img":
-            assert found["alt"]
-            self.figures[str(found["id"])] = str(found["src"])
+            assert values["alt"]
+            self.figures[str(values["id"])] = str(values["src"])
 
     def handle_data(self, data: str) -> None:
         self.words.append(data)
@@ -72,12 +72,12 @@ def draw(root: Path, patch: pytest.MonkeyPatch) -> tuple[Page, dict[str, bytes]]
 
 def stub_files(patch: pytest.MonkeyPatch) -> dict[str, Figure]:
     """The figures of the next report by name; their files are stubs, which saves seconds."""
-    found: dict[str, Figure] = {}
+    figures: dict[str, Figure] = {}
 
     def save(figure: Figure, path: Path) -> None:
-        found[path.name] = figure
+        figures[path.name] = figure
         path.parent.mkdir(exist_ok=True)
         path.with_name(f"{path.name}.svg").write_text("<svg/>")
 
     patch.setattr(style, "save", save)
-    return found
+    return figures

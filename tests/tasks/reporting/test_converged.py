@@ -35,10 +35,10 @@ def fail(lost: list[tuple[str, int, int]], score: float) -> Frames:
     st.floats(0, 1),
 )
 def test_what_a_failed_ticket_scores_changes_nothing(lost, score):
-    one, other = (without_unconverged(fail(lost, s)) for s in (0.0, score))
-    assert summary(one) == summary(other)
-    assert metrics(one) == metrics(other)
-    assert paired_tests(one).equals(paired_tests(other))
+    low, any_score = (without_unconverged(fail(lost, s)) for s in (0.0, score))
+    assert summary(low) == summary(any_score)
+    assert metrics(low) == metrics(any_score)
+    assert paired_tests(low).equals(paired_tests(any_score))
 
 
 def test_where_all_converged_nothing_is_left_out():
@@ -53,10 +53,10 @@ def test_pairs_and_pools_of_a_failed_ticket_go_with_it():
     frames = fail([lost], 0.0)
     assert unconverged(frames)[["variant", "seed", "ticket"]].to_numpy().tolist() == [list(lost)]
     kept = without_unconverged(frames)
-    of = "variant == 'base' and seed == 1"
-    pairs = kept["barriers"].query(of + " and split == 'test'")
+    run = "variant == 'base' and seed == 1"
+    pairs = kept["barriers"].query(run + " and split == 'test'")
     assert pairs[["ticket_a", "ticket_b"]].to_numpy().tolist() == [[0, 1]]
-    assert set(kept["pools"].query(of)["ticket"]) == {0, 1, 3}
+    assert set(kept["pools"].query(run)["ticket"]) == {0, 1, 3}
     assert set(kept["pools"].query("variant == 'base' and seed == 0")["ticket"]) == {0, 1, 2, 3}
 
 

@@ -16,30 +16,30 @@ seeds = st.lists(shares, min_size=1, max_size=4)
 
 
 @given(seeds, seeds)
-def test_an_effect_needs_half_a_point_and_seeds_that_do_not_overlap(rewound, other):
-    apart = sum(rewound) / len(rewound) - sum(other) / len(other)
+def test_an_effect_needs_half_a_point_and_seeds_that_do_not_overlap(rewound, straight):
+    apart = sum(rewound) / len(rewound) - sum(straight) / len(straight)
     expected = "none"
-    if abs(apart) >= 0.005 and all(r > o for r, o in itertools.product(rewound, other)):
+    if abs(apart) >= 0.005 and all(r > o for r, o in itertools.product(rewound, straight)):
         expected = "visible"
-    if abs(apart) >= 0.005 and all(r < o for r, o in itertools.product(rewound, other)):
+    if abs(apart) >= 0.005 and all(r < o for r, o in itertools.product(rewound, straight)):
         expected = "reversed"
-    assert effect(rewound, other, more_is_better=True) == expected
+    assert effect(rewound, straight, more_is_better=True) == expected
 
 
 @given(seeds, seeds)
-def test_what_is_better_decides_the_direction_alone(rewound, other):
+def test_what_is_better_decides_the_direction_alone(rewound, straight):
     turned = {"visible": "reversed", "reversed": "visible", "none": "none"}
-    less = effect(rewound, other, more_is_better=False)
-    assert turned[effect(rewound, other, more_is_better=True)] == less
-    assert effect(other, rewound, more_is_better=True) == less
+    less = effect(rewound, straight, more_is_better=False)
+    assert turned[effect(rewound, straight, more_is_better=True)] == less
+    assert effect(straight, rewound, more_is_better=True) == less
 
 
 @given(st.integers(1, 5), st.integers(1, 5))
-def test_chance_keeps_apart_as_many_seeds_as_counting_all_orders_finds(one, other):
-    orders = list(itertools.combinations(range(one + other), one))
+def test_chance_keeps_apart_as_many_seeds_as_counting_all_orders_finds(first, second):
+    orders = list(itertools.combinations(range(first + second), first))
     # The places of the ones in a row of all: they are together at one of its ends.
-    apart = [o for o in orders if o[-1] == one - 1 or o[0] == other]
-    assert apart_by_chance(one, other) == pytest.approx(len(apart) / len(orders))
+    apart = [o for o in orders if o[-1] == first - 1 or o[0] == second]
+    assert apart_by_chance(first, second) == pytest.approx(len(apart) / len(orders))
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,10 @@ def test_a_p_value_is_rounded_and_never_zero():
 @pytest.mark.parametrize("more", [{"model": {"name": "resnet20"}}, {"train": {"momentum": 0.0}}])
 def test_variants_that_differ_in_more_than_rewinding_say_nothing_about_it(more):
     made = Made(tickets=3, methods=("interpolation",), corruptions=("fog",))
-    alike, other = results(made), results(made)
-    other.params.raw["variants"]["no-rewind"] |= more
+    alike, unlike = results(made), results(made)
+    unlike.params.raw["variants"]["no-rewind"] |= more
     assert "Rewinding's effect is visible" in rewinding(alike)[0]
-    assert "not measured" in rewinding(other)[0]
+    assert "not measured" in rewinding(unlike)[0]
 
 
 @pytest.mark.parametrize(("seeds", "share"), [((0,), "100%"), ((0, 1), "33%"), ((0, 1, 2), "10%")])

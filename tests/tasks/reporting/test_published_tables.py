@@ -32,11 +32,11 @@ def claims() -> pd.DataFrame:
 
 def test_every_setting_has_every_method_at_every_density(results):
     assert list(results) == ["source", "dataset", "model", "method", "density", "accuracy", "std"]
-    found = {
+    densities = {
         (*setting, method): sorted(rows.density, reverse=True)
         for (*setting, method), rows in results.groupby(["dataset", "model", "method"])
     }
-    assert found == {
+    assert densities == {
         (*setting, method): [round(0.8**k, 4) for k in range(count)]
         for setting, count in SETTINGS.items()
         for method in METHODS

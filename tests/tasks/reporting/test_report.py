@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from tasks.kit.code import fingerprint
 from tasks.reporting import summary
-from tasks.reporting.page import claims_table
+from tasks.reporting.page_tables import claims_table, machine_table
 from tests.tasks.reporting.made import METHODS, results
 from tests.tasks.reporting.pages import ALWAYS, POOLED, SMALL, draw, report, stub_files
 
@@ -43,7 +44,7 @@ def test_the_page_refers_to_nothing_outside_itself(whole):
     assert {address[1:] for address in page.addresses if address[0] == "#"} <= page.ids
     assert not page.tags & {"script", "iframe", "object", "embed"}
     style = re.findall(r"<style>(.*?)</style>", files["report.html"].decode(), re.DOTALL)
-    assert not any("url(" in one or "@import" in one for one in style)
+    assert not any("url(" in sheet or "@import" in sheet for sheet in style)
 
 
 def test_equal_tables_give_equal_bytes_and_others_do_not(tmp_path, monkeypatch):
@@ -171,10 +172,32 @@ def test_the_headline_is_of_the_first_headline_method(whole):
 
 def test_a_claim_at_one_density_stands_beside_our_gain_at_that_density_alone():
     made = replace(SMALL, tickets=19, dataset="cifar100", model="vgg16")
-    sparse, few = (claims_table(results(one)) for one in (made, replace(made, tickets=4)))
+    sparse, few = (claims_table(results(run)) for run in (made, replace(made, tickets=4)))
     gained = summary.gains(made.frames()).query("method == 'interpolation' and images == 'test'")
     by_ticket = 100 * gained.groupby("ticket")["gain"].mean()
     ours = {row[0]: row[-1] for row in sparse.rows if row[3] == "test images"}
     assert ours["gain at 1.8% density"] == f"{by_ticket[18]:+.2f}"
     assert ours["highest gain"] == f"{by_ticket[1:].max():+.2f}"
     assert [row[-1] for row in few.rows if row[0] == "gain at 1.8% density"] == ["–"]
+
+
+def test_the_page_says_in_which_precision_and_on_what_each_stage_ran(whole):
+    page, _ = whole
+    assert "landscape, imp cpu fp32 1 3.11.9 2.13.0" in page.text
+    mixed = results(SMALL)
+    stages = mixed.frames["stages"]
+    stages.loc[stages["stage"] == "imp", "precision"] = "bf16"
+    rows = [(row[0], row[2]) for row in machine_table(mixed).rows]
+    assert sorted(rows) == [("imp", "bf16"), ("landscape", "fp32")]
+
+
+def test_what_the_report_reads_beside_its_modules_is_part_of_its_code():
+    files = fingerprint(["tasks.report"])
+    assert {path for path in files if not path.endswith(".py")} == {
+        "tasks/reporting/report.html.j2",
+        "presets/published/claims.csv",
+        "presets/published/results.csv",
+    }
+    # What the report does not run must not redraw it: no corruption, recipe or network.
+    assert not any("kinds" in path or "recipes" in path or "networks" in path for path in files)
+    assert "lp_core/corruptions/names.py" in files

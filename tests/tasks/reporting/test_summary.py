@@ -35,17 +35,17 @@ def make_frames(variant: str = "base", seeds: tuple[int, ...] = (0, 1)) -> Frame
     for (seed, ticket), (alone, pooled) in TEST.items():
         if seed not in seeds:
             continue
-        about = RUN | {"variant": variant, "seed": seed, "ticket": ticket}
-        about |= {"density": DENSITY[ticket]}
+        run = RUN | {"variant": variant, "seed": seed, "ticket": ticket}
+        run |= {"density": DENSITY[ticket]}
         for split, more in (("test", 0.0), ("val", 0.05)):
-            tickets.append(about | {"split": split, "accuracy": alone + more})
+            tickets.append(run | {"split": split, "accuracy": alone + more})
             gain = pooled - alone
             row = {"method": "swa", "split": split, "accuracy": pooled + more, "gain": gain}
-            pools.append(about | row)
-        for method, found in zip(("ticket", "swa"), CORRUPTED[seed, ticket], strict=True):
-            for corruption, accuracy in zip(("fog", "snow"), found, strict=True):
+            pools.append(run | row)
+        for method, accuracies in zip(("ticket", "swa"), CORRUPTED[seed, ticket], strict=True):
+            for corruption, accuracy in zip(("fog", "snow"), accuracies, strict=True):
                 row = {"method": method, "corruption": corruption, "severity": 1}
-                ood.append(about | row | {"accuracy": accuracy})
+                ood.append(run | row | {"accuracy": accuracy})
     barriers = [
         RUN | {"variant": variant, "seed": seed, "split": split, "error_barrier": height}
         for seed in seeds
@@ -96,7 +96,7 @@ def test_the_held_out_split_stays_out_of_the_summary():
 
 
 def test_a_gain_is_over_the_same_seeds_ticket_of_the_same_density():
-    found = gains(make_frames())
+    rows = gains(make_frames())
     expected = {
         (0, 0, "test"): 0.02,
         (0, 1, "test"): -0.01,
@@ -107,9 +107,9 @@ def test_a_gain_is_over_the_same_seeds_ticket_of_the_same_density():
         (1, 0, "corrupted"): -0.1,
         (1, 1, "corrupted"): 0.1,
     }
-    assert len(found) == len(expected)
+    assert len(rows) == len(expected)
     for (seed, ticket, images), gain in expected.items():
-        assert _only(found, seed=seed, ticket=ticket, images=images)["gain"] == pytest.approx(gain)
+        assert _only(rows, seed=seed, ticket=ticket, images=images)["gain"] == pytest.approx(gain)
 
 
 def test_metrics_are_means_over_tickets_and_seeds():
@@ -154,8 +154,8 @@ def test_where_nothing_differs_nothing_is_shown():
 
 def test_a_method_without_corrupted_images_is_listed_below_the_table():
     frames = make_frames()
-    other = frames["pools"].assign(method="soup", gain=frames["pools"]["gain"] + 0.01)
-    frames["pools"] = pd.concat([frames["pools"], other], ignore_index=True)
+    soup = frames["pools"].assign(method="soup", gain=frames["pools"]["gain"] + 0.01)
+    frames["pools"] = pd.concat([frames["pools"], soup], ignore_index=True)
     text = summary(frames)
     assert text.count("| density | ticket | swa |") == 2
     assert "Mean gain of the other methods, in points: soup +2.50." in text

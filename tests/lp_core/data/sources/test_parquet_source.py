@@ -8,6 +8,7 @@ from pyarrow import parquet
 from lp_core.data.build import build_dataset
 from lp_core.data.sources.parquet import read_parquet
 from lp_core.data.spec import DatasetSpec
+from lp_core.errors import InputError
 
 
 def _write(file, rows, image="img", label="label", names=None) -> None:
@@ -118,3 +119,9 @@ def test_labels_come_as_int64_whatever_their_type(tmp_path, cifar_rows):
     narrow = table.set_column(1, "label", table["label"].cast(pa.uint8()))
     parquet.write_table(narrow, tmp_path / "train-0.parquet")
     assert read_parquet(str(tmp_path)).splits["train"].labels.dtype == np.int64
+
+
+def test_what_is_no_parquet_file_is_named(tmp_path):
+    (tmp_path / "train-0.parquet").write_bytes(b"PAR1 half a file")
+    with pytest.raises(InputError, match=r"train-0\.parquet is not a whole Parquet file"):
+        read_parquet(str(tmp_path))

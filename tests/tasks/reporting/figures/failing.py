@@ -9,9 +9,9 @@ from tests.tasks.reporting.made import Made, results
 
 def failing(made: Made, **where: Any) -> Results:
     """where: the columns of table `tickets` that say which."""
-    found = results(made)
-    tickets = found.frames["tickets"]
+    everything = results(made)
+    tickets = everything.frames["tickets"]
     for column, value in where.items():
         tickets = tickets[tickets[column] == value]
-    found.frames["tickets"].loc[tickets.index, "converged"] = False
-    return Results(without_unconverged(found.frames), found.params, found.published)
+    everything.frames["tickets"].loc[tickets.index, "converged"] = False
+    return Results(without_unconverged(everything.frames), everything.params, everything.published)

@@ -12,9 +12,9 @@ MADE = Made(tickets=3)
 def test_gains_are_over_the_same_seeds_ticket_on_the_same_images():
     keys = ["method", "seed", "ticket", "corruption", "severity"]
     rows = MADE.frames()["ood"].query("variant == 'base'").set_index(keys)["accuracy"]
-    found = corrupted_gains(results(MADE), "base", "swa")
-    assert len(found) == 2 * 3 * 19 * 5
-    for row in found.sample(40, random_state=0).itertuples():
+    gains = corrupted_gains(results(MADE), "base", "swa")
+    assert len(gains) == 2 * 3 * 19 * 5
+    for row in gains.sample(40, random_state=0).itertuples():
         key = (row.seed, row.ticket, row.corruption, row.severity)
         assert row.gain == pytest.approx(rows[("swa", *key)] - rows[("ticket", *key)])
         assert row.family == FAMILIES[row.corruption]

@@ -42,12 +42,12 @@ def test_a_variant_without_converged_tickets_is_in_no_figure(entry):
 @pytest.mark.parametrize("draw", [interpolation, barriers, disagreement, uncertainty])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_scores_that_are_not_finite_are_drawn_as_nothing(value, draw):
-    found = results(MADE)
+    made_results = results(MADE)
     for name in ("tickets", "pools", "ood", "interpolation", "barriers", "disagreement"):
-        frame = found.frames[name]
+        frame = made_results.frames[name]
         for column in {"nll", "ece", "loss", "kl", "error_barrier"} & set(frame):
             frame.loc[frame["seed"] == 0, column] = value
-    _draw(draw(found))
+    _draw(draw(made_results))
 
 
 def _draw(figures: dict[str, Figure]) -> None:

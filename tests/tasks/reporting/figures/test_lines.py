@@ -41,10 +41,10 @@ def test_bars_are_named_where_there_are_any(draw, seeds):
 
 @pytest.mark.parametrize("draw", [barriers, interpolation])
 def test_a_table_of_one_seed_has_no_bars_though_others_have_more(draw):
-    found = results(MADE)
+    made_results = results(MADE)
     for table in ("barriers", "interpolation"):
-        found.frames[table] = found.frames[table].query("seed == 0")
-    for figure in draw(found).values():
+        made_results.frames[table] = made_results.frames[table].query("seed == 0")
+    for figure in draw(made_results).values():
         assert "standard deviation" not in figure.get_suptitle()
 
 
@@ -90,8 +90,8 @@ def test_the_lines_between_tickets_lie_end_to_end():
 
 
 def test_no_line_bridges_the_place_of_a_ticket_that_did_not_converge():
-    found = failing(replace(MADE, tickets=6, variants=("base",)), ticket=2)
-    axis = interpolation(found)["interpolation"].axes[0]
+    made_results = failing(replace(MADE, tickets=6, variants=("base",)), ticket=2)
+    axis = interpolation(made_results)["interpolation"].axes[0]
     y = axis.lines[0].get_ydata()
     assert np.isnan(y).tolist() == [False] * 11 + [True] + [False] * 22
     assert 100 * 0.8**2 not in axis.lines[0].get_xdata()
@@ -99,12 +99,12 @@ def test_no_line_bridges_the_place_of_a_ticket_that_did_not_converge():
 
 def test_the_share_of_a_mask_that_moved_weighs_layers_by_their_kept_weights():
     rows = MADE.frames()["layers"].query("method == 'interpolation'")
-    found = moved_by_ticket(rows).set_index(["ticket", "seed"])
+    moved = moved_by_ticket(rows).set_index(["ticket", "seed"])
     for key, layers in rows.groupby(["ticket", "seed"]):
         kept = layers["weights"] * layers["ticket_density"]
         expected = np.average(layers["moved"], weights=kept)
-        assert found.loc[key, "moved"] == pytest.approx(expected)
-        assert found.loc[key, "density"] == pytest.approx(kept.sum() / layers["weights"].sum())
+        assert moved.loc[key, "moved"] == pytest.approx(expected)
+        assert moved.loc[key, "density"] == pytest.approx(kept.sum() / layers["weights"].sum())
 
 
 def test_masks_are_of_the_first_headline_method():

@@ -59,10 +59,10 @@ def test_all_panels_share_one_scale_and_gains_are_centred():
 
 
 def test_an_infinite_divergence_is_grey_and_shapes_no_scale():
-    found = results(MADE)
-    kl = found.frames["disagreement"]
+    made_results = results(MADE)
+    kl = made_results.frames["disagreement"]
     kl.loc[(kl["ticket_a"] == 0) & (kl["ticket_b"] == 3) & (kl["variant"] == "base"), "kl"] = np.inf
-    axis = disagreement(found)["disagreement-kl"].axes[0]
+    axis = disagreement(made_results)["disagreement-kl"].axes[0]
     cells = axis.collections[0]
     grey = [(0, 0), (0, 3), (1, 1), (2, 2), (3, 3)]
     assert [tuple(cell) for cell in np.argwhere(np.ma.getmaskarray(cells.get_array()))] == grey

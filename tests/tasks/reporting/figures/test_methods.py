@@ -38,16 +38,18 @@ def test_an_ablation_is_ordered_and_named_by_its_setting():
 def test_a_method_that_differs_in_two_settings_is_in_no_ablation(monkeypatch):
     both = {"recipe": "search", "candidates": 3, "prune": "after"}
     monkeypatch.setitem(METHODS, "both", both)
-    found = results(Made(tickets=2, seeds=(0,), methods=(*METHODS,)))
-    assert "both" in found.methods
-    assert not any("both" in varying(found, s) for s in ("candidates", "coefficients", "prune"))
+    made_results = results(Made(tickets=2, seeds=(0,), methods=(*METHODS,)))
+    assert "both" in made_results.methods
+    assert not any(
+        "both" in varying(made_results, s) for s in ("candidates", "coefficients", "prune")
+    )
 
 
 def test_methods_of_as_many_coefficients_are_told_apart_by_their_names(monkeypatch):
-    other = {"recipe": "search", "coefficients": [0.25, 0.5, 0.75]}
-    monkeypatch.setitem(METHODS, "quarters", other)
-    found = results(Made(tickets=2, seeds=(0,), methods=(*METHODS,)))
-    assert varying(found, "coefficients") == {
+    quarters = {"recipe": "search", "coefficients": [0.25, 0.5, 0.75]}
+    monkeypatch.setitem(METHODS, "quarters", quarters)
+    made_results = results(Made(tickets=2, seeds=(0,), methods=(*METHODS,)))
+    assert varying(made_results, "coefficients") == {
         "average": "1 coefficient",
         "coefficients-3": "3 coefficients (coefficients-3)",
         "quarters": "3 coefficients (quarters)",
@@ -67,8 +69,8 @@ def test_ablations_are_compared_with_the_first_search():
 
 def test_recipes_are_found_whatever_the_methods_are_called(monkeypatch):
     monkeypatch.setitem(METHODS, "broth", {"recipe": "greedy-soup"})
-    found = results(Made(tickets=2, seeds=(0,), methods=("interpolation", "broth")))
-    assert of_recipe(found, "greedy-soup", "uniform-soup").keys() == {"broth"}
+    made_results = results(Made(tickets=2, seeds=(0,), methods=("interpolation", "broth")))
+    assert of_recipe(made_results, "greedy-soup", "uniform-soup").keys() == {"broth"}
 
 
 def test_settings_that_the_params_leave_out_are_the_recipes_own():

@@ -14,10 +14,10 @@ MADE = Made(tickets=2)
 @pytest.fixture
 def unlike():
     """Variant no-rewind is of another network."""
-    found = results(MADE)
-    for frame in found.frames.values():
+    made_results = results(MADE)
+    for frame in made_results.frames.values():
         frame.loc[frame["variant"] == "no-rewind", "model"] = "resnet20"
-    return found
+    return made_results
 
 
 @pytest.mark.parametrize(("draw", "name"), [(heatmap, "heatmap"), (barriers, "barriers")])
@@ -35,9 +35,9 @@ def test_a_variants_network_is_named_where_the_variants_differ_in_it(unlike):
 
 
 def test_a_table_that_no_variant_has_rows_in_is_said():
-    found = results(MADE)
-    assert found.variants_with("heatmap") == ["base", "no-rewind"]
-    assert found.variants_with("ensembles") == found.pooled == ["base"]
+    made_results = results(MADE)
+    assert made_results.variants_with("heatmap") == ["base", "no-rewind"]
+    assert made_results.variants_with("ensembles") == made_results.pooled == ["base"]
     unpooled = failing(MADE, variant="base")
     assert unpooled.pooled == []
     with pytest.raises(NoData, match="no variant has rows in table `ensembles`"):
