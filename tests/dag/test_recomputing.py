@@ -214,9 +214,9 @@ def _a_data_set(project: Project) -> None:
 
 def _the_loss(project: Project) -> None:
     project.edit(
-        "lp_core/training/loop.py",
-        "cross_entropy(logits.float(), labels)",
-        "cross_entropy(logits.float(), labels, label_smoothing=0.1)",
+        "lp_core/training/trainer.py",
+        "cross_entropy(logits.float(), batch.labels)",
+        "cross_entropy(logits.float(), batch.labels, label_smoothing=0.1)",
     )
 
 
