@@ -4,7 +4,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DO_NOT_TRACK := 1
 
-.PHONY: run test deps clean
+.PHONY: run test clean
 
 run: .venv/installed
 	python -m flows.imp_pool --max-parallel 2
@@ -14,14 +14,10 @@ test: .venv/installed
 	ruff format --check .
 	ruff check .
 	mypy
-	pytest
-
-# Write into dvc.yaml which project files each stage imports.
-deps: .venv/installed
-	python -m tests.closure
+	pytest --numprocesses auto --dist loadfile
 
 clean:
-	rm -rf .venv data tickets pools rows results .resume
+	rm -rf .venv code data tickets pools rows results .resume .cache
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer, not " + sys.version'

@@ -1,4 +1,4 @@
-"""The warm interpreter: what is forked from it behaves as what is started, and never outlives it."""
+"""The warm interpreter: what it forks behaves as what is started, and never outlives it."""
 
 import contextlib
 import json
