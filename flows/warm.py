@@ -45,8 +45,6 @@ FOR_STAGES = (
     "numpy",
     "torch",
     "torch.nn.functional",
-    "torch.optim",
-    "torch._dynamo",  # the first optimizer imports it
     "safetensors.torch",
     "lazy_loader",
     "pydantic",

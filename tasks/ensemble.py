@@ -15,7 +15,7 @@ from lp_core.training.evaluation import is_correct
 from tasks.kit import paths
 from tasks.kit.bench import Bench
 from tasks.kit.cli import progress, run
-from tasks.kit.measures import ticket_flops
+from tasks.kit.costs import ticket_flops
 from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
 from tasks.kit.recipes import read_recipe

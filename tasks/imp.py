@@ -16,7 +16,6 @@ from tasks.kit.cli import run
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import write_rows
 from tasks.kit.torchrun import under_torchrun
-from tasks.kit.trail import imp_stage, pretrain_stage
 from tasks.kit.training import Finished, StageTrainer
 
 
@@ -59,9 +58,9 @@ def main(arguments: Namespace) -> None:
     )
     resume.finish(finished.state)
     # These tickets are recorded, or this stage would not have started.
-    resume.forget(pretrain_stage(variant, seed))
+    resume.forget(resume.pretrain_stage(variant, seed))
     if parent != rewind:
-        resume.forget(imp_stage(variant, seed, int(arguments.parent)))
+        resume.forget(resume.imp_stage(variant, seed, int(arguments.parent)))
 
 
 def _outcome(trainer: StageTrainer, finished: Finished) -> dict[str, Any]:

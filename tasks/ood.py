@@ -7,15 +7,14 @@ Nothing here goes back into training, so another score, column or corruption ret
 from argparse import Namespace
 from dataclasses import asdict
 
-from tasks.kit import paths
+from tasks.kit import paths, resume
 from tasks.kit.bench import Bench
 from tasks.kit.cli import run
-from tasks.kit.measures import corrupted_rows, ticket_flops, ticket_parameters
+from tasks.kit.corrupted import corrupted_rows
+from tasks.kit.costs import ticket_flops, ticket_parameters
 from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
-from tasks.kit.resume import forget
 from tasks.kit.rows import write_rows
-from tasks.kit.trail import imp_stage
 
 
 def main(arguments: Namespace) -> None:
@@ -23,7 +22,7 @@ def main(arguments: Namespace) -> None:
     variant, seed, number = arguments.variant, arguments.seed, arguments.ticket
     bench = Bench(Params(variant))
     ticket = bench.load(paths.ticket(variant, seed, number))
-    forget(imp_stage(variant, seed, number))
+    resume.forget(resume.imp_stage(variant, seed, number))
     row = {
         "ticket": number,
         "density": ticket.density,

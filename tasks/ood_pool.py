@@ -8,7 +8,7 @@ from argparse import Namespace
 from tasks.kit import paths
 from tasks.kit.bench import Bench
 from tasks.kit.cli import progress, run
-from tasks.kit.measures import corrupted_rows
+from tasks.kit.corrupted import corrupted_rows
 from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import Row, write_rows

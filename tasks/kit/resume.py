@@ -21,6 +21,16 @@ from tasks.kit import paths
 _MONTH = 30 * 24 * 3600
 
 
+def pretrain_stage(variant: str, seed: int) -> str:
+    """DVC's name for the stage that trains to the rewind point."""
+    return f"pretrain@{variant}-{seed}"
+
+
+def imp_stage(variant: str, seed: int, ticket: int) -> str:
+    """DVC's name for the stage that trains a ticket."""
+    return f"imp@{variant}-{seed}-round{ticket}"
+
+
 def state(stage: str, key: str) -> Path:
     """File of a stage's state. key: of everything that shapes the run (`run_key`)."""
     return paths.RESUME / f"{stage}.{key}.safetensors"

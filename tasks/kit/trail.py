@@ -53,7 +53,7 @@ class Trail:
                 f"{path}: not the ticket that {self.path(self.numbers[-1])} descends from; "
                 "run `dvc repro` for the tickets first"
             )
-        resume.forget(imp_stage(self.variant, self.seed, number))
+        resume.forget(resume.imp_stage(self.variant, self.seed, number))
         return read_meta(path)
 
 
@@ -80,13 +80,3 @@ class OnDevice(Sequence[Ticket]):
             return OnDevice(self._trail, self._numbers[index], self._compute)
         ticket = self._trail.load(self._numbers[index])
         return ticket.to(self._compute.device, self._compute.layout)
-
-
-def imp_stage(variant: str, seed: int, number: int) -> str:
-    """DVC's name for the stage that trains a ticket."""
-    return f"imp@{variant}-{seed}-round{number}"
-
-
-def pretrain_stage(variant: str, seed: int) -> str:
-    """DVC's name for the stage that trains to the rewind point."""
-    return f"pretrain@{variant}-{seed}"

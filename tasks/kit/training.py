@@ -24,7 +24,6 @@ from tasks.kit import paths, resume
 from tasks.kit.bench import Bench
 from tasks.kit.code import fingerprint
 from tasks.kit.params import Params
-from tasks.kit.trail import imp_stage, pretrain_stage
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,9 @@ class StageTrainer:
         self.spec = self.params.section("train", TrainSpec)
         self.seeds = self.spec.seeds(seed)
         self.ticket = ticket
-        self.stage = pretrain_stage(variant, seed)
+        self.stage = resume.pretrain_stage(variant, seed)
         if ticket is not None:
-            self.stage = imp_stage(variant, seed, ticket)
+            self.stage = resume.imp_stage(variant, seed, ticket)
         self.workers = Workers()
         self.bench = Bench(self.params, self.seeds.init, self.workers.local_rank)
         self.model, self.compute = self.bench.model, self.bench.compute

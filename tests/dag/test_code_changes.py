@@ -54,7 +54,7 @@ def _a_column_of_ood(project: Project) -> None:
         '"ood": {"method": _STRING, "mark": _INT}',
     )
     project.edit(
-        "tasks/kit/measures.py",
+        "tasks/kit/corrupted.py",
         '{"corruption": corruption, ',
         '{"mark": 1, "corruption": corruption, ',
     )
@@ -153,7 +153,7 @@ CODE: dict[Callable[[Project], None], list[str]] = {
     _a_model: NOTHING,
     _a_variant_with_that_model: ["params", *MINE, "landscape@mine-0", *RESULTS],
     _a_stage: ["greeting"],
-    _a_data_set: ["params", "dataset@more", "corrupt@more"],
+    _a_data_set: ["params", "dataset@more", "corrupt@more", "report"],  # which shows the params
     _the_loss: [*TRAINING, *AFTER_TRAINING],
     _the_figures: ["report"],
     _the_template: ["report"],

@@ -17,7 +17,7 @@ STAGE = [
     *(sys.executable, "-m", "tasks.imp", "--variant", "base", "--seed", "0"),
     *("--ticket", "0", "--parent", "rewind"),
 ]
-LOOP = "lp_core/training/loop.py"
+LOOP = "lp_core/training/trainer.py"
 LONGER = {**TINY["imp"], "rounds": [*TINY["imp"]["rounds"], {"ticket": 2, "parent": 1}]}
 OLD_VALUE = (
     "params.yaml: train.weight_decay changed from 0.0005 to 0.001 while this ran; "

@@ -1,11 +1,9 @@
 """A training run of a fraction of a second, whole in every other respect.
 
-`python -m tests.lp_core.tiny STATE TICKET` is the run that a test kills and starts again;
-`torchrun … -m tests.lp_core.tiny FOLDER` is the one that several processes share.
+`python -m tests.lp_core.tiny STATE TICKET` is the run that a test kills and starts again.
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -141,9 +139,8 @@ def killable(state: Path, ticket: Path) -> None:
     run.ticket().save(ticket)
 
 
-def shared(folder: Path) -> None:
+def shared(folder: Path, workers: Workers) -> None:
     """Leaves each process's curve and weights, of a run at one go and of one that was resumed."""
-    workers = Workers()
     run = TinyRun(network=plain_network, workers=workers, state=folder / "state")
     curve = without_time(run.train())
     _leave(folder / f"whole-{workers.rank}.json", curve, dict(run.model.named_parameters()))
@@ -151,7 +148,6 @@ def shared(folder: Path) -> None:
     last = run.again(state=folder / "resumed-state")
     curve = without_time(last.train())
     _leave(folder / f"resumed-{workers.rank}.json", curve, dict(last.model.named_parameters()))
-    workers.close()
 
 
 def _leave(path: Path, curve: list[dict[str, float]], weights: dict[str, Tensor]) -> None:
@@ -159,8 +155,4 @@ def _leave(path: Path, curve: list[dict[str, float]], weights: dict[str, Tensor]
 
 
 if __name__ == "__main__":
-    paths = [Path(argument) for argument in sys.argv[1:]]
-    if "RANK" in os.environ:
-        shared(*paths)
-    else:
-        killable(*paths)
+    killable(*[Path(argument) for argument in sys.argv[1:]])

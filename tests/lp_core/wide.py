@@ -1,4 +1,5 @@
-"""A run of several processes whose gradients do not fit into one message, as torchrun starts it."""
+"""Runs that several processes share, as torchrun starts them: `tiny`'s own, and one whose gradients
+do not fit into one message."""
 
 import hashlib
 import json
@@ -10,7 +11,7 @@ from torch import nn
 
 from lp_core.training.distributed import Workers
 from lp_core.training.hooks import Hook
-from tests.lp_core.tiny import CLASSES, TinyRun
+from tests.lp_core.tiny import CLASSES, TinyRun, shared
 from tests.lp_core.training.toy_hooks import PruneAndGrow, RunningAverage
 
 
@@ -31,12 +32,14 @@ def wide_network() -> nn.Module:
 
 
 def main(folder: Path) -> None:
-    """Leaves each process's digests of a run at one go and of one that was resumed."""
+    """Leaves what `shared` does, and each process's digests of the wide network's two runs: at one
+    go and resumed."""
     workers = Workers()
+    shared(folder, workers)
     whole = TinyRun(epochs=2, network=wide_network, workers=workers, hooks=_hooks)
     whole.train()
-    whole.again(state=folder / "state", stop=1).train()
-    resumed = whole.again(state=folder / "state")
+    whole.again(state=folder / "wide-state", stop=1).train()
+    resumed = whole.again(state=folder / "wide-state")
     resumed.train()
     digests = [_digest(run.model) for run in (whole, resumed)]
     (folder / f"{workers.rank}.json").write_text(json.dumps(digests))

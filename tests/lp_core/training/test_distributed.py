@@ -12,21 +12,20 @@ import torch
 from lp_core.training.distributed import Workers
 from tests.lp_core.tiny import ROOT, TinyRun, plain_network, without_time
 
+WORLD = 4
+
 
 @pytest.fixture(scope="module")
 def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("two")
-    _torchrun(2, "tests.lp_core.tiny", folder)
-    return folder
-
-
-def _torchrun(processes: int, module: str, folder: Path) -> None:
+    """What four processes left, of one start for all tests."""
+    folder = tmp_path_factory.mktemp("four")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command = [*torchrun, "--nproc-per-node", str(processes), "-m", module, str(folder)]
+    command = [*torchrun, "--nproc-per-node", str(WORLD), "-m", "tests.lp_core.wide", str(folder)]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
+    return folder
 
 
 def _read(path: Path) -> tuple[list[dict[str, float]], dict[str, np.ndarray]]:
@@ -34,7 +33,7 @@ def _read(path: Path) -> tuple[list[dict[str, float]], dict[str, np.ndarray]]:
     return curve, {name: np.array(weight) for name, weight in weights.items()}
 
 
-def test_two_processes_learn_what_one_learns(left):
+def test_several_processes_learn_what_one_learns(left):
     run = TinyRun(network=plain_network)
     alone = without_time(run.train())
     together, weights = _read(left / "whole-0.json")
@@ -47,7 +46,7 @@ def test_two_processes_learn_what_one_learns(left):
 
 def test_the_processes_agree_to_the_last_bit(left):
     for run in ("whole", "resumed"):
-        (curve, weights), (other, same) = (_read(left / f"{run}-{r}.json") for r in range(2))
+        (curve, weights), (other, same) = (_read(left / f"{run}-{r}.json") for r in (0, WORLD - 1))
         for row, its in zip(curve, other, strict=True):
             assert (row["loss"], row["accuracy"]) == (its["loss"], its["accuracy"])
         assert all(np.array_equal(weights[name], same[name]) for name in weights)
@@ -59,13 +58,12 @@ def test_only_the_first_process_looks_at_held_out_images(left):
         assert np.isnan(row["val_loss"])
 
 
-def test_four_processes_resume_bit_for_bit_a_network_that_they_sum_in_pieces(tmp_path):
+def test_four_processes_resume_bit_for_bit_a_network_that_they_sum_in_pieces(left):
     """Two could not tell: a + b is b + a. Of four, the order of summation shows. Hooks that change
     masks and weights come to the same in each of them."""
-    _torchrun(4, "tests.lp_core.wide", tmp_path)
-    found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(4)]
-    assert all(whole == resumed for whole, resumed in found)
-    assert len({whole for whole, _ in found}) == 1
+    digests = [json.loads((left / f"{rank}.json").read_text()) for rank in range(WORLD)]
+    assert all(whole == resumed for whole, resumed in digests)
+    assert len({whole for whole, _ in digests}) == 1
 
 
 def test_together_they_resume_bit_for_bit(left):
@@ -76,7 +74,7 @@ def test_together_they_resume_bit_for_bit(left):
 
 def test_weights_outside_the_mask_stay_zero_in_every_process(left):
     mask = TinyRun(network=plain_network).mask
-    for rank in range(2):
+    for rank in range(WORLD):
         _, weights = _read(left / f"whole-{rank}.json")
         for name, kept in mask.items():
             assert np.array_equal(weights[name] != 0, kept.numpy())

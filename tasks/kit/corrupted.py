@@ -1,8 +1,7 @@
-"""What is measured alike on tickets and pooled tickets: corrupted images, FLOPs."""
+"""A ticket on the corrupted test images: the same for tickets and pooled tickets."""
 
 from dataclasses import asdict
 
-from lp_core.analysis.flops import flops
 from lp_core.data.corrupted import corrupted_labels, corrupted_sets
 from lp_core.tickets import Ticket
 from tasks.kit import paths
@@ -19,13 +18,3 @@ def corrupted_rows(ticket: Ticket, bench: Bench) -> list[Row]:
         | asdict(bench.scores_on(ticket, images, labels))
         for corruption, severity, images in corrupted_sets(folder)
     ]
-
-
-def ticket_flops(ticket: Ticket, bench: Bench) -> int:
-    """Floating-point operations for one image."""
-    return flops(bench.model, bench.dataset.input_shape, ticket.mask)
-
-
-def ticket_parameters(ticket: Ticket) -> int:
-    """Parameters of the network that are not pruned."""
-    return sum(w.numel() for w in ticket.weights.values()) - (ticket.prunable - ticket.kept)
