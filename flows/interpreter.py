@@ -43,17 +43,19 @@ class ForkedCommand:
 
     def begin(self, request: Mapping[str, object]) -> bool:
         """Sends what to run once the leash is up; False where it never came up."""
-        try:
-            if self._channel.recv(1) == STARTED:
-                text = json.dumps(request).encode()
-                self._channel.sendall(NUMBER.pack(len(text)) + text)
-                return True
-        except ConnectionError:
-            pass
-        self.stdin.close()
-        self.stdout.close()
-        self._channel.close()
-        return False
+        with self._lock:  # nobody waits for the end before the beginning
+            try:
+                if self._channel.recv(1) == STARTED:
+                    text = json.dumps(request).encode()
+                    self._channel.sendall(NUMBER.pack(len(text)) + text)
+                    return True
+            except ConnectionError:
+                pass
+            self.returncode = -signal.SIGKILL
+            self.stdin.close()
+            self.stdout.close()
+            self._channel.close()
+            return False
 
 
 class WarmInterpreter:
