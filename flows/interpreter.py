@@ -16,6 +16,8 @@ from typing import BinaryIO
 
 from flows.warm import NUMBER, ROOM_FOR_TITLE, STARTED
 
+CLOSE_SECONDS = 5.0  # as long as its imports may take
+
 _FOLDER = Path(__file__).resolve().parent.parent
 
 
@@ -95,7 +97,10 @@ class WarmInterpreter:
         return ForkedCommand(our_stdin, our_stdout, channel)
 
     def close(self) -> None:
-        """Ends the server. Commands that it forked go on."""
+        """Ends the server, which ends once the commands have ended that it forked."""
         self._channel.close()
-        self._process.kill()
-        self._process.wait()
+        try:
+            self._process.wait(CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
