@@ -16,6 +16,8 @@ from typing import BinaryIO
 
 from flows.warm import NUMBER, ROOM_FOR_TITLE, STARTED
 
+CLOSE_SECONDS = 5.0  # as long as its imports may take
+
 _FOLDER = Path(__file__).resolve().parent.parent
 
 
@@ -43,17 +45,19 @@ class ForkedCommand:
 
     def begin(self, request: Mapping[str, object]) -> bool:
         """Sends what to run once the leash is up; False where it never came up."""
-        try:
-            if self._channel.recv(1) == STARTED:
-                text = json.dumps(request).encode()
-                self._channel.sendall(NUMBER.pack(len(text)) + text)
-                return True
-        except ConnectionError:
-            pass
-        self.stdin.close()
-        self.stdout.close()
-        self._channel.close()
-        return False
+        with self._lock:  # nobody waits for the end before the beginning
+            try:
+                if self._channel.recv(1) == STARTED:
+                    text = json.dumps(request).encode()
+                    self._channel.sendall(NUMBER.pack(len(text)) + text)
+                    return True
+            except ConnectionError:
+                pass
+            self.returncode = -signal.SIGKILL
+            self.stdin.close()
+            self.stdout.close()
+            self._channel.close()
+            return False
 
 
 class WarmInterpreter:
@@ -93,7 +97,10 @@ class WarmInterpreter:
         return ForkedCommand(our_stdin, our_stdout, channel)
 
     def close(self) -> None:
-        """Ends the server. Commands that it forked go on."""
+        """Ends the server, which ends once the commands have ended that it forked."""
         self._channel.close()
-        self._process.kill()
-        self._process.wait()
+        try:
+            self._process.wait(CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

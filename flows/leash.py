@@ -59,10 +59,10 @@ class Leash:
         if self._released:
             self._end()
         # Something left in the background would hold the flow's end of the output open for ever.
+        for pid in self.on_exit:
+            kill_with_descendants(pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(command, signal.SIGKILL)
-        for pid in self.on_exit:
-            os.kill(pid, signal.SIGKILL)
         while self.on_exit:
             self._step(None)
         assert self._status is not None
@@ -143,6 +143,13 @@ def kill_with_descendants(pid: int) -> None:
         _kill([process, *process.children(recursive=True)])
 
 
+def die_of(number: int) -> None:
+    """Ends this process by a signal."""
+    with contextlib.suppress(OSError):  # nobody handles SIGKILL
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
 def _kill(processes: list[psutil.Process]) -> None:
     import psutil
 
@@ -187,8 +194,7 @@ def main() -> int:
     )
     status = leash.hold(pid)
     if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
-        os.kill(os.getpid(), -status)
+        die_of(-status)
     return status
 
 

@@ -3,8 +3,9 @@
 After each stage DVC reads dvc.lock with a parser in pure Python that keeps comments, and writes all
 of it again: with a hundred stages over a second, during which DVC's lock lets no other stage begin
 or end. `install` has DVC parse the file in C and serialise just the entries that differ; all other
-lines stay as they are. The bytes are those that DVC would have written. Where the file does not
-look as DVC writes it, DVC does it its own way.
+lines stay as they are. The bytes are those that DVC would have written (but for the last digits of
+some numbers, which its parser changes). Where the file does not look as DVC writes it, DVC does it
+its own way.
 """
 
 from __future__ import annotations
@@ -73,16 +74,18 @@ def read(path: str) -> Lock | None:
         return None
     body = text.removeprefix(_HEAD)
     starts = [match.start() for match in _ENTRY.finditer(body)]
-    entries = [body[i:j] for i, j in zip(starts, [*starts[1:], len(body)], strict=True)]
     if (
         not text.startswith(_HEAD)
         or not text.endswith("\n")
+        or not isinstance(stages, dict)
         or starts[:1] != [0]
-        or len(entries) != len(stages)
+        or len(starts) != len(stages)
         or _ANCHOR.search(text)
         or any(line and not line.startswith("  ") for line in body.split("\n"))
     ):
         return None
+    ends = [*starts[1:], len(body)]
+    entries = [body[start:end] for start, end in zip(starts, ends, strict=True)]
     return Lock(stages, dict(zip(stages, entries, strict=True)))
 
 

@@ -47,7 +47,7 @@ def reproducing_flow(
     """A flow that brings DVC stages up to date, side by side where the graph allows.
 
     module: the name of the module that assigns the flow to a variable of the module's own name;
-    from it comes the flow's name. targets: what it runs unless told otherwise.
+    from it comes the flow's name. targets: what it runs by default.
 
     The flow gives the final state of every stage by name. It ends as InvalidInput, before
     anything runs, where params or targets are invalid.

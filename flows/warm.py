@@ -31,6 +31,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -100,16 +101,29 @@ def serve(channel: socket.socket) -> None:
     gc.collect()
     gc.freeze()  # a collection in a child would otherwise copy every page
     adopt_orphans()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for leashes, nor for orphans
+    leashes: set[int] = set()
+
+    def reap(*_: object) -> None:
+        # Their processor time then counts as this process's, and at last as the flow's.
+        with contextlib.suppress(ChildProcessError):
+            while pid := os.waitpid(-1, os.WNOHANG)[0]:
+                leashes.discard(pid)
+
+    signal.signal(signal.SIGCHLD, reap)
     while True:
         message, descriptors, *_ = socket.recv_fds(channel, 1, 3)
         if not message:
-            return
-        if os.fork() == 0:
+            break
+        pid = os.fork()
+        if pid == 0:
             channel.close()
             _hold(*descriptors)
+        leashes.add(pid)
         for descriptor in descriptors:
             os.close(descriptor)
+        reap()  # a leash that ended before it was noted
+    while leashes:  # without the flow they end, too
+        time.sleep(0.05)
 
 
 def _hold(stdin: int, output: int, descriptor: int) -> NoReturn:

@@ -20,6 +20,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from flows.leash import die_of
+
 _PR_SET_PDEATHSIG = 1
 _OUR_PACKAGE = __name__.partition(".")[0]
 _ARG_START = 48  # in /proc/self/stat, where fields count from 1; the next one is the end
@@ -122,8 +124,7 @@ def _end(status: int) -> NoReturn:
         ctypes.CDLL(None).fflush(None)
     finally:
         if status < 0:
-            signal.signal(-status, signal.SIG_DFL)
-            os.kill(os.getpid(), -status)
+            die_of(-status)
         os._exit(status)
 
 

@@ -36,7 +36,8 @@ def main() -> None:
         shell = shell or "/bin/sh"
         os.execv(shell, [shell, "-c", command])
     if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
+        if status != -signal.SIGKILL:
+            signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     sys.exit(status)
 

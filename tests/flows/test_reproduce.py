@@ -20,7 +20,8 @@ from prefect.exceptions import TerminationSignal
 from flows import artifacts, processes, stage
 from flows.imp_pool import imp_pool
 from flows.reproduce import main
-from tests.flows.toy import STAGES, Toy
+from lp_core.errors import InputError
+from tests.flows.toy import PARAMS, STAGES, Toy
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -269,6 +270,74 @@ def test_the_command_line_tells_its_failures_apart(
         assert ended.value.code == code
         toy.write("dvc.yaml", toy.read("dvc.yaml").replace("echo base >> ran.log;", "exit 2;"))
     assert toy.ran() == ["aside"]
+
+
+FIRST = """\
+stages:
+  params:
+    cmd: >-
+      echo params >> ran.log;
+      grep -q 'epochs: 99' params.yaml && echo error: too many && exit 2; true
+    deps: [params.yaml]
+    outs:
+      - valid.txt: {cache: false}
+  code:
+    cmd: echo code >> ran.log; mkdir -p code; cp source.txt code/one; echo same > code/two
+    deps: [source.txt]
+    outs: [code]
+  one:
+    cmd: echo one >> ran.log; echo 1 > one.txt
+    deps: [code/one]
+    outs: [one.txt]
+  two:
+    cmd: echo two >> ran.log; echo 2 > two.txt
+    deps: [code/two]
+    outs: [two.txt]
+  three:
+    cmd: echo three >> ran.log; echo 3 > three.txt
+    deps: [two.txt, valid.txt]
+    outs: [three.txt]
+"""
+
+
+def test_params_and_code_are_brought_up_to_date_before_the_graph_is_read(
+    make_toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = make_toy(FIRST.replace("; true", "; echo valid > valid.txt"))
+    imp_pool()
+    assert set(toy.ran()) == {"params", "code", "one", "two", "three"}
+
+    # Nobody is asked about what the new code does not concern.
+    asked: list[str] = []
+    run = processes.Commands.run
+
+    def count(commands: Any, command: list[str], *arguments: Any) -> int:
+        asked.append(command[-1])
+        return run(commands, command, *arguments)
+
+    monkeypatch.setattr(processes.Commands, "run", count)
+    toy.write("source.txt", "edited\n")
+    states = imp_pool()
+    assert states == {
+        "params": "Cached",
+        "code": "Completed",
+        "one": "Completed",
+        "two": "Cached",
+        "three": "Cached",
+    }
+    assert asked == ["code", "one"]
+    assert toy.ran() == ["code", "one"]
+
+
+def test_a_fault_that_the_stage_params_finds_ends_the_flow_before_anything_else_runs(
+    make_toy: Callable[..., Toy],
+) -> None:
+    toy = make_toy(FIRST, PARAMS.replace("epochs: 2", "epochs: 99"))
+    state = imp_pool(["three"], return_state=True)
+    assert state.name == "InvalidInput"
+    with pytest.raises(InputError, match=r"(?s)params exited with 2.*error: too many"):
+        state.result()
+    assert set(toy.ran()) <= {"params", "code"}
 
 
 SLOW = """\

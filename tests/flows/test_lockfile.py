@@ -1,0 +1,111 @@
+"""dvc.lock as the flow has it written, against DVC's own way."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc import dvcfile
+from dvc.utils.serialize import dump_yaml, load_yaml, modify_yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flows import lockfile
+
+
+@pytest.fixture(scope="module")
+def fast_modify() -> Iterator[Any]:
+    """What DVC modifies dvc.lock with, once it is installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dvcfile, "modify_yaml", modify_yaml)
+        lockfile.install()
+        yield dvcfile.modify_yaml
+
+
+SCALARS = st.one_of(
+    st.integers(),
+    st.sampled_from([0.1, 0.0005, 1e-05, 2.5]),  # DVC's parser changes digits of others
+    st.booleans(),
+    st.none(),
+    st.text("ab1 :#-'\"\\n&*~é", max_size=120),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text("abc", min_size=1, max_size=3), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+NAMES = st.from_regex(r"[a-z]{1,4}(@[a-z0-9]{1,3}-round[0-9])?", fullmatch=True)
+ENTRIES = st.fixed_dictionaries(
+    {"cmd": st.text("python -m\n", max_size=90)}, optional={"params": VALUES, "outs": VALUES}
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    before=st.dictionaries(NAMES, ENTRIES, min_size=1, max_size=4),
+    changes=st.dictionaries(NAMES, ENTRIES, max_size=2),
+    removed=st.booleans(),
+)
+def test_a_changed_stage_is_written_as_dvc_writes_it(
+    fast_modify: Any,
+    tmp_path: Path,
+    before: dict[str, Any],
+    changes: dict[str, Any],
+    removed: bool,
+) -> None:
+    texts = []
+    for modify in (modify_yaml, fast_modify):
+        path = tmp_path / "dvc.lock"
+        dump_yaml(path, {"schema": "2.0", "stages": before})
+        with modify(str(path)) as data:
+            if removed and len(before) > 1:
+                del data["stages"][next(iter(before))]
+            data["stages"].update(changes)
+        texts.append(path.read_text())
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "schema: '2.0'\n",
+        "schema: '2.0'\nstages:\n",
+        "schema: '2.0'\nstages:\n    a:\n        cmd: wide\n",
+        "schema: '2.0'\nstages:\n  a:\n    cmd: one\ndatasets:\n- name: b\n",
+        "schema: '2.0'\nstages:\n  a:\n    x: &id [1]\n  b:\n    x: *id\n",
+        "schema: '2.0'\nstages:\n  # a comment\n  a:\n    cmd: one\n",
+        "schema: '2.0'\nstages: {a: {cmd: one}}\n",
+        "schema: '2.0'\nstages:\n  a:\n    cmd: [\n",
+        "schema: '2.0'\nstages:\n  a:\n    cmd: no end of line",
+    ],
+)
+def test_a_file_that_dvc_has_not_written_is_left_to_dvc(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "dvc.lock"
+    path.write_text(text)
+    assert lockfile.read(str(path)) is None
+
+
+def test_what_else_dvc_puts_into_the_file_is_kept(fast_modify: Any, tmp_path: Path) -> None:
+    path = tmp_path / "dvc.lock"
+    dump_yaml(path, {"schema": "2.0", "stages": {"a": {"cmd": "one"}}})
+    with fast_modify(str(path)) as data:
+        data["datasets"] = [{"name": "b"}]
+    assert load_yaml(path)["datasets"] == [{"name": "b"}]
+    assert load_yaml(path)["stages"] == {"a": {"cmd": "one"}}
+
+
+def test_an_error_meanwhile_leaves_the_file_as_it_was(fast_modify: Any, tmp_path: Path) -> None:
+    path = tmp_path / "dvc.lock"
+    dump_yaml(path, {"schema": "2.0", "stages": {"a": {"cmd": "one"}}})
+    before = path.read_bytes()
+    with contextlib.suppress(KeyError), fast_modify(str(path)) as data:
+        data["stages"]["b"] = {"cmd": "two"}
+        raise KeyError
+    assert path.read_bytes() == before
