@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """The warm interpreter: what it forks behaves as what is started, and never outlives it."""
-=======
-"""The warm interpreter: what it forks behaves as what is started, and never outlives the flow."""
->>>>>>> 29b2df96b43de7eb65fe0a53ed0fd106b172cbd9
 
 import contextlib
 import json
