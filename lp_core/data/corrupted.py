@@ -40,8 +40,10 @@ def write_manifest(folder: Path, corruptions: Sequence[str], severities: Sequenc
     (folder / "corrupted.json").write_text(json.dumps(manifest) + "\n")
 
 
-def corrupted_sets(folder: Path) -> Iterator[tuple[str, int, Tensor]]:
-    """Each set: (corruption, severity, images uint8 N×C×H×W, mapped into memory).
+def corrupted_sets(folder: Path) -> Iterator[tuple[str, list[int], Tensor]]:
+    """Each corruption: its name, its severities, and the images of all of them.
+
+    images: uint8 S·N×C×H×W for S severities, one after another, of N images; mapped into memory.
 
     Raises MissingInputError if the folder holds none, and InputError for a file that does not hold
     as many images as there are labels, severity by severity.
@@ -59,11 +61,9 @@ def corrupted_sets(folder: Path) -> Iterator[tuple[str, int, Tensor]]:
                 f"{folder / name}.npy: it holds {len(array)} images, not {count} for each of "
                 f"{len(severities)} severities; run the stage `corrupt` again"
             )
-        images = torch.from_numpy(array).permute(0, 3, 1, 2)
-        for severity, part in zip(severities, images.split(count), strict=True):
-            yield name, severity, part
+        yield name, severities, torch.from_numpy(array).permute(0, 3, 1, 2)
 
 
 def corrupted_labels(folder: Path) -> Tensor:
-    """Labels of the images of every set (int64 N)."""
+    """Labels of the images of every severity (int64 N)."""
     return torch.from_numpy(np.load(folder / "labels.npy"))

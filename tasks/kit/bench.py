@@ -12,7 +12,7 @@ from lp_core.data.store import Dataset, Split
 from lp_core.models.factory import build
 from lp_core.models.spec import ModelSpec
 from lp_core.tickets import Ticket
-from lp_core.training.evaluation import Scores, evaluate, predict, scores
+from lp_core.training.evaluation import Scores, predict, scores
 from tasks.kit import paths
 from tasks.kit.params import Params
 from tasks.kit.rows import Row
@@ -67,19 +67,18 @@ class Bench:
 
     def predict(self, ticket: Ticket, split: str) -> tuple[Tensor, Tensor]:
         """Logits (float32 N×classes) of a ticket on a split, unaugmented, and labels (N)."""
-        ticket.load_into(self.model)
         if split not in self._splits:
             self._splits[split] = load_images(self.dataset, split)
-        return predict(self.model, self._batches(self._splits[split]), self.compute)
+        return self.predict_on(ticket, self._splits[split].images, self._splits[split].labels)
+
+    def predict_on(self, ticket: Ticket, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The same on any images of the data set's kind (uint8 N×C×H×W, labels N)."""
+        ticket.load_into(self.model)
+        return predict(self.model, self._batches(Split(images, labels)), self.compute)
 
     def scores(self, ticket: Ticket, split: str) -> Scores:
         """Of a ticket on a split, unaugmented."""
         return scores(*self.predict(ticket, split))
-
-    def scores_on(self, ticket: Ticket, images: Tensor, labels: Tensor) -> Scores:
-        """Of a ticket on other images of the data set's kind (uint8 N×C×H×W, labels N)."""
-        ticket.load_into(self.model)
-        return evaluate(self.model, self._batches(Split(images, labels)), self.compute)
 
     def _batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
         return normalised_batches(
