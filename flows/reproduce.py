@@ -72,22 +72,29 @@ def reproducing_flow(
 
 @dataclass(frozen=True)
 class _Project:
-    """What a run has to know before it starts."""
+    """What a run has to know before it starts, and the commands that it will run with."""
 
     graph: Graph
     devices: int
     params_changed: bool
+    commands: Commands
 
 
-def _read_project(targets: list[str], overrides: list[str]) -> _Project | InputError:
-    """The project, once `overrides` are set; or what is wrong with the one or the other."""
+def _read_project(targets: list[str], overrides: list[str], force: bool) -> _Project | InputError:
+    """The project, once `overrides` are set; or what is wrong with the one or the other.
+
+    Where a stage will run, the warm interpreter begins to import at once.
+    """
     try:
         root = find_root()
         params_changed = set_params(root / "params.yaml", overrides)
         graph = read_graph(root, targets)
-        return _Project(graph, devices(root / "params.yaml"), params_changed)
+        project = _Project(graph, devices(root / "params.yaml"), params_changed, Commands())
     except InputError as error:
         return error
+    if force or any(stage.stale for stage in graph.stages.values()):
+        project.commands.warm_up(stage_environment())
+    return project
 
 
 # What `main` has read while Prefect's server started, for the flow run that it starts then.
@@ -98,7 +105,7 @@ def _reproduce(
     flow: str, targets: list[str], overrides: list[str], max_parallel: int | None, force: bool
 ) -> State[Any]:
     logger = get_run_logger()
-    project = _read_ahead.pop(flow, None) or _read_project(targets, overrides)
+    project = _read_ahead.pop(flow, None) or _read_project(targets, overrides, force)
     if isinstance(project, InputError):
         return _invalid(project)
     if project.params_changed:
@@ -110,11 +117,9 @@ def _reproduce(
             "max_parallel is %d, but the GPUs are enough for %d at once where train.devices is %d",
             *(max_parallel, slots.count, project.devices),
         )
-    with Commands() as commands:
-        context = RunContext(root, slots, commands, force)
+    with project.commands:
+        context = RunContext(root, slots, project.commands, force)
         schedule = Schedule(context)
-        if force or any(stage.stale for stage in graph.stages.values()):
-            commands.warm_up(stage_environment())
         first = [
             name for name in FIRST if name in graph.stages and (force or graph.stages[name].stale)
         ]
@@ -185,7 +190,9 @@ def main(flow: Flow[..., Any]) -> None:
         signal.signal(signal.SIGHUP, _interrupt)
 
     def read_ahead() -> None:
-        _read_ahead[flow.name] = _read_project(arguments.targets, arguments.overrides)
+        _read_ahead[flow.name] = _read_project(
+            arguments.targets, arguments.overrides, arguments.force
+        )
 
     with server_or_temporary(meanwhile=read_ahead):
         state: State[Any] = flow(**vars(arguments), return_state=True)  # type: ignore[assignment]
