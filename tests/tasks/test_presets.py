@@ -238,7 +238,7 @@ def test_without_a_name_the_presets_are_listed_with_what_they_are(params, capsys
 
 def test_the_user_is_told_what_was_replaced(params, capsys):
     main(["default", "--to", str(params)])
-    params.write_text(params.read_text().replace("epochs: 8 ", "epochs: 9 "))
+    params.write_text(params.read_text().replace("epochs: 6 ", "epochs: 9 "))
     capsys.readouterr()
     main(["cifar10-cpu"])
     text = capsys.readouterr().out

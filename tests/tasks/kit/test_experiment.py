@@ -158,7 +158,7 @@ def test_the_default_params_file_is_valid():
         ({"corrupt.digits.severities": []}, "params.yaml: corrupt.digits: severities is []"),
         ({"corrupt": {}}, "params.yaml: dataset: 'digits' is not in corrupt"),
         ({"corrupt.more": DEFAULT["corrupt"]["digits"]}, "corrupt.more: there is no data set"),
-        ({"train.epochs": 3}, "params.yaml: train: schedule.drops is [4, 6]"),
+        ({"train.epochs": 3}, "params.yaml: train: schedule.drops is [3, 5]"),
         ({"pooling.recipes.swa.prune": "after"}, "pooling.recipes.swa.prune: unknown key"),
     ],
 )
@@ -169,7 +169,7 @@ def test_a_fault_is_reported_with_its_path_in_the_file(changes, message):
 @pytest.mark.parametrize(
     ("over", "message"),
     [
-        ({"train": {"epochs": 3}}, "params.yaml: variants.other.train: schedule.drops is [4, 6]"),
+        ({"train": {"epochs": 3}}, "params.yaml: variants.other.train: schedule.drops is [3, 5]"),
         ({"train": {"epoch": 2}}, "params.yaml: variants.other.train.epoch: unknown key"),
         ({"train": {"schedule": {"lr": "fast"}}}, "train.schedule.lr: found 'fast'"),
         ({"pooling": {"ensemble": "swa"}}, "variants.other.pooling: a variant may change"),
@@ -192,12 +192,12 @@ def test_a_fault_of_a_variant_is_reported_with_its_path(over, message):
     [
         (
             {"rewind.epochs": 9},
-            "rewind.epochs: 9; it must come before the end of training, train.epochs = 8",
+            "rewind.epochs: 9; it must come before the end of training, train.epochs = 6",
         ),
         (
             {"variants.other": {"rewind": {"epochs": 8}}},
             "variants.other.rewind.epochs: 8; it must come before the end of training, "
-            "train.epochs = 8",
+            "train.epochs = 6",
         ),
         (
             {"variants.other": {"train": {"epochs": 2, "schedule": {"drops": []}}}},
