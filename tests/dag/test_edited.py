@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ def project(made: Project) -> Iterator[Project]:
     yield made
     for file, text in zip(files, texts, strict=True):
         file.write_text(text)
+    made.repro("pretrain@base-0")
 
 
 def _while_running(
@@ -74,21 +76,44 @@ def test_a_parameter_that_the_stage_read(project: Project) -> None:
     assert (code, output.splitlines()[-1]) == (1, OLD_VALUE)
 
 
-def test_a_source_file_that_the_stage_imported(project: Project) -> None:
-    def edit() -> None:
-        file = project.root / LOOP
-        file.write_text(file.read_text() + "# an afterthought\n")
+def _append(project: Project, text: str) -> None:
+    with (project.root / LOOP).open("a") as file:
+        file.write(text)
 
-    code, output = _while_running(project, STAGE, edit)
+
+def test_a_source_file_that_the_stage_runs(project: Project) -> None:
+    edit = "EPSILON = 1e-8\n"
+    code, output = _while_running(project, STAGE, lambda: _append(project, edit))
     assert (code, output.splitlines()[-1]) == (
         1,
         f"{LOOP} changed while this ran; the result is of the old code; run again",
     )
 
 
+def test_a_comment_in_it_may_be_added(project: Project) -> None:
+    edit = "# an afterthought\n"
+    code, output = _while_running(project, STAGE, lambda: _append(project, edit))
+    assert code == 0, output
+
+
+def test_a_single_stage_refuses_code_that_the_stage_code_has_not_seen(
+    made: Project, tmp_path: Path
+) -> None:
+    """`dvc repro --single-item` does not look at lp_core/, so code/imp.json is of the old code."""
+    project = made.copy(tmp_path / "copy")
+    project.repro(ROUND)
+    lock = (project.root / "dvc.lock").read_text()
+    _append(project, "EPSILON = 1e-8\n")
+    output = project.run("dvc", "repro", "--single-item", "--force", ROUND, check=False)
+    assert f"error: {LOOP} is not what code/imp.json was made from" in output
+    assert "exited with 2" in output
+    assert (project.root / "dvc.lock").read_text() == lock
+    assert project.repro(ROUND) == ["code", "pretrain@base-0", ROUND]
+
+
 @pytest.mark.parametrize(
     "changes",
-    [{"ood": ["swa"]}, {"seeds": [0, 1]}, {"imp": LONGER}],
+    [{"pooling": TINY["pooling"] | {"corrupted": ["swa"]}}, {"seeds": [0, 1]}, {"imp": LONGER}],
     ids=["a section that it does not read", "another seed", "another round"],
 )
 def test_what_the_stage_does_not_depend_on_may_be_edited(
