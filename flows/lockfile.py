@@ -18,17 +18,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lp_core.files import atomic_write
+
 _HEAD = "schema: '2.0'\nstages:\n"
 _ENTRY = re.compile(r"^  (?=\S)", re.MULTILINE)  # where a stage's entry begins
 _ANCHOR = re.compile(r"(?:: |- )[&*]")  # entries that share values cannot be cut apart
 
 
 def install() -> None:
-    """From now on, DVC writes dvc.lock this way in this process and in those forked from it."""
+    """From now on, DVC writes dvc.lock this way in this process and in those forked from it.
+
+    In a release of DVC that has no `dvcfile.modify_yaml`, DVC goes on in its own way.
+    """
     from dvc import dvcfile
     from dvc.utils.serialize import dump_yaml
 
-    usual = dvcfile.modify_yaml
+    usual = getattr(dvcfile, "modify_yaml", None)
+    if usual is None:
+        return
 
     @contextmanager
     def modify_yaml(path: Any, fs: Any = None) -> Iterator[dict[str, Any]]:
@@ -41,7 +48,8 @@ def install() -> None:
         yield data
         if data.keys() == {"schema", "stages"}:
             text = lock.updated(data["stages"])
-            Path(path).write_text(text, encoding="utf-8")
+            with atomic_write(Path(path)) as temporary:  # a kill leaves the old file or the new one
+                temporary.write_text(text, encoding="utf-8")
         else:
             dump_yaml(path, data, fs=fs)
 
