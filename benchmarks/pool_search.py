@@ -176,14 +176,14 @@ def main() -> None:
     if len(numbers) < 2:
         parser.error(f"--tickets {options.tickets}: found {len(numbers)} tickets; give 2 or more")
     targets = options.targets or numbers
-    about = Ticket.load(options.tickets / f"{numbers[0]}.safetensors").meta
-    dataset = Dataset.load(options.data or Path("data") / about["dataset"])
+    meta = Ticket.load(options.tickets / f"{numbers[0]}.safetensors").meta
+    dataset = Dataset.load(options.data or Path("data") / meta["dataset"])
     augment = AugmentSpec(options.crop, not options.no_flip)
     compute = Compute(ComputeSpec(options.device, options.precision, True, options.threads))
     experiment = Experiment(options.tickets, numbers, dataset, augment, options.candidates, compute)
     tried = len(nearest(targets[0], numbers, options.candidates))
     print(
-        f"{about['model']} on {dataset.name}, {len(dataset.labels('train'))} training and "
+        f"{meta['model']} on {dataset.name}, {len(dataset.labels('train'))} training and "
         f"{len(dataset.labels('val'))} held-out images; {tried} candidates to a target; "
         f"{compute.device}, {options.precision}, {torch.get_num_threads()} CPU thread(s)"
     )

@@ -123,7 +123,7 @@ class Dataset:
             shutil.rmtree(stale, ignore_errors=True)
 
     def _write(self, folder: Path) -> None:
-        about: dict[str, object] = {
+        described: dict[str, object] = {
             "name": self.name,
             "classes": self.classes,
             "channels": self.channels,
@@ -139,9 +139,9 @@ class Dataset:
                 np.save(folder / f"{name}.images.npy", pixels)
                 np.save(folder / f"{name}.labels.npy", part.labels.numpy())
             else:
-                about["root"] = part.root.as_posix()
+                described["root"] = part.root.as_posix()
                 _write_listing(part, folder / f"{name}.parquet")
-        (folder / "dataset.json").write_text(json.dumps(about, indent=1) + "\n")
+        (folder / "dataset.json").write_text(json.dumps(described, indent=1) + "\n")
 
     @classmethod
     def load(cls, folder: str | Path) -> "Dataset":
@@ -151,16 +151,16 @@ class Dataset:
         `save` writes.
         """
         folder = Path(folder)
-        about_path = folder / "dataset.json"
-        if not about_path.is_file():
+        description = folder / "dataset.json"
+        if not description.is_file():
             raise MissingInputError(f"{folder} holds no data set; run the stage dataset to make it")
         try:
-            about = json.loads(about_path.read_text())
-            shared = {key: about[key] for key in _SHARED}
-            streamed, counts = about["streamed"], about["images"]
-            root = Path(about["root"]) if streamed else folder
+            described = json.loads(description.read_text())
+            shared = {key: described[key] for key in _SHARED}
+            streamed, counts = described["streamed"], described["images"]
+            root = Path(described["root"]) if streamed else folder
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{about_path} does not describe a data set ({error!r})") from error
+            raise InputError(f"{description} does not describe a data set ({error!r})") from error
         parts = {
             name: _read_listing(folder / f"{name}.parquet", root)
             if streamed

@@ -194,18 +194,18 @@ def _variant(variant: str, over: dict[str, Any], raw: dict[str, Any], path: Path
     if _sets(over, "imp.rounds"):
         faults.append(f"variants.{variant}.imp.rounds: all variants have the same rounds")
     try:
-        one = check(overlay(raw, over), Experiment, path, "")
+        varied = check(overlay(raw, over), Experiment, path, "")
     except ParamsError as error:
         lines = [line.removeprefix(f"{path}: ") for line in str(error).splitlines()]
         return faults + [f"variants.{variant}.{line}" for line in lines]
-    if one.rewind.epochs >= one.train.epochs:
+    if varied.rewind.epochs >= varied.train.epochs:
         rewind, end = (
             f"variants.{variant}.{dotted}" if _sets(over, dotted) else dotted
             for dotted in ("rewind.epochs", "train.epochs")
         )
         faults.append(
-            f"{rewind}: {one.rewind.epochs}; it must come before the end of training, "
-            f"{end} = {one.train.epochs}"
+            f"{rewind}: {varied.rewind.epochs}; it must come before the end of training, "
+            f"{end} = {varied.train.epochs}"
         )
     return faults
 

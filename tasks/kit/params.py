@@ -112,13 +112,13 @@ def check(value: Any, kind: type[T], path: Path, at: str) -> T:
             # A value that fits no branch of a union has a fault for each of them.
             faults.setdefault(_keys(fault), []).append(fault)
         lines = [
-            f"{path}: {'.'.join([at, *keys] if at else keys)}: {_what(found)}"
-            for keys, found in faults.items()
+            f"{path}: {'.'.join([at, *keys] if at else keys)}: {_problem(same_path)}"
+            for keys, same_path in faults.items()
         ]
         raise ParamsError("\n".join(lines)) from None
 
 
-def _what(faults: Sequence[Any]) -> str:
+def _problem(faults: Sequence[Any]) -> str:
     """What is wrong at one path."""
     fault = faults[0]
     if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
