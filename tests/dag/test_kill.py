@@ -40,14 +40,12 @@ def _outputs(project: Project) -> list[bytes]:
     return [(project.root / "tickets/base/0/1.safetensors").read_bytes()]
 
 
-@pytest.mark.parametrize("entropy", [random.randrange(10**6) for _ in range(1)])
-def test_a_killed_round_gives_the_bytes_of_an_undisturbed_one(
-    project: Project, entropy: int
-) -> None:
+def test_a_killed_round_gives_the_bytes_of_an_undisturbed_one(project: Project) -> None:
     project.run(*COMMAND, "--force", "--no-run-cache")
     undisturbed = _outputs(project)
     _kept(project)[0].unlink()
-    after = random.Random(entropy).randint(2, EPOCHS - 1)
+    after = random.randint(2, EPOCHS - 1)
+    print(f"killed after epoch {after}")  # which pytest shows where the test fails
 
     process = subprocess.Popen(
         [*COMMAND, "--force", "--no-run-cache"],
