@@ -14,7 +14,8 @@ test: .venv/installed
 	ruff format --check .
 	ruff check .
 	mypy
-	pytest --numprocesses auto --dist loadfile
+	pytest --numprocesses auto --dist loadfile tests/lp_core tests/tasks
+	pytest --numprocesses auto --dist loadfile tests/dag tests/flows
 
 clean:
 	rm -rf .venv code data tickets pools rows results .resume .cache

@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lp_core.files import atomic_write
-
 _HEAD = "schema: '2.0'\nstages:\n"
 _ENTRY = re.compile(r"^  (?=\S)", re.MULTILINE)  # where a stage's entry begins
 _ANCHOR = re.compile(r"(?:: |- )[&*]")  # entries that share values cannot be cut apart
@@ -47,6 +45,8 @@ def install() -> None:
         data = {"schema": "2.0", "stages": dict(lock.stages)}
         yield data
         if data.keys() == {"schema", "stages"}:
+            from lp_core.files import atomic_write  # not where stages are forked from
+
             text = lock.updated(data["stages"])
             with atomic_write(Path(path)) as temporary:  # a kill leaves the old file or the new one
                 temporary.write_text(text, encoding="utf-8")

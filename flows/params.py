@@ -71,6 +71,7 @@ def devices(path: Path) -> int:
 
 def overridden(text: str, overrides: Sequence[str]) -> str:
     """The YAML `text` with `overrides` applied; comments, order and layout stay as they are."""
+    from dvc.exceptions import DvcException
     from dvc.utils.collections import apply_diff
     from dvc.utils.serialize import parse_yaml
 
@@ -80,7 +81,16 @@ def overridden(text: str, overrides: Sequence[str]) -> str:
     yaml = _layout(text)
     document = yaml.load(text)
     apply_diff(wanted, document)  # touches only what differs
-    return _dump(yaml, document)
+    written = _dump(yaml, document)
+    try:
+        if parse_yaml(written, "params.yaml") == wanted:
+            return written
+    except DvcException:
+        pass
+    raise InputError(
+        f"overrides: {', '.join(overrides)} cannot be written into params.yaml as it is laid out; "
+        "edit the file itself"
+    )
 
 
 def _apply(params: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import shutil
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from lp_core.corruptions.spec import KINDS, CorruptSpec
 from lp_core.faces import module_of
@@ -21,33 +22,50 @@ from tasks.kit.cli import run
 from tasks.kit.code import PROJECT, fingerprint
 from tasks.kit.params import Params
 
+Entry = list[str]  # a registry and a name in it
+
 
 def main(_: Namespace) -> None:
     """Write the fingerprint of every stage, and of every network, recipe and corrupted set."""
     shutil.rmtree(paths.code("any").parent, ignore_errors=True)
-    for name, modules in (*_stages(), *_chosen(Params())):
-        content = {"modules": modules, "files": fingerprint(modules)}
-        with atomic_write(paths.code(name)) as temporary:
-            temporary.write_text(json.dumps(content, indent=1) + "\n")
+    written: dict[str, Any] = {}
+    # Again until nothing has changed: DVC takes what it finds afterwards for what this has read.
+    while (current := _fingerprints()) != written:
+        for name, content in current.items():
+            with atomic_write(paths.code(name)) as temporary:
+                temporary.write_text(json.dumps(content, indent=1) + "\n")
+        written = current
 
 
-def _stages() -> Iterator[tuple[str, list[str]]]:
+def _fingerprints() -> dict[str, Any]:
+    """By name: the registries' entries that are used, their modules, and a digest of each file."""
+    return {
+        name: {"entries": entries, "modules": modules, "files": fingerprint(modules)}
+        for name, entries, modules in (*_stages(), *_chosen(Params()))
+    }
+
+
+def _stages() -> Iterator[tuple[str, list[Entry], list[str]]]:
     """Each module of this folder is a stage."""
     for file in sorted(Path(PROJECT, "tasks").glob("*.py")):
         if file.stem not in ("__init__", "code", "params"):
-            yield file.stem, [f"tasks.{file.stem}"]
+            yield file.stem, [], [f"tasks.{file.stem}"]
 
 
-def _chosen(params: Params) -> Iterator[tuple[str, list[str]]]:
+def _chosen(params: Params) -> Iterator[tuple[str, list[Entry], list[str]]]:
     """What the params name, by the name of what it is for."""
     for variant in params.section("variants", dict):
         name = Params(variant, params.path).section("model", ModelSpec).name
-        yield f"networks/{variant}", [module_of(NETWORKS, name)]
+        yield _used(f"networks/{variant}", NETWORKS, [name])
     for method, settings in params.section("pooling.recipes", dict).items():
-        yield f"recipes/{method}", [module_of(RECIPES, settings["recipe"])]
+        yield _used(f"recipes/{method}", RECIPES, [settings["recipe"]])
     for dataset, spec in params.section("corrupt", dict[str, CorruptSpec]).items():
-        modules = {module_of(KINDS, name) for name in spec.corruptions}
-        yield f"corruptions/{dataset}", sorted(modules)
+        yield _used(f"corruptions/{dataset}", KINDS, spec.corruptions)
+
+
+def _used(file: str, registry: str, names: list[str]) -> tuple[str, list[Entry], list[str]]:
+    modules = {module_of(registry, name) for name in names}
+    return file, [[registry, name] for name in names], sorted(modules)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ networks.
 """
 
 from argparse import Namespace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +19,6 @@ from tasks.kit.cli import progress, run
 from tasks.kit.costs import ticket_flops
 from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
-from tasks.kit.recipes import read_recipe
 from tasks.kit.rows import Row, write_rows
 from tasks.kit.trail import Trail
 
@@ -28,7 +28,8 @@ def main(arguments: Namespace) -> None:
     variant, seed = arguments.variant, arguments.seed
     params = Params(variant)
     method = params.section("pooling.ensemble", str)
-    count = read_recipe(params, method).candidates
+    # Not by the recipe itself, which would be code that this stage does not depend on.
+    count = params.section(f"pooling.recipes.{method}", dict[str, Any]).get("candidates")
     bench, trail = Bench(params), Trail(params, variant, seed)
     logits: dict[int, Tensor] = {}
     cost: dict[int, int] = {}

@@ -9,7 +9,7 @@ from argparse import Namespace
 from typing import Any
 
 from lp_core.sparsity.rounds import next_mask
-from lp_core.tickets import Ticket, read_digest, read_meta
+from lp_core.tickets import Ticket, read_digest
 from lp_core.training.evaluation import above_chance
 from tasks.kit import paths, resume
 from tasks.kit.cli import run
@@ -25,10 +25,10 @@ def main(arguments: Namespace) -> None:
     trainer = StageTrainer(variant, seed, number)
     rewind = paths.ticket(variant, seed, "rewind")
     parent = paths.ticket(variant, seed, arguments.parent)
-    start = Ticket.load(rewind)
+    start, origin = Ticket.load(rewind), Ticket.load(parent)
     masks = start.mask
     if parent != rewind:
-        masks = next_mask(Ticket.load(parent), trainer.params.section("imp.fraction", float))
+        masks = next_mask(origin, trainer.params.section("imp.fraction", float))
     start.load_into(trainer.model)
     epochs = range(trainer.params.section("rewind.epochs", int), trainer.spec.epochs)
 
@@ -36,11 +36,16 @@ def main(arguments: Namespace) -> None:
     if not trainer.workers.first:
         return
     ticket = Ticket.of(trainer.model, masks, start.meta)
-    ancestors = read_meta(parent).get("lineage", {})
+    for path, loaded in ((rewind, start), (parent, origin)):
+        if read_digest(path) != loaded.digest:
+            raise RuntimeError(
+                f"{path} changed while this ran; the ticket is of the old; run again"
+            )
     ticket.meta |= {
         "ticket": number,
         "parent": arguments.parent,
-        "lineage": ancestors | {str(arguments.parent): read_digest(parent)},
+        "lineage": origin.meta.get("lineage", {})
+        | {arguments.parent: [origin.digest, origin.meta.get("converged", True)]},
         "epochs": trainer.spec.epochs,
         "density": ticket.density,
         "precision": trainer.compute.precision,

@@ -50,6 +50,7 @@ def main(arguments: Namespace) -> None:
         tickets = OnDevice(trail, order, bench.compute)
         result = recipe.pool(tickets[0], tickets[1:], held_out)
         ticket = _named(held_out.calibrate_final(result.ticket), method, result.members)
+        ticket.meta["precision"] = bench.compute.precision
         ticket.save(paths.pooled(variant, seed, method, number))
         whose = {"method": method, "ticket": number}
         for split in ("val", "test"):

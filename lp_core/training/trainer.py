@@ -160,6 +160,7 @@ class Trainer:
             progress.step, progress.batch, progress.lr = step, batch, self.lr(step)
             for hook in hooks:
                 hook.before_step(progress)
+                masks.apply()
             with self.compute.autocast():
                 logits = network(batch.images)
             loss = nn.functional.cross_entropy(logits.float(), batch.labels)
@@ -172,6 +173,7 @@ class Trainer:
             masks.apply()
             for hook in hooks:
                 hook.after_step(progress)
+                masks.apply()
             with torch.no_grad():
                 # Summed on the device: asking for a number at each step would wait for it.
                 total[0] += loss.double() * len(batch.labels)

@@ -48,8 +48,13 @@ def run(
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(INVALID_INPUT)
-    first = os.environ.get("RANK", "0") == "0"
-    if first and (changes := dict.fromkeys(guard.changes())):
+    if os.environ.get("RANK", "0") != "0":
+        return
+    try:
+        changes = list(dict.fromkeys(guard.changes()))
+    except InputError as error:  # edited into something that is no code
+        changes = [f"{error}; it was when this began; run again"]
+    if changes:
         sys.exit("\n".join(changes))
 
 

@@ -13,6 +13,7 @@ a resume state holds them: there is no second notion of "the code of a stage".
 import ast
 import hashlib
 import json
+import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +23,8 @@ from typing import Any
 from lp_core.files import atomic_write
 
 PROJECT = Path(__file__).resolve().parents[2]
-_PACKAGES = ("lp_core", "tasks")
+PACKAGES = ("lp_core", "tasks")
+_FOR_CHECKERS = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 _MEMO = Path(".cache", "code.json")  # what files came to, by their bytes; may be deleted
 
 Fingerprint = dict[str, str]
@@ -50,12 +52,17 @@ def fingerprint(modules: Iterable[str], root: Path = PROJECT) -> Fingerprint:
     while waiting:
         name = waiting.pop()
         path = _file(name, root)
-        if path is None or path in digests:
+        if path is None:
+            waiting += _behind_face(name, root)
+            continue
+        if path in digests:
             continue
         source = memo.source(root / path)
         digests[path] = source.digest
         reads.update(source.reads)
-        waiting += [*source.imports, name.rpartition(".")[0]]
+        package = name if path.endswith("/__init__.py") else name.rpartition(".")[0]
+        waiting += [_absolute(module, package) for module in source.imports]
+        waiting.append(name.rpartition(".")[0])
     for path in reads:
         digests |= _raw(path, root)
     memo.keep()
@@ -65,11 +72,11 @@ def fingerprint(modules: Iterable[str], root: Path = PROJECT) -> Fingerprint:
 def meaning(text: str) -> str:
     """The syntax tree of a Python file as one string, without docstrings.
 
-    Two texts have the same meaning exactly if they differ in comments, docstrings and formatting
-    alone. An f-string counts as it is spelled, because its tree depends on the version of Python.
+    Comments, docstrings and layout do not show in it. An f-string counts as it is spelled, because
+    its tree depends on the version of Python: other quotes are a change.
     """
-    lines = text.encode().splitlines(keepends=True)
-    return "".join(_spelled(ast.parse(text), lines))
+    text = text.replace("\r\n", "\n")
+    return "".join(_spelled(ast.parse(text), _lines(text)))
 
 
 def difference(old: Fingerprint, new: Fingerprint) -> str | None:
@@ -80,10 +87,33 @@ def difference(old: Fingerprint, new: Fingerprint) -> str | None:
 
 def _file(module: str, root: Path) -> str | None:
     """A module's file below the root; None for what is no module of the project."""
-    if module.partition(".")[0] not in _PACKAGES:
+    if module.partition(".")[0] not in PACKAGES:
         return None
     base = module.replace(".", "/")
-    return next((p for p in (f"{base}.py", f"{base}/__init__.py") if (root / p).is_file()), None)
+    return next((p for p in (f"{base}/__init__.py", f"{base}.py") if (root / p).is_file()), None)
+
+
+def _absolute(module: str, package: str) -> str:
+    """A relative name (`..kinds.snow`) as it is seen from a package; others as they are."""
+    dots = len(module) - len(module.lstrip("."))
+    if not dots:
+        return module
+    parents = package.split(".")
+    parents = parents[: len(parents) - dots + 1]
+    return ".".join([*parents, module[dots:]]).rstrip(".")
+
+
+def _behind_face(name: str, root: Path) -> list[str]:
+    """The module from which a package's lazy face takes a name, as its stub says."""
+    package, _, attribute = name.rpartition(".")
+    stub = root / package.replace(".", "/") / "__init__.pyi"
+    if not stub.is_file():
+        return []
+    return [
+        f"{package}.{line.module}"
+        for line in ast.parse(stub.read_text()).body
+        if isinstance(line, ast.ImportFrom) and attribute in [a.name for a in line.names]
+    ]
 
 
 def _raw(path: str, root: Path) -> Fingerprint:
@@ -149,27 +179,31 @@ def _imports(tree: ast.Module) -> Iterator[str]:
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in _FOR_CHECKERS:
             waiting += node.orelse
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = "." * node.level + (node.module or "")
+            dot = "" if origin.endswith(".") else "."
+            yield origin
+            yield from (f"{origin}{dot}{alias.name}" for alias in node.names)
         waiting += ast.iter_child_nodes(node)
 
 
 def _reads(tree: ast.Module) -> Iterator[str]:
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["READS"]:
-            yield from ast.literal_eval(node.value)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if "READS" in map(ast.unparse, targets):
+                yield from ast.literal_eval(node.value)
 
 
-def _spelled(node: Any, lines: list[bytes]) -> Iterator[str]:
+def _spelled(node: Any, lines: list[str]) -> Iterator[str]:
     """A tree in words: kinds and fields, the same for every version of Python."""
     if isinstance(node, ast.JoinedStr):
-        yield f"f{_segment(node, lines)!r}"
+        yield f"f{_pieces(node, lines)!a}"
     elif isinstance(node, ast.Constant):
         yield f"{type(node.value).__name__}:{node.value!a}"
     elif isinstance(node, ast.AST):
@@ -198,12 +232,48 @@ def _without_docstring(node: Any) -> Any:
     return node.body
 
 
-def _segment(node: ast.expr, lines: list[bytes]) -> bytes:
+def _pieces(node: ast.expr, lines: list[str]) -> list[str]:
+    """The literals of an f-string, or of several that stand side by side, as they are spelled.
+
+    What lies between them (line breaks, comments) does not count. One f-string is one token before
+    Python 3.12, and many since; its text is the same.
+    """
+    rows = _lines(f"({_segment(node, lines)})")
+    pieces, depth, start = [], 0, (0, 0)
+    for token in tokenize.generate_tokens(iter(rows).__next__):
+        kind = tokenize.tok_name[token.type]
+        if kind.endswith("STRING_START"):
+            start = token.start if depth == 0 else start
+            depth += 1
+        elif kind.endswith("STRING_END"):
+            depth -= 1
+            if depth == 0:
+                pieces.append(_between(rows, start, token.end))
+        elif kind == "STRING" and depth == 0:
+            pieces.append(token.string)
+    return pieces
+
+
+def _segment(node: ast.expr, lines: list[str]) -> str:
     """The source of a node. (`ast.get_source_segment` splits the file again for each.)"""
-    first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
-    if first == last:
-        return lines[first][node.col_offset : node.end_col_offset]
-    middle = lines[first + 1 : last]
-    return b"".join(
-        [lines[first][node.col_offset :], *middle, lines[last][: node.end_col_offset or 0]]
-    )
+    columns = [
+        len(lines[number - 1].encode()[:column].decode())  # syntax trees count bytes
+        for number, column in (
+            (node.lineno, node.col_offset),
+            (node.end_lineno or node.lineno, node.end_col_offset or 0),
+        )
+    ]
+    return _between(lines, (node.lineno, columns[0]), (node.end_lineno or 0, columns[1]))
+
+
+def _lines(text: str) -> list[str]:
+    """As Python counts them: `str.splitlines` also splits at form feeds."""
+    return [f"{line}\n" for line in text.split("\n")]
+
+
+def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
+    """The text between two places, each a line from 1 and a column from 0."""
+    if start[0] == end[0]:
+        return lines[start[0] - 1][start[1] : end[1]]
+    middle = lines[start[0] : end[0] - 1]
+    return "".join([lines[start[0] - 1][start[1] :], *middle, lines[end[0] - 1][: end[1]]])

@@ -8,12 +8,15 @@ DVC itself keeps other stages from writing meanwhile; an edit of them by hand is
 """
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from lp_core.errors import InputError
+from lp_core.faces import module_of
 from tasks.kit import paths
-from tasks.kit.code import Fingerprint, difference, fingerprint
+from tasks.kit.code import PACKAGES, PROJECT, Fingerprint, difference, fingerprint
 from tasks.kit.params import READ, Params, ParamsError
 
 
@@ -35,33 +38,59 @@ class Guard:
                 )
 
     def changes(self) -> Iterator[str]:
-        """A line for each fingerprint, and each parameter that was read, that has changed since."""
+        """A line for each fingerprint, and each parameter that was read, that has changed since.
+
+        And one for each file of the project that this process has loaded, and that no fingerprint
+        holds: the next edit of it would go unnoticed.
+        """
+        for path in sorted(self._unknown()):
+            yield (
+                f"{path} was loaded, but no fingerprint of this stage holds it; import it by the "
+                "name of its module, or give the stage the fingerprint that does"
+            )
         for name, before in self.fingerprints.items():
             changed = difference(before, _current(name)) or difference(before, _recorded(name))
             if changed:
                 yield f"{changed} changed while this ran; the result is of the old code; run again"
         yield from _changed_params()
 
+    def _unknown(self) -> set[str]:
+        known = set().union(*self.fingerprints.values())
+        return _loaded() - known if self.fingerprints else set()
+
+
+def _loaded() -> set[str]:
+    """The project's files that this process has imported, by their paths below its root."""
+    modules = [m for name, m in list(sys.modules.items()) if name.partition(".")[0] in PACKAGES]
+    files = [Path(file) for module in modules if (file := getattr(module, "__file__", None))]
+    return {f.relative_to(PROJECT).as_posix() for f in files if f.is_relative_to(PROJECT)}
+
 
 def _recorded(name: str) -> Fingerprint:
-    path = paths.code(name)
-    try:
-        files: Fingerprint = json.loads(path.read_text())["files"]
-        return files
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{path}: not there or not a fingerprint; run `dvc repro code` (or `python -m "
-            "tasks.code`) first"
-        ) from None
+    """The fingerprint that `code/<name>.json` holds."""
+    files: Fingerprint = _content(name)["files"]
+    return files
 
 
 def _current(name: str) -> Fingerprint:
-    """The fingerprint of the modules that `code/<name>.json` names, as their files are now."""
+    """The fingerprint of what `code/<name>.json` is of, as the files are now."""
+    content = _content(name)
+    modules = {module_of(registry, entry) for registry, entry in content["entries"]}
+    return fingerprint(modules or content["modules"])
+
+
+def _content(name: str) -> dict[str, Any]:
+    path = paths.code(name)
     try:
-        modules = json.loads(paths.code(name).read_text())["modules"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}  # `_recorded` says what is wrong
-    return fingerprint(modules)
+        content: dict[str, Any] = json.loads(path.read_text())
+        if {"entries", "modules", "files"} <= set(content):
+            return content
+    except (OSError, ValueError, TypeError):
+        pass
+    raise InputError(
+        f"{path}: not there or not a fingerprint; run `dvc repro code` (or `python -m tasks.code`) "
+        "first"
+    )
 
 
 def _changed_params() -> Iterator[str]:

@@ -54,7 +54,7 @@ class Params:
             self._all: dict[str, Any] = YAML(typ="safe").load(path.read_text())
         except FileNotFoundError:
             raise ParamsError(f"{path}: not found; run in the project's root") from None
-        except YAMLError as error:
+        except (YAMLError, UnicodeDecodeError, OSError) as error:
             raise ParamsError(f"{path}: not valid YAML: {error}") from error
         if not isinstance(self._all, dict):
             raise ParamsError(f"{path}: found {type(self._all).__name__}; give `name: value` lines")
@@ -105,7 +105,12 @@ def check(value: Any, kind: type[T], path: Path, at: str) -> T:
     """`value` as `kind`, or one ParamsError: a line for each path in the file that has a fault."""
     try:
         # JSON, because only there does pydantic's strict mode build dataclasses from mappings.
-        return TypeAdapter(kind).validate_json(json.dumps(value, default=str))
+        text = json.dumps(value, default=str)
+    except (ValueError, TypeError, RecursionError) as error:  # recursive aliases, keys of lists
+        where = f"{path}: {at}" if at else str(path)
+        raise ParamsError(f"{where}: no plain settings ({error}); write them out") from None
+    try:
+        return TypeAdapter(kind).validate_json(text)
     except ValidationError as error:
         faults: dict[tuple[str, ...], list[Any]] = {}
         for fault in error.errors(include_url=False):

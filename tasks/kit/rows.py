@@ -44,6 +44,9 @@ def read_rows(path: Path) -> RowsFile:
     try:
         content = json.loads(path.read_text())
         rows = RowsFile(path, dict(content["head"]), dict(content["tables"]))
+        missing = sorted({"stage", "dataset", "model", "variant", "seed"} - set(rows.head))
+        if missing:
+            raise KeyError(f"its head lacks {missing}")
         if all(isinstance(row, dict) for table in rows.tables.values() for row in table):
             return rows
         problem = "a row is no mapping"

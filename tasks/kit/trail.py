@@ -1,8 +1,8 @@
 """The tickets of one run that the experiment lists: where they lie, and that they belong together.
 
 DVC lets a stage depend on files it names, not on a list. So a stage that reads every ticket depends
-on the last one alone, whose meta holds the digest of each ticket that it descends from (`lineage`).
-A ticket that is not the one meant there is refused.
+on the last one alone. That ticket's meta lists its ancestors (`lineage`): the digest of each, and
+whether it converged. An ancestor that is not as listed is refused.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,8 +25,7 @@ class Trail:
         self.variant, self.seed = variant, seed
         self.numbers = [line.ticket for line in params.section("imp.rounds", list[Round])]
         last = self.numbers[-1]
-        path = self.path(last)
-        self._digests = read_meta(path)["lineage"] | {str(last): read_digest(path)}
+        self._lineage = read_meta(self.path(last))["lineage"] | {str(last): self._entry(last)}
 
     def path(self, number: int) -> Path:
         """File of a ticket."""
@@ -43,18 +42,23 @@ class Trail:
         A ticket that stayed at chance, or whose weights are no numbers, would ruin every average
         that takes it in.
         """
-        return [n for n in self.numbers if self._require(n)["converged"]]
+        return [number for number in self.numbers if self._require(number)]
 
-    def _require(self, number: int) -> dict[str, Any]:
-        """A ticket's meta, if it is the one that the last ticket descends from."""
+    def _entry(self, number: int) -> list[Any]:
+        """What a lineage says of a ticket: its digest, and whether its training converged."""
         path = self.path(number)
-        if self._digests.get(str(number)) != read_digest(path):
+        return [read_digest(path), read_meta(path)["converged"]]
+
+    def _require(self, number: int) -> bool:
+        """Whether a ticket converged, if it is the one that the last ticket descends from."""
+        digest, converged = self._entry(number)
+        if self._lineage.get(str(number)) != [digest, converged]:
             raise InputError(
-                f"{path}: not the ticket that {self.path(self.numbers[-1])} descends from; "
-                "run `dvc repro` for the tickets first"
+                f"{self.path(number)}: not the ticket that {self.path(self.numbers[-1])} descends "
+                "from; run `dvc repro` for the tickets first"
             )
         resume.forget(resume.imp_stage(self.variant, self.seed, number))
-        return read_meta(path)
+        return bool(converged)
 
 
 class OnDevice(Sequence[Ticket]):

@@ -403,11 +403,12 @@ def test_a_long_stage_shows_its_progress(
     toy = make_toy(SLOW.replace("sleep ${seconds}", "echo > slow.txt"), "seconds: 0\n")
     monkeypatch.setattr(artifacts, "LONG_SECONDS", 0.5)
     state = imp_pool(["slow"], return_state=True)
-    with get_client(sync_client=True) as client:
-        (bar,) = (a for a in client.read_artifacts() if a.key == "slow")
+    task_run = task_runs(state)["slow"].id
+    with get_client(sync_client=True) as client:  # which also has what other tests have shown
+        (bar,) = (a for a in client.read_artifacts() if a.task_run_id == task_run)
     assert bar.data == 50.0
+    assert bar.key == "slow"
     assert bar.description == "slow: epoch 2 of 4"
-    assert bar.task_run_id == task_runs(state)["slow"].id
     assert (toy.root / "slow.txt").exists()
 
 

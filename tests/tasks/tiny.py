@@ -56,7 +56,7 @@ def make_tickets(folder: Path, patch: pytest.MonkeyPatch, changes: dict[str, Any
     mask = {
         n: torch.ones_like(p, dtype=torch.bool) for n, p in model.named_parameters() if p.ndim == 4
     }
-    lineage: dict[str, str] = {}
+    lineage: dict[str, list[Any]] = {}
     for number in range(3):
         generator = torch.Generator().manual_seed(number)
         with torch.no_grad():
@@ -66,7 +66,7 @@ def make_tickets(folder: Path, patch: pytest.MonkeyPatch, changes: dict[str, Any
         meta = {"ticket": number, "converged": True, "lineage": dict(lineage)}
         ticket = Ticket.of(model, mask, meta)
         ticket.save(paths.ticket("base", 0, number))
-        lineage[str(number)] = ticket.digest
+        lineage[str(number)] = [ticket.digest, True]
         mask = next_mask(ticket, 0.2)
         with torch.no_grad():
             for name, kept in mask.items():
@@ -79,7 +79,7 @@ def save_ticket(ticket: Ticket, number: int) -> None:
     for later in range(number + 1, 3):
         file = paths.ticket("base", 0, later)
         descendant = Ticket.load(file)
-        descendant.meta["lineage"][str(number)] = ticket.digest
+        descendant.meta["lineage"][str(number)] = [ticket.digest, ticket.meta["converged"]]
         descendant.save(file)
 
 

@@ -156,6 +156,49 @@ def test_a_closure_is_what_is_imported_also_late_but_not_for_type_checkers(root:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "file"),
+    [
+        ("from .rate import x\n", "lp_core/rate.py"),
+        ("from . import rate\n", "lp_core/rate.py"),
+        ("from .deep.inner import x\n", "lp_core/deep/inner.py"),
+        ("from lp_core import step\n", "lp_core/loop.py"),
+        ("if not TYPE_CHECKING:\n    import lp_core.hint\n", "lp_core/hint.py"),
+    ],
+)
+def test_relative_imports_and_those_through_a_lazy_face_belong_to_the_closure(
+    root: Path, text: str, file: str
+) -> None:
+    for name, content in {
+        "deep/__init__.py": "",
+        "deep/inner.py": "from ..late import y\n",
+    }.items():
+        (root / "lp_core" / name).parent.mkdir(exist_ok=True)
+        (root / "lp_core" / name).write_text(content)
+    (root / "lp_core" / "other.py").write_text(text)
+    files = fingerprint(["lp_core.other"], root)
+    assert file in files
+    assert ("lp_core/late.py" in files) == ("deep" in text)
+
+
+def test_where_a_package_and_a_module_have_one_name_the_package_counts_as_in_python(
+    root: Path,
+) -> None:
+    before = fingerprint(["tasks.imp"], root)
+    (root / "lp_core" / "rate").mkdir()
+    (root / "lp_core" / "rate" / "__init__.py").write_text("x = 2\n")
+    assert "lp_core/rate/__init__.py" in fingerprint(["tasks.imp"], root)
+    assert fingerprint(["tasks.imp"], root) != before
+
+
+def test_a_comment_between_f_strings_that_stand_side_by_side_has_no_meaning() -> None:
+    code = 'x = (\n    f"a {b} "\n    f"c {d!r:>{w}}"\n    "é"\n)\n'
+    same = 'x = (f"a {b} "  # why\n\n  f"c {d!r:>{w}}"\n "é")\n'
+    assert meaning(same) == meaning(code)
+    assert meaning(code.replace("c {", "C {")) != meaning(code)
+    assert meaning(code.replace("{b} ", "{b}")) != meaning(code)
+
+
 def test_files_that_a_module_reads_belong_to_it_as_they_lie_there(root: Path) -> None:
     before = fingerprint(["tasks.report"], root)
     assert {"tasks/page.html", "presets/a.csv", "presets/deeper/b.csv"} <= set(before)

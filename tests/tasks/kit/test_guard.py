@@ -2,6 +2,7 @@
 
 import json
 import sys
+import types
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(guard, "fingerprint", lambda modules: code.fingerprint(modules, tmp_path))
+    monkeypatch.setattr(guard, "PROJECT", tmp_path)
     _record()
     return tmp_path
 
@@ -48,7 +50,7 @@ def _record() -> None:
     """As the stage `code` does."""
     modules = ["tasks.imp"]
     paths.code("imp").parent.mkdir(exist_ok=True)
-    content = {"modules": modules, "files": guard.fingerprint(modules)}
+    content = {"entries": [], "modules": modules, "files": guard.fingerprint(modules)}
     paths.code("imp").write_text(json.dumps(content))
 
 
@@ -137,6 +139,34 @@ def test_a_fingerprint_that_is_not_there_is_bad_input(
         paths.code("imp").write_text(text)
     assert _ended(_train, lambda: None) == (2, [])
     assert "code/imp.json: not there or not a fingerprint; run" in capsys.readouterr().err
+
+
+def test_a_registry_that_leads_elsewhere_than_when_the_fingerprint_was_made_is_bad_input(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stub is no Python source: another module behind the same name must not go unnoticed."""
+    content = json.loads(paths.code("imp").read_text())
+    paths.code("imp").write_text(json.dumps(content | {"entries": [["lp_core.nets", "resnet8"]]}))
+    monkeypatch.setattr(guard, "module_of", lambda *_: "tasks.imp")
+    assert _ended(_train, lambda: None) == (0, [])
+    monkeypatch.setattr(guard, "module_of", lambda *_: "lp_core.snow")
+    assert _ended(_train, lambda: None)[0] == 2
+    assert "is not what code/imp.json was made from" in capsys.readouterr().err
+
+
+def test_a_file_that_was_loaded_behind_the_fingerprints_back_is_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through `importlib`, say, which nobody can see in the source."""
+    module = types.ModuleType("lp_core.snow")
+    module.__file__ = str(root / "lp_core" / "snow.py")
+
+    def load() -> None:
+        monkeypatch.setitem(sys.modules, "lp_core.snow", module)
+
+    code, lines = _ended(load, lambda: None)
+    assert code == 1
+    assert lines[0].startswith("lp_core/snow.py was loaded, but no fingerprint of this stage holds")
 
 
 # Parameters ---------------------------------------------------------------------------------------

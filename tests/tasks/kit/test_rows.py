@@ -62,6 +62,7 @@ def test_a_row_is_a_line(tmp_path):
         '{"head": {}, "tables": {"a": 3}}',
         '{"head": {}, "tables": {"a": [3]}}',
         '{"tables": {}}',
+        '{"head": {}, "tables": {}}',
     ],
 )
 def test_a_file_that_holds_no_rows_is_an_error_that_names_it(tmp_path, text):
