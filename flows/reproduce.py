@@ -176,12 +176,24 @@ def main(flow: Flow[..., Any]) -> None:
         nargs="+",
         default=flow.parameters.properties["targets"]["default"],
         metavar="GLOB",
+        help="stages by name, such as 'pool@*', and all that they build on (default: all)",
     )
     parser.add_argument(
-        "--set", nargs="+", action="extend", default=[], dest="overrides", metavar="KEY=VALUE"
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        dest="overrides",
+        metavar="KEY=VALUE",
+        help="params to set first, such as imp.fraction=0.1; they stay in params.yaml",
     )
-    parser.add_argument("--max-parallel", type=int, metavar="N")
-    parser.add_argument("--force", action="store_true")
+    parser.add_argument(
+        "--max-parallel",
+        type=int,
+        metavar="N",
+        help="stages at once (default: one for every train.devices GPUs, or one)",
+    )
+    parser.add_argument("--force", action="store_true", help="also run what has not changed")
     arguments = parser.parse_args()
     if arguments.max_parallel is not None and arguments.max_parallel < 1:
         parser.error(f"--max-parallel: {arguments.max_parallel}; give 1 or more")

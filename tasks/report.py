@@ -2,8 +2,10 @@
 
 from argparse import Namespace
 
+import pandas as pd
 import pyarrow.parquet as pq
 
+from lp_core.errors import MissingInputError
 from lp_core.files import atomic_write
 from lp_core.tables import TABLES
 from tasks.kit import paths
@@ -23,7 +25,7 @@ PAGE = paths.RESULTS / "report.html"
 
 def main(_: Namespace) -> None:
     """Draw every figure that the tables have rows for; the page says why one is left out."""
-    frames = {name: pq.read_table(paths.RESULTS / f"{name}.parquet").to_pandas() for name in TABLES}
+    frames = {name: _table(name) for name in TABLES}
     converged = without_unconverged(frames)
     results = Results(converged, Params(), read_published())
     with style.reproducible_files():
@@ -36,6 +38,13 @@ def main(_: Namespace) -> None:
         temporary.write_text(page, encoding="utf-8")
     count = sum(len(picture.files) for pictures in chapters.values() for picture in pictures)
     print(f"report: {count} figures in {FIGURES}/, {PAGE}", flush=True)
+
+
+def _table(name: str) -> pd.DataFrame:
+    path = paths.RESULTS / f"{name}.parquet"
+    if not path.is_file():
+        raise MissingInputError(f"{path}: not there; run the stage `tables` first")
+    return pq.read_table(path).to_pandas()
 
 
 def _draw(entry: Entry, results: Results) -> Picture:

@@ -65,5 +65,7 @@ def corrupted_sets(folder: Path) -> Iterator[tuple[str, list[int], Tensor]]:
 
 
 def corrupted_labels(folder: Path) -> Tensor:
-    """Labels of the images of every severity (int64 N)."""
+    """Labels of the images of every severity (int64 N). MissingInputError where there are none."""
+    if not (folder / "labels.npy").is_file():
+        raise MissingInputError(f"{folder}: no corrupted images; run the stage `corrupt` first")
     return torch.from_numpy(np.load(folder / "labels.npy"))

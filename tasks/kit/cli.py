@@ -11,6 +11,7 @@ from tqdm import tqdm
 from lp_core.errors import InputError
 from tasks.kit.guard import Guard
 
+_OF_A_ROUND = ("ticket", "parent")  # keys of a line of `imp.rounds`
 INVALID_INPUT = 2  # retrying cannot mend it; the flow reads this code
 
 T = TypeVar("T")
@@ -39,7 +40,8 @@ def run(
         prog=f"python -m tasks.{stage}", description=sys.modules[main.__module__].__doc__
     )
     for name, kind in arguments.items():
-        parser.add_argument(f"--{name}", f"--round.{name}", type=kind, required=True)
+        aliases = [f"--round.{name}"] if name in _OF_A_ROUND else []
+        parser.add_argument(f"--{name}", *aliases, type=kind, required=True)
     values = parser.parse_args()
     names = [stage] if code is None else [name.format(**vars(values)) for name in code]
     try:

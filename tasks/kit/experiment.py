@@ -30,11 +30,10 @@ _MOST = 2**63  # beyond every seed: the tables hold signed 64-bit numbers
 class Pooling(BaseModel):
     """What is pooled and how.
 
-    variants: those whose tickets are pooled; the others are there to be compared as they are.
-    methods: the recipes to run; the first that searches is what the ablations vary. corrupted: of
-    the methods, those that also see corrupted images. ensemble: the method that is held against an
-    ensemble of the same tickets' outputs. recipes: a recipe by name and its settings, for each
-    method.
+    variants: whose tickets are pooled; the other variants are only measured. methods: the recipes
+    to run; the ablations vary the first that searches. corrupted: methods whose pooled tickets are
+    also measured on corrupted images. ensemble: the method that is compared with an ensemble of
+    the same tickets' outputs. recipes: for each method a recipe by name, and its settings.
     """
 
     model_config = _STRICT

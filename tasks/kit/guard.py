@@ -1,10 +1,10 @@
-"""Whether a stage's code and parameters are those that DVC records its result under.
+"""Whether a stage runs the code and the parameters that DVC will record with its result.
 
 DVC compares `code/*.json` and params.yaml as they lie on disk, and hashes them again after the
-command has ended (treeverse/dvc#11058). What was edited before without the stage `code` having
-run, or edited in the meantime, would pass for what the result is of. So a stage compares when it
-starts and when it ends, and fails where they differ: DVC then records nothing. Its other inputs
-DVC itself keeps other stages from writing meanwhile; an edit of them by hand is not looked for.
+command has ended (treeverse/dvc#11058). So DVC does not notice an edit that the stage `code` has
+not seen, nor one that is made while a stage runs. A stage therefore compares when it starts and
+when it ends, and fails where they differ: DVC then records nothing. DVC itself keeps other stages
+from writing a stage's inputs meanwhile; nobody looks for an edit of them by hand.
 """
 
 import json

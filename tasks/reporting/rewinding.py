@@ -76,7 +76,10 @@ def effect(rewound: Sequence[float], straight: Sequence[float], more_is_better: 
 
 def verdict(barriers: Effect, averages: Effect) -> str:
     """One sentence on both measures of what rewinding does."""
-    effects = {"the barriers between neighbours": barriers, "their averages": averages}
+    effects = {
+        "the barriers between neighbours": barriers,
+        "the averages of neighbours": averages,
+    }
     visible = [measure for measure, effect in effects.items() if effect == "visible"]
     against = [measure for measure, effect in effects.items() if effect == "reversed"]
     if len(visible) == 2:
@@ -89,8 +92,9 @@ def verdict(barriers: Effect, averages: Effect) -> str:
     if visible:
         [unchanged] = effects.keys() - {*visible}
         return f"Rewinding's effect is visible in {visible[0]}, but not in {unchanged}."
-    turned = f"; {' and '.join(against)} are even better without it" if against else ""
-    return f"Rewinding's effect is not visible here{turned}."
+    if against:
+        return f"Rewinding does not help here: {' and '.join(against)} are better without it."
+    return "Rewinding's effect is not visible here."
 
 
 def apart_by_chance(first: int, second: int) -> float:

@@ -139,5 +139,6 @@ def summary(frames: Frames) -> str:
 
 
 def _cell(mean: float, std: float = float("nan"), sign: bool = False) -> str:
-    text = f"{100 * mean:+.2f}" if sign else f"{100 * mean:.2f}"
+    percent = round(100 * mean, 2) + 0.0  # which makes −0.0 a plain zero
+    text = f"{percent:+.2f}" if sign else f"{percent:.2f}"
     return text if std != std else f"{text} ± {100 * std:.2f}"

@@ -147,7 +147,10 @@ def flattest(ranges: Mapping[str, tuple[float, float]], share: float = 0.2) -> s
 
 def points(gain: float, form: str = "+.2f") -> str:
     """A gain, given as a fraction, in points: `+0.51`."""
-    return format(100 * gain, form).replace("-", "−")
+    value = (
+        100 * gain if float(format(100 * gain, form)) else 0.0
+    )  # what rounds to zero has no sign
+    return format(value, form).replace("-", "−")
 
 
 def percent(density: float) -> str:

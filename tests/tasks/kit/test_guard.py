@@ -142,7 +142,7 @@ def test_a_fingerprint_that_is_not_there_is_bad_input(
 
 
 def test_a_registry_that_leads_elsewhere_than_when_the_fingerprint_was_made_is_bad_input(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A stub is no Python source: another module behind the same name must not go unnoticed."""
     content = json.loads(paths.code("imp").read_text())

@@ -45,16 +45,24 @@ def test_chance_keeps_apart_as_many_seeds_as_counting_all_orders_finds(first, se
 @pytest.mark.parametrize(
     ("barriers", "averages", "words"),
     [
-        ("visible", "visible", "visible in the barriers between neighbours and in their averages."),
+        (
+            "visible",
+            "visible",
+            "visible in the barriers between neighbours and in the averages of neighbours.",
+        ),
         (
             "visible",
             "none",
-            "visible in the barriers between neighbours, but not in their averages",
+            "visible in the barriers between neighbours, but not in the averages",
         ),
-        ("none", "visible", "visible in their averages, but not in the barriers"),
-        ("visible", "reversed", "but their averages point the other way"),
+        ("none", "visible", "visible in the averages of neighbours, but not in the barriers"),
+        ("visible", "reversed", "but the averages of neighbours point the other way"),
         ("none", "none", "is not visible here."),
-        ("none", "reversed", "is not visible here; their averages are even better without it."),
+        (
+            "none",
+            "reversed",
+            "does not help here: the averages of neighbours are better without it.",
+        ),
     ],
 )
 def test_the_verdict_says_what_was_seen(barriers, averages, words):
