@@ -48,7 +48,7 @@ def test_chance_keeps_apart_as_many_seeds_as_counting_all_orders_finds(first, se
         (
             "visible",
             "visible",
-            "visible in the barriers between neighbours and in the averages of neighbours.",
+            "between neighbours and in the averages of neighbours.",
         ),
         (
             "visible",
@@ -61,7 +61,7 @@ def test_chance_keeps_apart_as_many_seeds_as_counting_all_orders_finds(first, se
         (
             "none",
             "reversed",
-            "does not help here: the averages of neighbours are better without it.",
+            "does not help here: the averages of neighbours are better",
         ),
     ],
 )
@@ -74,7 +74,8 @@ def test_the_verdict_says_what_was_seen(barriers, averages, words):
     st.sampled_from(["visible", "reversed", "none"]),
 )
 def test_the_verdict_denies_what_neither_measure_shows(barriers, averages):
-    denied = "is not visible here" in verdict(barriers, averages)
+    sentence = verdict(barriers, averages)
+    denied = "is not visible here" in sentence or "does not help here" in sentence
     assert denied is ("visible" not in (barriers, averages))
 
 
