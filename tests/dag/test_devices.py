@@ -26,5 +26,4 @@ def test_a_fault_on_two_processes_ends_the_stage_with_its_message(tmp_path: Path
     project.edit("params.yaml", "batch_size: 5000", "batch_size: 6000")
     output = project.run("dvc", "repro", "pretrain@base-0", check=False)
     assert "error: train.batch_size is 6000" in output
-    assert "Traceback" not in output
-    assert "exited with 2" in output  # which torchrun would have made 1
+    assert "exited with 2" in output  # which torchrun, with a traceback of its own, makes 1
