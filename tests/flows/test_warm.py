@@ -305,7 +305,7 @@ def test_whoever_is_killed_takes_the_stage_with_it(
     thread.join(20)
     assert not thread.is_alive()
     assert ended[0] != 0
-    assert not is_alive(dvc)
+    wait(lambda: not is_alive(dvc), 10)  # it releases its locks first
     assert not is_alive(child)
     assert not is_alive(detached)
     assert not (stages.root / "slow.txt").exists()
