@@ -1,7 +1,11 @@
 """`train.devices: 2`: a stage starts itself under torchrun, here as two processes on the CPU."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+
+import psutil
 
 from lp_core.tickets import Ticket
 from tests.dag.project import TINY, Project
@@ -27,3 +31,29 @@ def test_a_fault_on_two_processes_ends_the_stage_with_its_message(tmp_path: Path
     output = project.run("dvc", "repro", "pretrain@base-0", check=False)
     assert "error: train.batch_size is 6000" in output
     assert "exited with 2" in output  # which torchrun, with a traceback of its own, makes 1
+
+
+def test_the_processes_of_a_killed_torchrun_write_no_ticket(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.params({"train": {**TINY["train"], "devices": 2, "epochs": 400}})
+    project.params({"rewind": {"epochs": 300}})
+    project.run("dvc", "repro", "-q", "dataset@digits", "code")
+    stage = subprocess.Popen(
+        [sys.executable, "-m", "tasks.pretrain", "--variant", "base", "--seed", "0"],
+        cwd=project.root,
+        env=project.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert stage.stdout is not None
+    assert any("epoch 2/" in line for line in stage.stdout)
+    below = psutil.Process(stage.pid).children(recursive=True)
+    (torchrun,) = (p for p in below if "torch.distributed.run" in p.cmdline())
+    workers = torchrun.children(recursive=True)
+    assert len(workers) >= 2
+    torchrun.kill()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not [worker for worker in alive if worker.status() != psutil.STATUS_ZOMBIE]
+    assert stage.wait(20) != 0
+    assert not (project.root / "tickets/base/0/rewind.safetensors").exists()
