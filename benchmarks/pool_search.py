@@ -93,7 +93,9 @@ class Experiment:
     def network(self, name: str) -> nn.Module:
         """The tickets' architecture on the device."""
         data = self.dataset
-        return self.compute.place(build(name, len(data.classes), data.channels, data.size, seed=0))
+        return self.compute.to_device(
+            build(name, len(data.classes), data.channels, data.size, seed=0)
+        )
 
     def held_out(self, model: nn.Module, way: str) -> HeldOut:
         """As the stage `pool` makes it. way: `halving` or `exact`."""

@@ -87,7 +87,7 @@ class Library:
     ) -> None:
         schedule = Schedule(lr=0.1, drops=[91, 136])
         self.trainer = Trainer(
-            compute.place(model),
+            compute.to_device(model),
             loader,
             TrainSpec(182, batch_size, 0.9, 1e-4, schedule, AUGMENT),
             compute,
@@ -110,7 +110,7 @@ class Bare:
     def __init__(
         self, model: nn.Module, dataset: Dataset, batch_size: int, steps: int, compute: Compute
     ) -> None:
-        self.model, self.steps, self.compute = compute.place(model).train(), steps, compute
+        self.model, self.steps, self.compute = compute.to_device(model).train(), steps, compute
         self.optimizer = torch.optim.SGD(
             model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4
         )

@@ -78,7 +78,7 @@ class Compute:
         enabled = self.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
-    def place(self, model: nn.Module) -> nn.Module:
+    def to_device(self, model: nn.Module) -> nn.Module:
         """The network on the device, in the layout of the settings."""
         return model.to(self.device).to(memory_format=self.layout)  # type: ignore[call-overload]
 

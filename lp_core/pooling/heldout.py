@@ -47,7 +47,7 @@ class HeldOut:
         ticket that a search ends with.
         best_coefficient: how a search finds it with this score.
         """
-        self.model = compute.place(model)
+        self.model = compute.to_device(model)
         self.compute = compute
         self.calibration = list(calibration)
         self.final = list(final) or self.calibration

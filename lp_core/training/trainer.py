@@ -121,7 +121,7 @@ class Trainer:
         self, masks: Mapping[str, Tensor], state: Path | None, start: Path | None
     ) -> Path | None:
         """Make the run ready, from a state if there is one. Returns where to keep its own."""
-        model = self.compute.place(self.model)
+        model = self.compute.to_device(self.model)
         optimizer = SGD(model.parameters(), self.spec.momentum, self.spec.weight_decay)
         self.progress = Progress(
             model,

@@ -43,7 +43,7 @@ class Bench:
             self.model_spec.stem,
             seed=seed,
         )
-        self.model = self.compute.place(model)
+        self.model = self.compute.to_device(model)
         self._splits: dict[str, Split] = {}
 
     def head(self, stage: str, variant: str, seed: int, **item: str | int) -> Row:
