@@ -10,13 +10,15 @@ from typing import Any
 
 from lp_core.sparsity.rounds import next_mask
 from lp_core.tickets import Ticket, read_digest
+from lp_core.training.best import KeepBest
+from lp_core.training.curve import Epoch
 from lp_core.training.evaluation import above_chance
 from tasks.kit import paths, resume
 from tasks.kit.cli import run
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import write_rows
 from tasks.kit.torchrun import under_torchrun
-from tasks.kit.training import Finished, StageTrainer
+from tasks.kit.training import StageTrainer
 
 
 def main(arguments: Namespace) -> None:
@@ -31,10 +33,16 @@ def main(arguments: Namespace) -> None:
         masks = next_mask(origin, trainer.params.section("imp.fraction", float))
     start.load_into(trainer.model)
     epochs = range(trainer.params.section("rewind.epochs", int), trainer.spec.epochs)
+    best = KeepBest()
+    wants_best = trainer.params.section("imp.checkpoint", str) == "best"
 
-    finished = trainer.train(masks, epochs, inputs=[rewind, parent])
+    finished = trainer.train(masks, epochs, [rewind, parent], hooks=[best] if wants_best else [])
     if not trainer.workers.first:
         return
+    end = finished.curve[-1]
+    if wants_best:
+        trainer.model.load_state_dict(best.tensors)
+        end = next(row for row in finished.curve if row.epoch == best.epoch)
     ticket = Ticket.of(trainer.model, masks, start.meta)
     for path, loaded in ((rewind, start), (parent, origin)):
         if read_digest(path) != loaded.digest:
@@ -46,10 +54,10 @@ def main(arguments: Namespace) -> None:
         "parent": arguments.parent,
         "lineage": origin.meta.get("lineage", {})
         | {arguments.parent: [origin.digest, origin.meta.get("converged", True)]},
-        "epochs": trainer.spec.epochs,
+        "epochs": end.epoch + 1,
         "density": ticket.density,
         "precision": trainer.compute.precision,
-    } | _outcome(trainer, finished)
+    } | _outcome(trainer, end)
     ticket.save(paths.ticket(variant, seed, number))
     ran = provenance("imp", number, trainer.compute, finished.seconds)
     write_rows(
@@ -68,12 +76,11 @@ def main(arguments: Namespace) -> None:
         resume.forget(resume.imp_stage(variant, seed, int(arguments.parent)))
 
 
-def _outcome(trainer: StageTrainer, finished: Finished) -> dict[str, Any]:
-    """Held-out accuracy after the last epoch, and whether the training came to anything."""
-    last = finished.curve[-1]
+def _outcome(trainer: StageTrainer, end: Epoch) -> dict[str, Any]:
+    """Held-out accuracy after the ticket's epoch, and whether its training came to anything."""
     labels = trainer.bench.dataset.labels("val")
-    converged = math.isfinite(last.loss) and above_chance(last.val_accuracy, labels)
-    return {"converged": converged, "val_accuracy": last.val_accuracy}
+    converged = math.isfinite(end.loss) and above_chance(end.val_accuracy, labels)
+    return {"converged": converged, "val_accuracy": end.val_accuracy}
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ class ImpSpec:
     before it, so that the order of tickets is that of their densities.
     prunable: `conv` (Lottery Pools' experiments) or `conv+linear`.
     fraction: share of the surviving prunable weights that each round removes.
+    checkpoint: the epoch of a training that its ticket is: the `last`, or the `best` by held-out
+    accuracy (the first of equals), which is what the authors of Lottery Pools pool.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
@@ -31,6 +33,7 @@ class ImpSpec:
     rounds: list[Round]
     prunable: Literal["conv", "conv+linear"] = "conv"
     fraction: float = 0.2
+    checkpoint: Literal["last", "best"] = "last"
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:

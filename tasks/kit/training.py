@@ -1,7 +1,7 @@
 """What the stages `pretrain` and `imp` do alike: one training run, resumable, and its scores."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from lp_core.seeds import noise_seed
 from lp_core.training.curve import Epoch
 from lp_core.training.distributed import Workers
 from lp_core.training.evaluation import Scores, evaluate
+from lp_core.training.hooks import Hook
 from lp_core.training.spec import TrainSpec
 from lp_core.training.trainer import Loader, Trainer
 from tasks.kit import paths, resume
@@ -66,12 +67,18 @@ class StageTrainer:
         self.bench = Bench(self.params, self.seeds.init, self.workers.local_rank)
         self.model, self.compute = self.bench.model, self.bench.compute
 
-    def train(self, masks: dict[str, Tensor], epochs: range, inputs: list[Path]) -> Finished:
+    def train(
+        self,
+        masks: dict[str, Tensor],
+        epochs: range,
+        inputs: list[Path],
+        hooks: Sequence[Hook] = (),
+    ) -> Finished:
         """Train `self.model` in place, from where a killed run of the same key left off.
 
         inputs: files beside the data set that shape the run, such as the parent ticket.
         """
-        state = resume.state(self.stage, self.key(masks, epochs, inputs))
+        state = resume.state(self.stage, self.key(masks, epochs, inputs, hooks))
         if self.workers.first:
             resume.forget_old()
             if state.exists():
@@ -83,6 +90,7 @@ class StageTrainer:
             self.compute,
             noise=lambda epoch: noise_seed(self.seeds.noise, self.ticket, epoch),
             validate=self._validate,
+            hooks=hooks,
             workers=self.workers,
             on_epoch=self._print_epoch,
         )
@@ -116,7 +124,13 @@ class StageTrainer:
         )
         return WithProgressBar(loader, self.stage) if self.workers.first else loader
 
-    def key(self, masks: dict[str, Tensor], epochs: range, inputs: list[Path]) -> str:
+    def key(
+        self,
+        masks: dict[str, Tensor],
+        epochs: range,
+        inputs: list[Path],
+        hooks: Sequence[Hook] = (),
+    ) -> str:
         """Hash of everything that shapes the run, 16 hex digits: the name of its state.
 
         Neither inputs nor settings tell what was pruned: the masks do.
@@ -125,7 +139,7 @@ class StageTrainer:
         code = [f"tasks.{self.stage.partition('@')[0]}", module_of(NETWORKS, model.name)]
         settings = [self.spec, model, self.compute.spec, self.seeds, self.stage, fingerprint(code)]
         return resume.run_key(
-            [*settings, list(epochs), mask_digest(masks)],
+            [*settings, list(epochs), mask_digest(masks), [hook.name for hook in hooks]],
             [paths.dataset(self.bench.dataset.name), *inputs],
             self.compute,
         )

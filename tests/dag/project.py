@@ -41,6 +41,7 @@ TINY: dict[str, Any] = {
     "imp": {
         "prunable": "conv",
         "fraction": 0.2,
+        "checkpoint": "last",
         "rounds": [{"ticket": 0, "parent": "rewind"}, {"ticket": 1, "parent": 0}],
     },
     "grid": ["base", "no-rewind"],

@@ -59,7 +59,8 @@ def setting(
         },
         "train": {"momentum": 0.9, "init": None, "noise": None} | sections["train"],
         "rewind": {"epochs": sections["rewind"]},
-        "imp": {"prunable": "conv", "fraction": 0.2, "rounds": chain},
+        "imp": {"fraction": 0.2, "rounds": chain}
+        | sections.get("imp", {"prunable": "conv", "checkpoint": "last"}),
         "pooling": {
             "variants": ["base"],
             "methods": methods,
@@ -100,6 +101,7 @@ def on_cifar(model: str, dataset: str) -> dict[str, Any]:
         grid=["base"] if dataset == "cifar10" else ["base", "no-rewind"],
         train=train(182, 128, 1e-4, 0.1, [91, 136], 0.0, 4),
         rewind=9,
+        imp={"prunable": "conv", "checkpoint": "best"},
         scoring=FULL_SCORING | {"calibration_images": 512, "final_calibration_images": 4096},
     )
 
@@ -119,6 +121,7 @@ def on_imagenet(model: str) -> dict[str, Any]:
         grid=["base"],
         train=train(90, 1024, 1e-4, 0.4, [30, 60, 80], 5.0, 1) | {"devices": 4},
         rewind=5,
+        imp={"prunable": "conv+linear", "checkpoint": "last"},
         scoring=FULL_SCORING | {"calibration_images": 1024, "final_calibration_images": 8192},
     )
     return expected | {"variants": {"base": {}}}
@@ -144,8 +147,27 @@ def on_two_cores() -> dict[str, Any]:
     )
 
 
+def patient() -> dict[str, Any]:
+    """The same trained longer and pruned further: 24 epochs, twelve densities."""
+    whole = on_two_cores()
+    chain = [{"ticket": k, "parent": k - 1 if k else "rewind"} for k in range(12)]
+    methods = [*FIRST, "candidates-2", "coefficients-3", "prune-after", *LAST[-2:]]
+    recipes = {name: RECIPES[name] for name in methods}
+    generated = whole["corrupt"]["cifar10-jpeg"] | {"images": 1000}
+    schedule = whole["train"]["schedule"] | {"drops": [12, 18]}
+    return whole | {
+        "corrupt": {"cifar10-jpeg": generated},
+        "grid": ["base"],
+        "train": whole["train"] | {"epochs": 24, "schedule": schedule},
+        "rewind": {"epochs": 2},
+        "imp": whole["imp"] | {"rounds": chain},
+        "pooling": whole["pooling"] | {"methods": methods, "recipes": recipes},
+    }
+
+
 SETTINGS = {
     "cifar10-cpu": on_two_cores(),
+    "cifar10-patient": patient(),
     **{f"{m}-{d}": on_cifar(m, d) for m in ("resnet18", "vgg16") for d in ("cifar10", "cifar100")},
     **{f"{m}-imagenet": on_imagenet(m) for m in ("resnet18", "resnet34")},
 }
