@@ -14,8 +14,9 @@ from ruamel.yaml import YAML
 from tasks.kit.code import PROJECT as ROOT
 
 _COPIED = (
-    *("lp_core", "tasks", "flows", "presets"),
+    *("lp_core", "tasks", "flows", "presets", ".dvc/plots"),
     *("dvc.yaml", "params.yaml", "constraints.txt", "prefect.toml", ".dvcignore", ".gitignore"),
+    *(".dvc/config", ".dvc/.gitignore", ".site-cache/repo/.gitignore"),
 )
 
 TINY: dict[str, Any] = {
@@ -73,15 +74,13 @@ class Project:
         self.root = root
         for name in _COPIED:
             source = ROOT / name
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, root / name)
         self.params(TINY)
         self.run("git", "init", "-q")
-        self.run("dvc", "init", "-q")
-        self.run("dvc", "config", "core.analytics", "false")
-        shutil.copytree(ROOT / ".dvc" / "plots", root / ".dvc" / "plots")
 
     @classmethod
     def at(cls, root: Path) -> "Project":
