@@ -4,6 +4,7 @@ Long ("tidy") tables, one fact a row. Accuracies, errors and gains are fractions
 the fraction of prunable weights kept; times are seconds; losses and nll are in nats.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,17 @@ from lp_core.files import atomic_write
 
 _STRING, _INT, _FLOAT, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
+ORIGIN = b"lottery_pools"  # the key of a file's metadata under which `write_table` keeps `origin`
+
 # What every table starts with.
 _RUN = {"dataset": _STRING, "model": _STRING, "variant": _STRING, "seed": _INT}
 _SCORES = {"accuracy": _FLOAT, "nll": _FLOAT, "ece": _FLOAT}
 _TICKET = {"ticket": _INT, "density": _FLOAT}
 _PAIR = {"ticket_a": _INT, "ticket_b": _INT}
 
+# Every table ends with `run`: the short name of what `write_table` was told of its origin.
 TABLES: dict[str, pa.Schema] = {
-    name: pa.schema(_RUN | columns)
+    name: pa.schema(_RUN | columns | {"run": _STRING})
     for name, columns in {
         # One row per ticket and split. winning: at least as accurate as the dense ticket there.
         # flops: of one image. parameters: that are not pruned. train_seconds: wall time.
@@ -78,14 +82,19 @@ TABLES: dict[str, pa.Schema] = {
 }
 
 
-def write_table(name: str, rows: Iterable[Mapping[str, Any]], folder: Path) -> pa.Table:
+def write_table(
+    name: str, rows: Iterable[Mapping[str, Any]], folder: Path, origin: Mapping[str, Any]
+) -> pa.Table:
     """Write `<folder>/<name>.parquet` in one step.
+
+    rows: without the column `run`. origin: where the rows come from, as values that JSON can hold;
+    its `run` becomes that column, and all of it the file's metadata, as JSON under `ORIGIN`.
 
     Raises InputError if a row lacks a column, has one that the schema does not, or a value of
     another type.
     """
-    schema = TABLES[name]
-    listed = list(rows)
+    schema = TABLES[name].with_metadata({ORIGIN: json.dumps(origin)})
+    listed = [dict(row) | {"run": origin["run"]} for row in rows]
     for row in listed:
         if set(row) != set(schema.names):
             odd = sorted(set(row) ^ set(schema.names))

@@ -14,6 +14,7 @@ from tasks.kit import paths
 from tasks.kit.cli import run
 from tasks.kit.leftovers import remove_restorable
 from tasks.kit.listed import Listed
+from tasks.kit.origin import origin
 from tasks.kit.params import Params
 from tasks.kit.rows import Row, RowsFile, Tables, read_all
 from tasks.reporting.converged import unconverged_sentences, without_unconverged
@@ -25,15 +26,18 @@ _TRAININGS = "trainings"  # rows that become a column of `tickets`
 
 def main(_: Namespace) -> None:
     """Write all tables, what `dvc metrics` and `dvc plots` show, and a summary for a person."""
-    listed = Listed.read(Params())
+    params = Params()
+    listed = Listed.read(params)
     files = read_all(paths.ROWS)
     tables = collect(sorted(filter(listed.has, files), key=listed.position))
     listed.require_complete(tables)
     add_train_seconds(tables)
     add_winning(tables)
     add_gains(tables)
+    whence = origin(params)
     frames = {
-        name: write_table(name, rows, paths.RESULTS).to_pandas() for name, rows in tables.items()
+        name: write_table(name, rows, paths.RESULTS, whence).to_pandas()
+        for name, rows in tables.items()
     }
     converged = without_unconverged(frames)
     _write("metrics.json", json.dumps(metrics(converged), indent=2) + "\n")

@@ -62,7 +62,8 @@ def _gain(
     by_ticket = rows.groupby("ticket")["gain"].mean()
     density = percent(results.densities(variant)[by_ticket.idxmax()])
     test = "".join(
-        f"; paired Wilcoxon test over {int(row.pairs)} pairs: {p_value(float(row.p))}"
+        f"; paired Wilcoxon test over {int(row.pairs)} pairs: {p_value(float(row.p))}, too small "
+        "a value, since the pairs of one seed share siblings"
         for row in of_method(tests).itertuples()
     )
     return [

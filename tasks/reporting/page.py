@@ -14,7 +14,7 @@ from tasks.reporting.figures.results import Results
 from tasks.reporting.headline import sentences
 from tasks.reporting.page_tables import (
     accuracy_tables,
-    claims_table,
+    claims_tables,
     machine_table,
     paired_table,
     paper_tables,
@@ -68,8 +68,9 @@ def render(
         accuracy=accuracy_tables(results),
         chapters=chapters,
         paired=paired_table(tests),
-        paper=[*paper_tables(results), claims_table(results)],
+        paper=[*paper_tables(results), *claims_tables(results)],
         params=results.params.path.read_text(),
+        run=results.frames["stages"]["run"].iloc[0],
         machine=machine_table(results),
         time=time_table(results),
         versions=", ".join(f"{name} {version(name)}" for name in _DRAWN_WITH),

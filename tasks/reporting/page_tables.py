@@ -115,19 +115,16 @@ def paper_tables(results: Results) -> list[Table]:
     return tables
 
 
-def claims_table(results: Results) -> Table:
-    """The gains that the paper's text states for this setting, beside the same gains here.
-
-    Where the paper does not have the setting, the table lists all of its claims.
-    """
-    claims = results.published.claims
+def claims_tables(results: Results) -> list[Table]:
+    """The gains that the paper's text states for this setting, beside the same gains here; none if
+    the paper does not have the setting."""
     published = [v for v in results.pooled if len(results.published_rows(v))]
-    title = "The gains that the paper's text states, in other settings than this one, beside ours"
-    note = "Networks, data sets and training differ: compare orders of magnitude only. "
-    if published:
-        claims = claims[claims["dataset"] == results.dataset]
-        claims = claims[claims["model"] == results.model(published[0])]
-        title, note = f"{results.setting(published[0])}: the gains that the paper's text states", ""
+    if not published:
+        return []
+    variant = published[0]
+    claims = results.published.claims
+    claims = claims[claims["dataset"] == results.dataset]
+    claims = claims[claims["model"] == results.model(variant)]
     rows = [
         [
             str(row.claim),
@@ -135,27 +132,28 @@ def claims_table(results: Results) -> Table:
             str(row.ticket_kind),
             IMAGES[str(row.images)],
             points(row.value / 100),
-            _own_gain(results, (published or results.pooled)[:1], row),
+            _own_gain(results, variant, row),
         ]
         for row in claims.itertuples(index=False)
     ]
     sources = "; ".join(dict.fromkeys(claims["source"]))
     label = styles(results.headline_methods[:1])[results.headline_methods[0]].label
-    return Table(
-        title,
+    table = Table(
+        f"{results.setting(variant)}: the gains that the paper's text states",
         ["Claim", "Paper's setting", "Tickets", "Images", "Paper (points)", "Ours (points)"],
         rows,
-        f"{note}Ours: gain of {label}, mean over seeds; – where this run has no such ticket. "
+        f"Ours: gain of {label}, mean over seeds; – where this run has no such ticket. "
         f"Sources: {sources}.",
         words=4,
     )
+    return [table]
 
 
-def _own_gain(results: Results, variant: list[str], claim: Any) -> str:
+def _own_gain(results: Results, variant: str, claim: Any) -> str:
     """Our gain of the claim's kind: the dense network's, the largest of any sparse ticket, or the
     gain at the density that the claim names."""
     rows = gains(results.frames)
-    rows = rows[rows["variant"].isin(variant) & (rows["method"] == results.headline_methods[0])]
+    rows = rows[(rows["variant"] == variant) & (rows["method"] == results.headline_methods[0])]
     rows = rows[rows["images"] == claim.images]
     rows = rows[(rows["ticket"] == 0) == (claim.ticket_kind == "dense")]
     if claim.density == claim.density:

@@ -53,7 +53,7 @@ def test_pooled_tickets_keep_their_targets_density(root, method):
 def test_layers_tell_how_far_each_mask_moved(method):
     pool.main(Namespace(variant="base", seed=0, method=method))
     rows = read_rows(paths.rows("pool", "base", 0, method)).tables["layers"]
-    run = {"dataset", "model", "variant", "seed"}
+    run = {"dataset", "model", "variant", "seed", "run"}
     assert all(set(row) == set(TABLES["layers"].names) - run for row in rows)
     assert all(row["method"] == method for row in rows)
     for number in range(3):

@@ -20,7 +20,11 @@ TRAINING = {
     | {"epochs": 2, "batch_size": 16, "momentum": 0.9, "weight_decay": 5e-4}
     | {"schedule": {"kind": "constant", "lr": 0.1}},
     "rewind": {"epochs": 1},
-    "imp": {"prunable": "conv", "checkpoint": "last", "rounds": [{"ticket": 0, "parent": "rewind"}]},
+    "imp": {
+        "prunable": "conv",
+        "checkpoint": "last",
+        "rounds": [{"ticket": 0, "parent": "rewind"}],
+    },
 }
 
 

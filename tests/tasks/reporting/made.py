@@ -33,6 +33,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "greedy-soup": {"recipe": "greedy-soup"},
     "uniform-soup": {"recipe": "uniform-soup"},
 }
+RUN = "0123abcd"
 _LAYERS = [f"stages.{k // 2}.conv{1 + k % 2}.weight" for k in range(7)]
 
 
@@ -55,7 +56,7 @@ class Made:
     def write(self, root: Path) -> None:
         """results/*.parquet, params.yaml and presets/published/ below `root`."""
         for name, rows in self.rows().items():
-            write_table(name, rows, root / "results")
+            write_table(name, rows, root / "results", {"run": RUN})
         YAML(typ="safe").dump(self.params(), root / "params.yaml")
         write_published(root / "presets" / "published")
 
@@ -93,7 +94,10 @@ class Made:
         return tables
 
     def frames(self) -> dict[str, pd.DataFrame]:
-        return {n: pd.DataFrame(r, columns=TABLES[n].names) for n, r in self.rows().items()}
+        return {
+            name: pd.DataFrame(rows, columns=TABLES[name].names).assign(run=RUN)
+            for name, rows in self.rows().items()
+        }
 
     @staticmethod
     def _over(variant: str) -> dict[str, Any]:

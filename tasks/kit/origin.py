@@ -1,0 +1,58 @@
+"""Where an experiment's tables come from: its parameters, the commit, the versions."""
+
+import hashlib
+import json
+import platform
+import subprocess
+from importlib.metadata import version
+from typing import Any
+
+from tasks.kit.code import PACKAGES, PROJECT
+from tasks.kit.params import Params
+
+_VERSIONS = ("torch", "torchvision", "numpy", "pandas", "pyarrow")
+_DIGITS = 8
+
+
+def origin(params: Params) -> dict[str, Any]:
+    """What tells this experiment's tables from another's, as values that JSON can hold.
+
+    run: 8 hex digits that stand for all the rest. commit: see `commit`. params: the whole params
+    file, read as this asks for it. params_digest: SHA-256 of those values; comments and the order
+    of keys do not shape it. versions: by package.
+    """
+    found = {
+        "commit": commit(),
+        "params_digest": _digest(params.raw),
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in _VERSIONS},
+    }
+    return {"run": _digest(found)[:_DIGITS]} | found | {"params": params.raw}
+
+
+def commit() -> str | None:
+    """The commit that is checked out; None outside a git repository.
+
+    Where the code differs from it, a plus sign and 8 hex digits follow: of the difference, and of
+    the names of files that git does not know.
+    """
+    head = _git("rev-parse", "HEAD")
+    if not head:
+        return None
+    edits = [_git("diff", "HEAD", "--", *PACKAGES)]
+    edits += [_git("ls-files", "--others", "--exclude-standard", "--", *PACKAGES)]
+    return head.strip() + (f"+{_digest(edits)[:_DIGITS]}" if any(edits) else "")
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=PROJECT, capture_output=True, text=True, check=False
+        )
+    except OSError:  # git is not installed
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
