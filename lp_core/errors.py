@@ -1,5 +1,7 @@
 """Errors that are about the input, not the program: one line tells the user what would do."""
 
+from pathlib import Path
+
 
 class InputError(ValueError):
     """Bad input: a parameter, an argument or a file is not what it must be.
@@ -11,3 +13,14 @@ class InputError(ValueError):
 
 class MissingInputError(InputError, FileNotFoundError):
     """A file or folder that the input names is not there."""
+
+
+class DamagedError(InputError):
+    """A file that this project wrote is not as it was written. path: the file.
+
+    Whoever made the file can make it anew, so that is what the message says; a stage adds how.
+    """
+
+    def __init__(self, path: Path, found: str) -> None:
+        super().__init__(f"{path}: {found}; remove it and make it anew")
+        self.path = path

@@ -4,7 +4,6 @@ On disk a ticket holds only the weights that its mask keeps, and the mask as bit
 trail of tickets (Lottery Pools, Algorithm 1) costs about a quarter of its dense checkpoints.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -19,14 +18,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lp_core.errors import InputError, MissingInputError
+from lp_core.checksums import sealed, tensors_digest, unsealed
+from lp_core.errors import DamagedError, InputError, MissingInputError
 from lp_core.files import atomic_write
 
-_FORMAT = "lottery-pools ticket 2"
+_FORMAT = "lottery-pools ticket 3"
 _DIGITS = 32  # of a digest
 
 
-class TicketError(InputError):
+class TicketError(DamagedError):
     """A file that should hold a ticket does not."""
 
 
@@ -122,7 +122,7 @@ class Ticket:
         # One metadata key: safetensors writes several in no fixed order, and equal tickets must
         # be equal files.
         with atomic_write(Path(path)) as temporary:
-            save_file(tensors, temporary, {"ticket": json.dumps(header)})
+            save_file(tensors, temporary, {"ticket": sealed(json.dumps(header))})
 
     def _packed(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What is stored: only the weights that the mask keeps, on the CPU, and what goes where."""
@@ -153,10 +153,7 @@ class Ticket:
         with _opened(path) as (file, header):
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             if _digest(tensors, header["layout"]) != header["digest"]:
-                raise TicketError(
-                    f"{path}: its tensors are not those that were saved; "
-                    "delete it and run its stage again"
-                )
+                raise TicketError(Path(path), "damaged: its tensors are not those that were saved")
             return cls(*_unpacked(tensors, header["layout"]), header["meta"])
 
 
@@ -184,28 +181,22 @@ def _opened(path: str | Path) -> Iterator[tuple[Any, dict[str, Any]]]:
         raise MissingInputError(f"{path}: no such ticket")
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["ticket"])
+            text = (file.metadata() or {}).get("ticket", "")
+            header = unsealed(text, "format", "digest", "layout", "meta")
             if header["format"] != _FORMAT:
-                raise TicketError(
-                    f"{path}: format {header['format']!r}, not {_FORMAT!r}; run its stage again"
-                )
+                raise ValueError(f"it is of format {header['format']!r}, not {_FORMAT!r}")
             if not isinstance(header["meta"], dict) or not isinstance(header["digest"], str):
                 raise TypeError("its header has no meta or no digest")
             yield file, header
     except TicketError:
         raise
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise TicketError(
-            f"{path}: not a whole ticket ({error}); delete it and run its stage again"
-        ) from error
+        reason = " ".join(str(error).split())
+        raise TicketError(Path(path), f"not a whole ticket ({reason})") from error
 
 
 def _digest(tensors: Mapping[str, Tensor], layout: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(layout, sort_keys=True).encode())
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
-        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()[:_DIGITS]
+    return tensors_digest(json.dumps(layout, sort_keys=True), tensors)[:_DIGITS]
 
 
 def _unpacked(

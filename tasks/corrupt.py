@@ -3,8 +3,6 @@
 import shutil
 from argparse import Namespace
 
-import numpy as np
-
 from lp_core.corruptions.sets import chosen_images, generated, official
 from lp_core.corruptions.spec import CorruptSpec
 from lp_core.data.corrupted import save_array, write_manifest
@@ -32,11 +30,12 @@ def main(arguments: Namespace) -> None:
     unfinished = folder.with_name(f".{folder.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
+    checksums = {}
     for number, (corruption, severities) in enumerate(sets, start=1):
-        save_array(unfinished / f"{corruption}.npy", severities, len(spec.severities))
+        file = unfinished / f"{corruption}.npy"
+        checksums[corruption] = save_array(file, severities, len(spec.severities))
         print(f"corrupt@{name}: {corruption} {number}/{len(spec.corruptions)}", flush=True)
-    np.save(unfinished / "labels.npy", labels[chosen])
-    write_manifest(unfinished, spec.corruptions, spec.severities)
+    write_manifest(unfinished, labels[chosen], spec.severities, checksums)
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
 

@@ -1,7 +1,8 @@
 """A split image set as it lies on disk: what the stage `dataset` writes and every other one reads.
 
 A folder holds `dataset.json` and, for each of train, val and test, either arrays that are mapped
-into memory or, for a streamed set, a Parquet list of image files.
+into memory or, for a streamed set, a Parquet list of image files. `dataset.json` has a checksum of
+each of them and of itself.
 """
 
 import json
@@ -16,12 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lp_core.errors import InputError, MissingInputError
+from lp_core.checksums import file_checksum, require_whole, sealed, unsealed
+from lp_core.errors import DamagedError, InputError, MissingInputError
 
 if TYPE_CHECKING:
     import pyarrow
 
 SPLITS = ("train", "val", "test")
+DESCRIPTION = "dataset.json"
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,6 @@ class Dataset:
             "mean": self.mean,
             "std": self.std,
             "streamed": self.streamed,
-            "images": {name: len(part) for name, part in self.parts.items()},
         }
         for name, part in self.parts.items():
             if isinstance(part, Split):
@@ -141,59 +143,44 @@ class Dataset:
             else:
                 described["root"] = part.root.as_posix()
                 _write_listing(part, folder / f"{name}.parquet")
-        (folder / "dataset.json").write_text(json.dumps(described, indent=1) + "\n")
+        described["files"] = {file.name: file_checksum(file) for file in sorted(folder.iterdir())}
+        (folder / DESCRIPTION).write_text(sealed(json.dumps(described, indent=1) + "\n"))
 
     @classmethod
     def load(cls, folder: str | Path) -> "Dataset":
-        """Maps a saved set into memory; nothing is read until it is used.
+        """Maps a saved set into memory, once its files have been read and are as they were saved.
 
-        Raises MissingInputError where there is none, and InputError where a file is not what
-        `save` writes.
+        Raises MissingInputError where there is none, and DamagedError, naming the file, where one
+        is not what `save` wrote.
         """
         folder = Path(folder)
-        description = folder / "dataset.json"
+        description = folder / DESCRIPTION
         if not description.is_file():
             raise MissingInputError(f"{folder} holds no data set; run the stage dataset to make it")
         try:
-            described = json.loads(description.read_text())
-            shared = {key: described[key] for key in _SHARED}
-            streamed, counts = described["streamed"], described["images"]
-            root = Path(described["root"]) if streamed else folder
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{description} does not describe a data set ({error!r})") from error
-        parts = {
-            name: _read_listing(folder / f"{name}.parquet", root)
-            if streamed
+            described = unsealed(description.read_text(), "streamed", "files", *_SHARED)
+        except (OSError, ValueError) as error:
+            raise DamagedError(description, str(error)) from error
+        for name, checksum in described["files"].items():
+            require_whole(folder / name, checksum)
+        parts: dict[str, Split | Listing] = {
+            name: _read_listing(folder / f"{name}.parquet", Path(described["root"]))
+            if described["streamed"]
             else _map_arrays(folder, name)
             for name in SPLITS
         }
-        for name, part in parts.items():
-            if len(part) != counts.get(name):
-                raise InputError(
-                    f"{folder} holds {len(part)} {name} images where dataset.json counts "
-                    f"{counts.get(name)}; run the stage dataset again"
-                )
-        return cls(parts=parts, **shared)
+        return cls(parts=parts, **{key: described[key] for key in _SHARED})
 
 
 _SHARED = ("name", "classes", "channels", "size", "mean", "std")
 
 
 def _map_arrays(folder: Path, name: str) -> Split:
-    arrays = []
-    for kind, dtype, axes in (("images", np.uint8, 4), ("labels", np.int64, 1)):
-        path = folder / f"{name}.{kind}.npy"
-        try:
-            # Copy-on-write: torch takes no read-only memory, and nobody writes here.
-            array = np.load(path, mmap_mode="c", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{path} is not a whole array ({error})") from error
-        if array.dtype != dtype or array.ndim != axes:
-            raise InputError(f"{path} holds {array.dtype}, shape {array.shape}; not {kind}")
-        arrays.append(torch.from_numpy(array))
-    images, labels = arrays
-    if len(images) != len(labels):
-        raise InputError(f"{folder} has {len(images)} {name} images and {len(labels)} labels")
+    # Copy-on-write: torch takes no read-only memory, and nobody writes here.
+    images, labels = (
+        torch.from_numpy(np.load(folder / f"{name}.{kind}.npy", mmap_mode="c"))
+        for kind in ("images", "labels")
+    )
     return Split(images.permute(0, 3, 1, 2), labels)
 
 
@@ -210,17 +197,8 @@ def _write_listing(listing: Listing, path: Path) -> None:
 
 
 def _read_listing(path: Path, root: Path) -> Listing:
-    import pyarrow
     from pyarrow import parquet
 
-    try:
-        table = parquet.read_table(path, columns=["path", "label", "bytes"])
-        labels, sizes = (
-            torch.from_numpy(table[name].to_numpy().astype(np.int64)) for name in ("label", "bytes")
-        )
-        return Listing(root, table["path"].combine_chunks(), labels, sizes)
-    except (OSError, KeyError, pyarrow.ArrowException) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(
-            f"{path} is not a list of images and labels ({reason}); run the stage dataset again"
-        ) from error
+    table = parquet.read_table(path, columns=["path", "label", "bytes"])
+    labels, sizes = (torch.tensor(table[name].to_numpy()) for name in ("label", "bytes"))
+    return Listing(root, table["path"].combine_chunks(), labels, sizes)

@@ -5,7 +5,6 @@ and the curve so far. Safetensors, never pickle, and replaced in one step: a kil
 finished epoch. A digest tells a damaged file from a whole one.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lp_core.checksums import tensors_digest
 from lp_core.errors import InputError, MissingInputError
 from lp_core.files import atomic_write
 from lp_core.training.curve import Epoch
@@ -55,7 +55,7 @@ def save_state(path: Path, progress: Progress, hooks: Sequence[Hook] = ()) -> No
         head["hooks"][hook.name] = {"tensors": list(own), "values": values}
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
     # One metadata key: safetensors writes several in no fixed order.
-    text = json.dumps({"digest": _digest(head, tensors), "head": head})
+    text = json.dumps({"digest": tensors_digest(json.dumps(head), tensors), "head": head})
     with atomic_write(path) as temporary:
         save_file(tensors, temporary, {"run": text})
 
@@ -111,7 +111,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             metadata = json.loads((file.metadata() or {})["run"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         head: dict[str, Any] = metadata["head"]
-        if metadata["digest"] != _digest(head, tensors):
+        if metadata["digest"] != tensors_digest(json.dumps(head), tensors):
             raise StateError(f"{path}: damaged: its digest is not that of its contents")
         if head["format"] != _FORMAT:
             raise StateError(f"{path}: format {head['format']!r}, not {_FORMAT!r}")
@@ -127,12 +127,3 @@ def _part(tensors: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
 def _unpacked(bits: Tensor, shape: torch.Size) -> Tensor:
     flat = np.unpackbits(bits.numpy(), count=shape.numel()).astype(bool)
     return torch.from_numpy(flat).view(shape)
-
-
-def _digest(head: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256(json.dumps(head).encode())
-    for key in sorted(tensors):
-        tensor = tensors[key]
-        digest.update(f"\n{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()

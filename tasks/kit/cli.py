@@ -2,13 +2,14 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeVar
 
 from tqdm import tqdm
 
-from lp_core.errors import InputError
+from lp_core.errors import DamagedError, InputError
 from tasks.kit.guard import Guard
 
 _OF_A_ROUND = ("ticket", "parent")  # keys of a line of `imp.rounds`
@@ -48,7 +49,7 @@ def run(
         guard = Guard(names)
         main(values)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {explained(error)}", file=sys.stderr)
         sys.exit(INVALID_INPUT)
     if os.environ.get("RANK", "0") != "0":
         return
@@ -58,6 +59,18 @@ def run(
         changes = [f"{error}; it was when this began; run again"]
     if changes:
         sys.exit("\n".join(changes))
+
+
+def explained(error: InputError) -> str:
+    """What is wrong, and what would do.
+
+    DVC takes a damaged file for a whole one and would restore it so: its copies in the cache are
+    read-only, which to DVC means checked. It checks those that can be written.
+    """
+    if not isinstance(error, DamagedError):
+        return str(error)
+    path = shlex.quote(str(error.path))
+    return f"{error}: rm -r {path}; chmod -R u+w .dvc/cache; dvc repro"
 
 
 def progress(items: Collection[T], label: str) -> Iterator[T]:

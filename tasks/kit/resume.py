@@ -69,13 +69,13 @@ def run_key(settings: Iterable[Any], inputs: Iterable[Path], compute: Compute) -
 
     Two runs with one key give the same bytes, so going on from a state under that key is safe;
     after any change (a parameter, an input, the code, PyTorch, the machine) the key is another one.
-    settings: dataclasses or plain values. inputs: files, or folders of files.
+    settings: dataclasses or plain values. inputs: files.
     """
     digest = hashlib.sha256()
     for value in settings:
         plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
         digest.update(json.dumps(plain, sort_keys=True).encode() + b"\n")
-    for path in _files(inputs):
+    for path in inputs:
         digest.update(f"\n{path.name} ".encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -86,11 +86,3 @@ def run_key(settings: Iterable[Any], inputs: Iterable[Path], compute: Compute) -
     )
     digest.update(f"{torch.__version__} {device} {compute.precision}".encode())
     return digest.hexdigest()[:16]
-
-
-def _files(inputs: Iterable[Path]) -> list[Path]:
-    return [
-        file
-        for path in inputs
-        for file in (sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path])
-    ]

@@ -2,7 +2,7 @@
 
 (A stage that imported the tables' schemas would run again whenever a column of any table
 changed; a training must not.) A file's head says what its rows are of, so that `tables` can read
-whatever lies there.
+whatever lies there; a checksum tells a damaged file from a whole one.
 """
 
 import json
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lp_core.errors import InputError
+from lp_core.checksums import sealed, unsealed
+from lp_core.errors import DamagedError
 from lp_core.files import atomic_write
 
 Row = dict[str, Any]
@@ -36,23 +37,16 @@ def write_rows(path: Path, head: Mapping[str, Any], tables: Tables) -> None:
     ]
     text = f'{{"head": {json.dumps(head)},\n"tables": {{\n' + ",\n".join(lines) + "\n}}\n"
     with atomic_write(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(sealed(text))
 
 
 def read_rows(path: Path) -> RowsFile:
-    """What `write_rows` wrote. Raises InputError naming the file if it is something else."""
+    """What `write_rows` wrote. Raises DamagedError naming the file if it is something else."""
     try:
-        content = json.loads(path.read_text())
-        rows = RowsFile(path, dict(content["head"]), dict(content["tables"]))
-        missing = sorted({"stage", "dataset", "model", "variant", "seed"} - set(rows.head))
-        if missing:
-            raise KeyError(f"its head lacks {missing}")
-        if all(isinstance(row, dict) for table in rows.tables.values() for row in table):
-            return rows
-        problem = "a row is no mapping"
-    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        problem = f"{type(error).__name__}: {error}"
-    raise InputError(f"{path}: not table rows ({problem}); delete it and run its stage again")
+        content = unsealed(path.read_text(), "head", "tables")
+    except (OSError, ValueError) as error:
+        raise DamagedError(path, f"not table rows ({error})") from error
+    return RowsFile(path, content["head"], content["tables"])
 
 
 def read_all(folder: Path) -> list[RowsFile]:

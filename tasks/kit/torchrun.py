@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lp_core.errors import InputError
 from lp_core.training.spec import TrainSpec
+from tasks.kit.cli import explained
 from tasks.kit.params import Params
 
 _FAULT_FILE = "LP_INPUT_FAULT"
@@ -65,7 +66,7 @@ def _work(main: Callable[[Namespace], None], arguments: Namespace) -> None:
         main(arguments)
     except InputError as error:
         if file := os.environ.get(_FAULT_FILE):
-            Path(file).write_text(str(error))
+            Path(file).write_text(explained(error))
         raise
 
 

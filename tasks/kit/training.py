@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from lp_core.data.epoch import Batch
 from lp_core.data.loading import EVAL_BATCH, eval_batches, train_loader
+from lp_core.data.store import DESCRIPTION
 from lp_core.faces import module_of
 from lp_core.models.spec import NETWORKS
 from lp_core.seeds import noise_seed
@@ -140,7 +141,8 @@ class StageTrainer:
         settings = [self.spec, model, self.compute.spec, self.seeds, self.stage, fingerprint(code)]
         return resume.run_key(
             [*settings, list(epochs), mask_digest(masks), [hook.name for hook in hooks]],
-            [paths.dataset(self.bench.dataset.name), *inputs],
+            # It has a checksum of each array, with which the arrays have been compared.
+            [paths.dataset(self.bench.dataset.name) / DESCRIPTION, *inputs],
             self.compute,
         )
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from lp_core import tickets as tickets_room
+from lp_core.checksums import sealed
 from lp_core.files import atomic_write
 from lp_core.models.factory import build
 from lp_core.models.structure import prunable
@@ -122,11 +123,11 @@ def test_a_truncated_file_is_one_clear_error(folder, data):
 
 
 def _foreign(path: Path, header: object, **tensors: torch.Tensor) -> None:
-    save_file(tensors or {"x": torch.zeros(2)}, path, {"ticket": json.dumps(header)})
+    save_file(tensors or {"x": torch.zeros(2)}, path, {"ticket": sealed(json.dumps(header))})
 
 
 _GOOD = {
-    "format": "lottery-pools ticket 2",
+    "format": "lottery-pools ticket 3",
     "digest": "0" * 32,
     "layout": {"order": [], "prunable": [], "shapes": {}},
     "meta": {},
@@ -185,7 +186,7 @@ def _with_layout(path: Path, **changes: object) -> None:
 def test_a_foreign_file_is_one_clear_error(tmp_path, write):
     path = tmp_path / "strange.safetensors"
     write(path)
-    with pytest.raises(TicketError, match=r"strange\.safetensors: .*run its stage again$"):
+    with pytest.raises(TicketError, match=r"strange\.safetensors: .*make it anew$"):
         Ticket.load(path)
 
 
@@ -194,22 +195,33 @@ def test_a_layout_that_fits_is_no_error(tmp_path):
     assert Ticket.load(tmp_path / "w").mask["w"].tolist() == [[True, True]]
 
 
-def test_a_file_of_the_first_format_says_to_run_its_stage_again(tmp_path):
-    _foreign(tmp_path / "old", {"format": "lottery-pools ticket 1", "meta": {}})
+@pytest.mark.parametrize("text", [json.dumps(_GOOD), sealed(json.dumps(_GOOD | {"format": "2"}))])
+def test_a_file_of_an_older_format_says_to_make_it_anew(tmp_path, text):
+    save_file({"x": torch.zeros(2)}, tmp_path / "old", {"ticket": text})
     for read in (Ticket.load, read_meta, read_digest):
-        with pytest.raises(TicketError, match=r"old: format 'lottery-pools ticket 1', .*run its"):
+        with pytest.raises(TicketError, match=r"old: not a whole ticket \(it .*make it anew$"):
             read(tmp_path / "old")
 
 
-def test_a_bit_that_was_changed_on_disk_is_noticed(folder):
+@settings(deadline=None, max_examples=200)
+@given(share=st.floats(0, 1), bit=st.integers(0, 7))
+def test_a_bit_that_was_changed_on_disk_is_noticed(folder, share, bit):
+    """Wherever it is: in the tensors, in meta, in the header of the file format."""
+    changed = bytearray(_saved(folder))
+    changed[int(share * (len(changed) - 1))] ^= 1 << bit
+    (folder / "changed").write_bytes(changed)
+    with pytest.raises(TicketError, match=r"changed: .*; remove it and make it anew$") as error:
+        Ticket.load(folder / "changed")
+    assert "\n" not in str(error.value)
+
+
+def test_a_changed_meta_is_noticed_by_who_reads_no_tensor(folder):
     whole = _saved(folder)
-    header = 8 + int.from_bytes(whole[:8], "little")
-    for position in (header, (header + len(whole)) // 2, len(whole) - 1):
-        changed = bytearray(whole)
-        changed[position] ^= 1
-        (folder / "changed").write_bytes(changed)
-        with pytest.raises(TicketError, match=r"changed: its tensors are not those that were sav"):
-            Ticket.load(folder / "changed")
+    (folder / "changed").write_bytes(whole.replace(b'ticket\\": 3', b'ticket\\": 4'))
+    assert (folder / "changed").read_bytes() != whole
+    for read in (read_meta, read_digest):
+        with pytest.raises(TicketError, match=r"changed: .*damaged: its checksum is"):
+            read(folder / "changed")
 
 
 @settings(deadline=None, max_examples=40)

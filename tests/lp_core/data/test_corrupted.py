@@ -11,11 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lp_core import checksums
 from lp_core.corruptions.apply import corrupt
 from lp_core.corruptions.sets import generated, official
 from lp_core.corruptions.spec import CorruptSpec
-from lp_core.data.corrupted import corrupted_sets, save_array, write_manifest
-from lp_core.errors import InputError
+from lp_core.data.corrupted import corrupted_labels, corrupted_sets, save_array, write_manifest
+from lp_core.errors import DamagedError, InputError
 
 severities = st.lists(st.integers(1, 5), min_size=1, max_size=5, unique=True)
 NAMES = ["gaussian_noise", "contrast"]
@@ -97,11 +98,11 @@ def test_no_more_than_one_severity_is_in_memory(tmp_path):
 
 
 def _saved(folder: Path, levels: list[int]) -> None:
+    sums = {}
     for name in NAMES:
         parts = (_images(3, seed=10 * level) for level in levels)
-        save_array(folder / f"{name}.npy", parts, len(levels))
-    np.save(folder / "labels.npy", np.arange(3))
-    write_manifest(folder, NAMES, levels)
+        sums[name] = save_array(folder / f"{name}.npy", parts, len(levels))
+    write_manifest(folder, np.arange(3), levels, sums)
 
 
 def test_every_corruption_comes_back_with_the_images_of_its_severities(tmp_path):
@@ -128,11 +129,53 @@ def test_a_folder_without_sets_names_the_stage_that_makes_them(tmp_path):
         next(corrupted_sets(tmp_path))
 
 
-def test_a_file_that_lacks_images_is_named(tmp_path):
+def _read(folder: Path) -> None:
+    corrupted_labels(folder)
+    for _ in corrupted_sets(folder):
+        pass
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_a_bit_that_was_changed_on_disk_is_noticed(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("sets")
+    _saved(folder, [1, 2])
+    _read(folder)
+    path = data.draw(st.sampled_from(sorted(folder.iterdir())))
+    content, bits = bytearray(path.read_bytes()), st.integers(0, 7)
+    content[int(data.draw(st.floats(0, 1)) * (len(content) - 1))] ^= 1 << data.draw(bits)
+    path.write_bytes(content)
+    with pytest.raises(DamagedError) as error:
+        _read(folder)
+    assert str(error.value).startswith(f"{path}: ")
+    assert str(error.value).endswith("; remove it and make it anew")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["contrast.npy", "labels.npy"])
+def test_a_missing_or_truncated_array_is_named_when_it_is_its_turn(tmp_path, name):
     _saved(tmp_path, [1, 2])
-    np.save(tmp_path / f"{NAMES[1]}.npy", _images(4))
-    sets = corrupted_sets(tmp_path)
-    assert next(sets)[0] == NAMES[0]
-    message = r"contrast\.npy: it holds 4 images, not 3 for each of 2 severities; run the stage"
-    with pytest.raises(InputError, match=message):
-        next(sets)
+    whole = (tmp_path / name).read_bytes()
+    for size in (0, 50, len(whole) - 1):
+        (tmp_path / name).write_bytes(whole[:size])
+        with pytest.raises(DamagedError, match=rf"{name}: damaged: its checksum is .*, not "):
+            _read(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(DamagedError, match=rf"{name}: cannot be read \(No such file"):
+        _read(tmp_path)
+    if name != "labels.npy":
+        assert next(corrupted_sets(tmp_path))[0] == NAMES[0]
+
+
+def test_each_array_is_compared_once_in_a_process(tmp_path, monkeypatch):
+    _saved(tmp_path, [1, 2])
+    _read(tmp_path)
+    monkeypatch.setattr(checksums, "file_checksum", None)
+    _read(tmp_path)
+
+
+def test_a_manifest_without_checksums_is_of_an_older_version(tmp_path):
+    _saved(tmp_path, [1])
+    (tmp_path / "corrupted.json").write_text('{"corruptions": ["contrast"], "severities": [1]}')
+    with pytest.raises(DamagedError, match=r"corrupted\.json: it has no checksum; an older versio"):
+        _read(tmp_path)

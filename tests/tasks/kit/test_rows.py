@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lp_core.errors import InputError
+from lp_core.checksums import sealed
+from lp_core.errors import DamagedError
 from tasks.kit.rows import read_all, read_rows, write_rows
 
 HEAD = {"stage": "imp", "dataset": "digits", "model": "resnet8", "variant": "base", "seed": 0}
@@ -48,34 +49,36 @@ def test_a_row_is_a_line(tmp_path):
     ]
 
 
+def test_a_bit_that_was_changed_on_disk_is_noticed(tmp_path):
+    path = tmp_path / "3.json"
+    write_rows(path, HEAD, {"a": [{"accuracy": 0.5}]})
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        for bit in range(8):
+            changed = bytearray(whole)
+            changed[position] ^= 1 << bit
+            path.write_bytes(changed)
+            with pytest.raises(DamagedError, match=r"3\.json: not table rows .*make it anew$"):
+                read_rows(path)
+
+
 @pytest.mark.parametrize(
-    "text",
+    "content",
     [
-        "",
-        "{",
-        "[]",
-        "null",
-        "ticket,accuracy\n0,0.5\n",
-        '{"head": {}, "tables": {"a": [{"x": 1}',
-        '{"head": {}}',
-        '{"head": 3, "tables": {}}',
-        '{"head": {}, "tables": {"a": 3}}',
-        '{"head": {}, "tables": {"a": [3]}}',
-        '{"tables": {}}',
-        '{"head": {}, "tables": {}}',
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"ticket,accuracy\n0,0.5\n",
+        b'{"head": {}, "tables": {"a": []}}',
+        sealed('{"head": {}}').encode(),
+        b"\xff\xfe\x00",
     ],
 )
-def test_a_file_that_holds_no_rows_is_an_error_that_names_it(tmp_path, text):
+def test_a_file_that_holds_no_rows_is_an_error_that_names_it(tmp_path, content):
     path = tmp_path / "3.json"
-    path.write_text(text)
-    with pytest.raises(InputError, match=r"3\.json: not table rows"):
-        read_rows(path)
-
-
-def test_a_file_of_other_bytes_is_an_error_that_names_it(tmp_path):
-    path = tmp_path / "3.json"
-    path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match=r"3\.json: not table rows"):
+    path.write_bytes(content)
+    with pytest.raises(DamagedError, match=r"3\.json: not table rows .*make it anew$"):
         read_rows(path)
 
 

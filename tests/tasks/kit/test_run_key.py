@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lp_core.compute import Compute
 from lp_core.compute_spec import ComputeSpec
 from lp_core.data.augment_spec import AugmentSpec
+from lp_core.data.store import Dataset, Split
 from lp_core.training.schedules import Schedule
 from lp_core.training.spec import TrainSpec
 from tasks.kit import training
@@ -34,11 +35,9 @@ def compute() -> Compute:
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> list[Path]:
-    (tmp_path / "data" / "deeper").mkdir(parents=True)
-    (tmp_path / "data" / "images.npy").write_bytes(b"images")
-    (tmp_path / "data" / "deeper" / "more.npy").write_bytes(b"more")
+    (tmp_path / "dataset.json").write_bytes(b"images")
     (tmp_path / "ticket").write_bytes(b"ticket")
-    return [tmp_path / "data", tmp_path / "ticket"]
+    return [tmp_path / "dataset.json", tmp_path / "ticket"]
 
 
 def test_equal_runs_have_equal_keys(compute, inputs):
@@ -92,20 +91,10 @@ def _key(values: list[Any]) -> str:
     return run_key(values, [], Compute(ComputeSpec("cpu", threads=1)))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda folder: (folder / "data" / "images.npy").write_bytes(b"imagez"),
-        lambda folder: (folder / "data" / "deeper" / "more.npy").write_bytes(b""),
-        lambda folder: (folder / "data" / "new.npy").write_bytes(b""),
-        lambda folder: (folder / "data" / "deeper" / "more.npy").unlink(),
-        lambda folder: (folder / "data" / "images.npy").rename(folder / "data" / "renamed.npy"),
-        lambda folder: (folder / "ticket").write_bytes(b"other"),
-    ],
-)
-def test_any_input_changes_the_key(compute, inputs, tmp_path, change):
+@pytest.mark.parametrize("name", ["dataset.json", "ticket"])
+def test_any_input_changes_the_key(compute, inputs, tmp_path, name):
     before = run_key([TRAIN], inputs, compute)
-    change(tmp_path)
+    (tmp_path / name).write_bytes(b"other")
     assert run_key([TRAIN], inputs, compute) != before
 
 
@@ -142,3 +131,17 @@ def test_a_training_of_other_code_has_another_key(monkeypatch):
     assert trainer.key({}, range(2), []) == before
     monkeypatch.setattr(training, "fingerprint", lambda modules: {"loop.py": "b", "of": modules})
     assert trainer.key({}, range(2), []) != before
+
+
+@pytest.mark.usefixtures("root")
+def test_a_training_on_other_images_has_another_key(monkeypatch):
+    """One pixel, of one image, of the split that decides."""
+    monkeypatch.setattr(training, "fingerprint", lambda modules: {"of": modules})
+    Path("params.yaml").write_text(json.dumps(PARAMS | {"train": TRAINING}))
+    before = training.StageTrainer("base", 0, 1).key({}, range(2), [])
+    dataset = Dataset.load("data/noise")
+    images = dataset.split("val").images.clone()
+    images[0, 0, 0, 0] ^= 1
+    parts = {**dataset.parts, "val": Split(images, dataset.labels("val"))}
+    replace(dataset, parts=parts).save("data/noise")
+    assert training.StageTrainer("base", 0, 1).key({}, range(2), []) != before
