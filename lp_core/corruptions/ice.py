@@ -1,7 +1,8 @@
-"""Ice on a window pane: bright crystalline textures, drawn from fixed seeds, for CIFAR-C's frost.
+"""Ice on a window pane: crystalline textures, drawn from fixed seeds, for CIFAR-C's frost.
 
 The published script blends in photographs, which this project does not ship: it grows feathers of
-ice (needles that branch at 60°, as ice does) over a cloudy film, the same in every run.
+ice (needles that branch at 60°, as ice does) over a cloudy film, the same in every run, and gives
+them each photograph's colours.
 """
 
 import math
@@ -17,7 +18,16 @@ from lp_core.corruptions.streams import Floats
 
 Points = npt.NDArray[np.float64]
 
-TEXTURES = 5
+# Mean and spread (standard deviation) of red, green and blue in the published photographs, at a
+# fifth of their size, over the 32-pixel windows that CIFAR-C takes from them. Two are of one pane.
+PHOTOGRAPHS = (
+    ((77, 148, 165), (28, 16, 15)),
+    ((198, 203, 212), (20, 20, 21)),
+    ((198, 203, 212), (20, 20, 21)),
+    ((144, 158, 171), (28, 28, 29)),
+    ((103, 114, 126), (39, 38, 37)),
+)
+TEXTURES = len(PHOTOGRAPHS)
 # The published photographs are about a thousand pixels wide, and used at a fifth of that for CIFAR.
 SIDE, SIDE_AT_32 = 1024, 205
 
@@ -26,12 +36,20 @@ SIDE, SIDE_AT_32 = 1024, 205
 def ice(index: int, side: int) -> Images:
     """Texture `index` (0 … 4): uint8, side × side × 3. It is shared: do not write into it."""
     if side == SIDE:
-        return _grow(np.random.default_rng([2019, index]))
+        return _coloured(_grow(np.random.default_rng([2019, index])), *PHOTOGRAPHS[index])
     way = cv2.INTER_AREA if side < SIDE else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(ice(index, SIDE), (side, side), interpolation=way), np.uint8)
 
 
-def _grow(rng: np.random.Generator) -> Images:
+def _coloured(light: Floats, mean: tuple[int, ...], spread: tuple[int, ...]) -> Images:
+    """The light in those colours, whose spread is that of the texture shrunk to CIFAR's size."""
+    seen = cv2.resize(light, (SIDE_AT_32, SIDE_AT_32), interpolation=cv2.INTER_AREA)
+    standard = ((light - seen.mean()) / seen.std())[..., None]
+    return np.clip(mean + standard * np.array(spread, np.float32), 0, 255).astype(np.uint8)
+
+
+def _grow(rng: np.random.Generator) -> Floats:
+    """Grey light, SIDE × SIDE, 0–1."""
     film = _clouds(rng)
     canvas = np.zeros((SIDE, SIDE), np.uint8)
     heading = rng.uniform(0, 2 * math.pi)
@@ -51,10 +69,7 @@ def _grow(rng: np.random.Generator) -> Images:
     broad = cv2.GaussianBlur(needles, (0, 0), 20)
     light = 0.05 + 0.25 * film + 0.7 * needles + 0.4 * glow + 0.3 * broad
     # Where layers pile up the brightness levels off, as on film, rather than burning out.
-    light = np.tanh(1.5 * light)[..., None]
-    # Thin ice is bluish, thick ice white.
-    tint = np.array([0.78, 0.90, 1.0], np.float32)
-    return np.rint(255 * light * (tint + (1 - tint) * light)).astype(np.uint8)
+    return np.tanh(1.5 * light).astype(np.float32)
 
 
 def _clouds(rng: np.random.Generator) -> Floats:

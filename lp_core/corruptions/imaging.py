@@ -26,19 +26,15 @@ def scale_of(images: npt.NDArray[Any]) -> float:
 
 
 def to_unit(images: Images) -> Floats:
-    """uint8 to float32 in 0–1, always a new array."""
-    return images * np.float32(1 / 255)
+    """uint8 to float32 in 0–1, always a new array; `to_uint8` gives the same levels back."""
+    # Multiplied by 1/255, some levels would come back one lower.
+    return np.divide(images, 255, dtype=np.float32)
 
 
 def to_uint8(x: Floats) -> Images:
-    """Values in 0–1 (others are clipped) to uint8, rounded to the nearest level.
-
-    The published script cuts off decimals, which darkens every image by half a level on average and
-    turns corruptions of strength zero into a change.
-    """
+    """Values in 0–1 (others are clipped) to uint8, decimals cut off, as in the published script."""
     levels = x * np.float32(255)
     # In place: with arrays this large, fresh memory costs more than the arithmetic.
-    np.rint(levels, out=levels)
     np.clip(levels, 0, 255, out=levels)
     return levels.astype(np.uint8)
 
@@ -72,22 +68,35 @@ def motion_kernel(radius: float, sigma: float, degrees: float) -> tuple[Floats, 
     # The tail that is cut is worth less than a quarter of a grey level, and small kernels are fast.
     steps, weights = steps[weights > 1e-3], weights[weights > 1e-3]
     angle = math.radians(degrees)
-    columns = np.rint(steps * math.cos(angle)).astype(int)
-    rows = np.rint(steps * math.sin(angle)).astype(int)
+    columns = np.ceil(steps * math.cos(angle) - 0.5).astype(int)
+    rows = np.ceil(steps * math.sin(angle) - 0.5).astype(int)
     left, top = int(columns.min()), int(rows.min())
     kernel = np.zeros((int(rows.max()) - top + 1, int(columns.max()) - left + 1), np.float32)
     np.add.at(kernel, (rows - top, columns - left), weights / weights.sum())
     return kernel, (-left, -top)
 
 
-def motion(images: Floats, radius: float, sigma: float, degrees: Floats) -> Floats:
-    """Motion blur of N×H×W(×C) along one angle per image."""
+def motion(images: Images, radius: float, sigma: float, degrees: Floats) -> Images:
+    """Motion blur of N×H×W(×C) along one angle per image: levels are rounded, as ImageMagick's."""
     out = np.empty_like(images)
     for source, target, angle in zip(images, out, degrees, strict=True):
         kernel, origin = motion_kernel(radius, sigma, float(angle))
         blurred = cv2.filter2D(source, -1, kernel, anchor=origin, borderType=cv2.BORDER_REPLICATE)
         target[...] = blurred.reshape(target.shape)
     return out
+
+
+def zoomed(size: int, zoom: float) -> tuple[int, float, float]:
+    """The published zoom into the centre of `size` pixels: (pixels cropped, stride, first place).
+
+    It crops the centre, ⌈size/zoom⌉ pixels, stretches it to whole pixels so that the corner ones
+    stay in the corners, and trims that to the central `size`. Pixel i of the result then lies at
+    first + i·stride of the crop, which begins at pixel (size − cropped) // 2.
+    """
+    cropped = math.ceil(size / zoom)
+    stretched = round(cropped * zoom)
+    stride = (cropped - 1) / (stretched - 1) if stretched > 1 else 1.0
+    return cropped, stride, (stretched - size) // 2 * stride
 
 
 def luma(images: Floats) -> Floats:

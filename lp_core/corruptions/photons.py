@@ -17,7 +17,7 @@ Words = npt.NDArray[np.uint32]
 
 
 def photons(images: Images, words: Words, c: int) -> Images:
-    """Poisson(x·c) / c, clipped and rounded to levels; `words`: a random 32-bit word per value."""
+    """Poisson(x·c) / c, clipped and cut off to levels; `words`: a random 32-bit word per value."""
     column = words >> np.uint32(24)
     entry = _table(c)[(images.astype(np.uint32) << np.uint32(8)) | column]
     kept = (words & np.uint32(0xFFFFFF)) < (entry >> np.uint32(8))
@@ -28,7 +28,7 @@ def level_chances(c: int) -> npt.NDArray[np.float64]:
     """256 × 256: the chance that shot noise turns one level (row) into another (column)."""
     rates = np.arange(256)[:, None] / 255 * c
     counts = np.arange(c)
-    levels = np.rint(counts / c * 255).astype(int)
+    levels = (counts / c * 255).astype(int)
     chances = np.zeros((256, 256))
     np.add.at(chances.T, levels, stats.poisson.pmf(counts, rates).T)
     # c photons and more are white.

@@ -4,6 +4,7 @@ Radii and σ are lengths, and scale with the side; zoom is about the centre and 
 """
 
 import math
+from collections import Counter
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from lp_core.corruptions.imaging import (
     scale_of,
     to_uint8,
     to_unit,
+    zoomed,
 )
 from lp_core.corruptions.streams import Floats, Streams
 
@@ -45,31 +47,36 @@ def motion_blur(images: Images, severity: int, streams: Streams) -> Images:
     radius, sigma = ((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5))[severity - 1]
     scale = scale_of(images)
     angles = streams.uniform(-45, 45)
-    return to_uint8(motion(to_unit(images), radius * scale, sigma * scale, angles))
+    return motion(images, radius * scale, sigma * scale, angles)
 
 
 def zoom_blur(images: Images, severity: int, _streams: Streams) -> Images:
-    """The mean of the image and its zooms into the centre, 1, 1.01, … below a greatest one.
+    """The mean of the image and its zooms into the centre, 1, 1.01, … up to a greatest one.
 
-    Zooms are exact about the image's centre, where the published script crops whole pixels; that
-    keeps small images from jumping and makes sizes comparable.
+    The image counts twice: as itself, and as zoom 1.
     """
-    steps = (6, 11, 16, 21, 26)[severity - 1]
+    # A NumPy range of floating-point numbers may reach its end: 1.06 and 1.11 are among the zooms.
+    zooms = np.arange(1, (1.06, 1.11, 1.16, 1.21, 1.26)[severity - 1], 0.01)
     height, width = images.shape[1:3]
-    centre = np.array([[(width - 1) / 2], [(height - 1) / 2]])
-    shrinks = [1 / (1 + k / 100) for k in range(1, steps)]
-    maps = [np.hstack([shrink * np.eye(2), (1 - shrink) * centre]) for shrink in shrinks]
+    # On few pixels, neighbouring zooms are the same.
+    maps = Counter((*_line(width, zoom), *_line(height, zoom)) for zoom in zooms)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
     def blurred(image: Floats) -> Floats:
-        # Zoom 1 is the image once more.
-        total = 2 * image
-        for inverse in maps:
+        total = image.copy()
+        for (across, left, down, top), count in maps.items():
+            inverse = np.array([[across, 0, left], [0, down, top]])
             layer = cv2.warpAffine(image, inverse, (width, height), flags=flags)
-            total += layer.reshape(image.shape)
-        return total / np.float32(steps + 1)
+            total += count * layer.reshape(image.shape)
+        return total / np.float32(len(zooms) + 1)
 
     return to_uint8(each(blurred, to_unit(images)))
+
+
+def _line(size: int, zoom: float) -> tuple[float, float]:
+    """(a, b): pixel i of a zoomed row or column is the original's a·i + b."""
+    cropped, stride, first = zoomed(size, zoom)
+    return stride, (size - cropped) // 2 + first
 
 
 def gaussian_blur(images: Images, severity: int, _streams: Streams) -> Images:

@@ -32,10 +32,10 @@ def glass_blur(images: Images, severity: int, streams: Streams) -> Images:
     reach = max(1, round(shift * scale))
     count, height, width, channels = images.shape
     offsets = streams.integers(-reach, reach, times, 2, height, width)
-    blurred = gaussian(to_unit(images), sigma * scale).reshape(-1, channels)
+    blurred = to_uint8(gaussian(to_unit(images), sigma * scale)).reshape(-1, channels)
     origins = scattered(offsets, reach) + height * width * np.arange(count)[:, None]
     shuffled = blurred.take(origins.ravel(), axis=0)
-    return to_uint8(gaussian(shuffled.reshape(images.shape), sigma * scale))
+    return to_uint8(gaussian(to_unit(shuffled.reshape(images.shape)), sigma * scale))
 
 
 def scattered(offsets: Integers, reach: int) -> Integers:

@@ -6,7 +6,7 @@ import pytest
 from scipy import ndimage, stats
 
 from lp_core.corruptions.apply import corrupt
-from lp_core.corruptions.ice import TEXTURES, ice
+from lp_core.corruptions.ice import PHOTOGRAPHS, TEXTURES, ice
 from lp_core.corruptions.imaging import grain
 from lp_core.corruptions.kinds.glass import scattered
 from lp_core.corruptions.photons import level_chances
@@ -26,12 +26,13 @@ def test_gaussian_and_speckle_noise_have_the_published_spread(severity: int) -> 
     c = [0.04, 0.06, 0.08, 0.09, 0.10][severity - 1]
     out = corrupt(flat(128), "gaussian_noise", severity, seed=0) / 255
     assert out.std() == pytest.approx(c, rel=0.02)
-    assert out.mean() == pytest.approx(128 / 255, abs=0.001)
+    # Cutting decimals off costs half a level on average.
+    assert out.mean() == pytest.approx(127.5 / 255, abs=0.001)
     c = [0.06, 0.1, 0.12, 0.16, 0.2][severity - 1]
     for level in (60, 120):
         out = corrupt(flat(level), "speckle_noise", severity, seed=0) / 255
         assert out.std() == pytest.approx(c * level / 255, rel=0.02)
-        assert out.mean() == pytest.approx(level / 255, abs=0.001)
+        assert out.mean() == pytest.approx((level - 0.5) / 255, abs=0.001)
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
@@ -40,7 +41,7 @@ def test_shot_noise_follows_the_poisson_distribution(severity: int) -> None:
     for level in (0, 3, 100, 255):
         out = corrupt(flat(level), "shot_noise", severity, seed=0).ravel()
         drawn = np.random.default_rng(0).poisson(level / 255 * c, 200_000) / c
-        expected = np.rint(np.minimum(drawn, 1) * 255)
+        expected = np.floor(np.minimum(drawn, 1) * 255)
         both = [np.bincount(v.astype(int), minlength=256) / len(v) for v in (out, expected)]
         assert np.abs(np.cumsum(both[0]) - np.cumsum(both[1])).max() < 0.01
         assert level_chances(c)[level].sum() == pytest.approx(1)
@@ -117,24 +118,24 @@ def test_fog_lightens_black_and_never_passes_the_images_brightest(severity: int)
     assert out[:, 16:].mean() > 5
 
 
-def test_ice_is_bright_textured_and_always_the_same() -> None:
-    for index in range(TEXTURES):
+def test_ice_has_the_photographs_colours_is_textured_and_always_the_same() -> None:
+    for index, (mean, spread) in enumerate(PHOTOGRAPHS):
         texture = ice(index, 205)
         assert texture.shape == (205, 205, 3)
-        assert 100 < texture.mean() < 180
-        assert texture.std() > 40
+        assert texture.mean(axis=(0, 1)) == pytest.approx(mean, abs=2)
+        assert texture.std(axis=(0, 1)) == pytest.approx(spread, abs=2)
         # Windows of CIFAR's size have structure of their own.
         windows = texture[:192, :192].reshape(6, 32, 6, 32, 3).std(axis=(1, 3))
-        assert np.median(windows) > 15
+        assert np.median(windows) > np.mean(spread) / 2
     ice.cache_clear()
     assert np.array_equal(texture, ice(TEXTURES - 1, 205))
 
 
 def test_frost_blends_ice_into_the_image() -> None:
-    out = corrupt(flat(0), "frost", 5, seed=0)
-    assert out.max() <= round(0.45 * 255)
-    assert out.mean() == pytest.approx(0.45 * 135, rel=0.25)
-    white = corrupt(flat(255), "frost", 5, seed=0).astype(int)
+    out = corrupt(flat(0, 200), "frost", 5, seed=0)
+    assert out.max() <= 0.45 * 255
+    assert out.mean() == pytest.approx(0.45 * np.mean([mean for mean, _ in PHOTOGRAPHS]), rel=0.05)
+    white = corrupt(flat(255, 200), "frost", 5, seed=0).astype(int)
     assert np.abs(white - np.minimum(out.astype(int) + round(0.75 * 255), 255)).max() <= 1
 
 
@@ -147,7 +148,7 @@ def test_grain_keeps_the_spread_of_blurred_noise(scale: float) -> None:
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
-def test_spatter_wets_the_share_of_pixels_its_threshold_says(severity: int) -> None:
+def test_spatter_marks_only_pixels_that_its_threshold_makes_wet(severity: int) -> None:
     mean, spread, sigma, threshold = [
         (0.62, 0.1, 0.7, 0.7),
         (0.65, 0.1, 0.8, 0.7),
@@ -161,8 +162,5 @@ def test_spatter_wets_the_share_of_pixels_its_threshold_says(severity: int) -> N
     changed = (corrupt(images, "spatter", severity, seed=0) != images).any(axis=-1)
     # Near the border the noise is averaged over fewer pixels, and there are more drops.
     changed = changed[:, 4:-4, 4:-4].mean()
-    if severity <= 3:
-        assert changed == pytest.approx(share, rel=0.15)
-    else:
-        # Mud keeps only the inside of its drops.
-        assert 0.1 * share < changed < share
+    # Water is lit on one side of its drops; mud keeps only their inside.
+    assert 0.1 * share < changed < 1.05 * share
