@@ -18,14 +18,16 @@ from lp_core.corruptions.streams import Floats
 
 Points = npt.NDArray[np.float64]
 
-# Mean and spread (standard deviation) of red, green and blue in the published photographs, at a
-# fifth of their size, over the 32-pixel windows that CIFAR-C takes from them. Two are of one pane.
+# Measured on the published photographs at a fifth of their size, over the 32-pixel windows that
+# CIFAR-C takes from them: mean and spread (standard deviation) of red, green and blue, and what
+# share of the variance is grain, which neighbouring pixels do not have in common. Without the grain
+# networks see through the ice more easily. Two photographs are of one pane.
 PHOTOGRAPHS = (
-    ((77, 148, 165), (28, 16, 15)),
-    ((198, 203, 212), (20, 20, 21)),
-    ((198, 203, 212), (20, 20, 21)),
-    ((144, 158, 171), (28, 28, 29)),
-    ((103, 114, 126), (39, 38, 37)),
+    ((77, 148, 165), (28, 16, 15), 0.25),
+    ((198, 203, 212), (20, 20, 21), 0.4),
+    ((198, 203, 212), (20, 20, 21), 0.4),
+    ((144, 158, 171), (28, 28, 29), 0.5),
+    ((103, 114, 126), (39, 38, 37), 0.45),
 )
 TEXTURES = len(PHOTOGRAPHS)
 # The published photographs are about a thousand pixels wide, and used at a fifth of that for CIFAR.
@@ -36,16 +38,26 @@ SIDE, SIDE_AT_32 = 1024, 205
 def ice(index: int, side: int) -> Images:
     """Texture `index` (0 … 4): uint8, side × side × 3. It is shared: do not write into it."""
     if side == SIDE:
-        return _coloured(_grow(np.random.default_rng([2019, index])), *PHOTOGRAPHS[index])
+        rng = np.random.default_rng([2019, index])
+        mean, spread, grain = PHOTOGRAPHS[index]
+        light = math.sqrt(1 - grain) * _standard(_grow(rng))
+        light += math.sqrt(grain) * _standard(_grains(rng))
+        levels = mean + _standard(light)[..., None] * np.array(spread, np.float32)
+        return np.clip(levels, 0, 255).astype(np.uint8)
     way = cv2.INTER_AREA if side < SIDE else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(ice(index, SIDE), (side, side), interpolation=way), np.uint8)
 
 
-def _coloured(light: Floats, mean: tuple[int, ...], spread: tuple[int, ...]) -> Images:
-    """The light in those colours, whose spread is that of the texture shrunk to CIFAR's size."""
+def _standard(light: Floats) -> Floats:
+    """The light with mean 0 and spread 1 when it is shrunk to CIFAR's size."""
     seen = cv2.resize(light, (SIDE_AT_32, SIDE_AT_32), interpolation=cv2.INTER_AREA)
-    standard = ((light - seen.mean()) / seen.std())[..., None]
-    return np.clip(mean + standard * np.array(spread, np.float32), 0, 255).astype(np.uint8)
+    return (light - seen.mean()) / seen.std()
+
+
+def _grains(rng: np.random.Generator) -> Floats:
+    """Independent light in each pixel of CIFAR's size."""
+    grains = rng.standard_normal((SIDE_AT_32, SIDE_AT_32), np.float32)
+    return np.asarray(cv2.resize(grains, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _grow(rng: np.random.Generator) -> Floats:
