@@ -1,27 +1,35 @@
 """How strong our corruptions are beside the published procedure, carried out image by image.
 
-    python -m benchmarks.corruption_strength --data FOLDER [--images N] [--photographs FOLDER]
+    python -m benchmarks.corruption_strength --data data/cifar10 [--ticket FILE] [--images N]
+        [--photographs FOLDER]
 
-FOLDER holds CIFAR-10's Parquet files. Each cell is the mean absolute change of a value, in grey
-levels, that the published procedure (`benchmarks.corruptions_per_image`) makes, and by how many per
-cent ours is stronger. --photographs: a folder with the published frost1.png … frost5.jpg, which
-then take the place of the drawn ice on the published side.
+On the first N test images. Each cell has the mean absolute change of a value, in grey levels, that
+the published procedure (`benchmarks.corruptions_per_image`) makes, and by how many per cent ours is
+stronger; with --ticket, the ticket's accuracy in per cent on the published images, and by how many
+points it is higher on ours. --photographs: a folder with the published frost1.png … frost5.jpg,
+which then take the place of the drawn ice on the published side.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from benchmarks import corruptions_per_image
-from benchmarks.corruptions import load_images
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
 from lp_core.corruptions.apply import corrupt
 from lp_core.corruptions.imaging import Images
 from lp_core.corruptions.names import CORRUPTIONS, EXTRA
+from lp_core.data.loading import load_images, normalised_batches
+from lp_core.data.store import Dataset
+from lp_core.models.factory import build
+from lp_core.tickets import Ticket
+from lp_core.training.evaluation import predict, scores
 
-# The published way takes milliseconds for an image of these, and chance matters little to them.
-SLOW, FEW = ("glass_blur", "zoom_blur"), 100
 PHOTOGRAPHS = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg")
 
 
@@ -40,37 +48,55 @@ def change(out: Images, images: Images) -> float:
     return float(np.abs(out.astype(np.int16) - images).mean())
 
 
-def compared(
-    images: Images, name: str, severity: int, photographs: Sequence[bytes] | None = None
-) -> tuple[float, float]:
-    """The published change, and ours over it minus 1."""
-    some = images[:FEW] if name in SLOW else images
-    theirs = change(published(some, name, severity, photographs), some)
-    return theirs, change(corrupt(some, name, severity, seed=0), some) / theirs - 1
+def scorer(ticket: Ticket, dataset: Dataset) -> Callable[[Images], float]:
+    """Gives the ticket's accuracy, 0–1, on other versions of the first test images."""
+    compute = Compute(ComputeSpec())
+    shape = (len(dataset.classes), dataset.channels, dataset.size)
+    model = compute.to_device(build(ticket.meta["model"], *shape, seed=0))
+    ticket.to(compute.device, compute.layout).load_into(model)
+    labels = dataset.labels("test")
+
+    def accuracy(images: Images) -> float:
+        pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+        batches = normalised_batches(
+            pixels, labels[: len(images)], dataset.mean, dataset.std, 500, compute.device
+        )
+        return scores(*predict(model, batches, compute)).accuracy
+
+    return accuracy
 
 
 def main() -> None:
     """Print one row for each corruption, as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="CIFAR-10's Parquet files")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the stage `dataset`")
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--photographs", type=Path, help="folder of frost1.png … frost5.jpg")
+    parser.add_argument("--ticket", type=Path, help="a .safetensors file of the stage `imp`")
     options = parser.parse_args()
-    images = load_images(options.images, options.data)
+    dataset = Dataset.load(options.data)
+    some = np.arange(min(options.images, len(dataset.labels("test"))))
+    images = load_images(dataset, "test", some).images.permute(0, 2, 3, 1).contiguous().numpy()
     photographs = None
     if options.photographs:
         photographs = [(options.photographs / name).read_bytes() for name in PHOTOGRAPHS]
+    measure: Callable[[Images], float] = partial(change, images=images)
+    if options.ticket:
+        measure = scorer(Ticket.load(options.ticket), dataset)
 
-    print(
-        f"{len(images)} test images ({FEW} for {' and '.join(SLOW)}): the published change in grey"
-    )
-    print("levels, and by how many % ours is stronger")
-    print(f"{'severity':<20}" + "".join(f"{severity:>16}" for severity in range(1, 6)))
+    what = "accuracy in %, points" if options.ticket else "change in grey levels, %"
+    print(f"{len(images)} test images: published {what} by which ours is higher")
+    print(f"{'severity':<18}" + "".join(f"{severity:>16}" for severity in range(1, 6)))
     for name in (*CORRUPTIONS, *EXTRA):
-        print(f"{name:<20}", end="", flush=True)
+        print(f"{name:<18}", end="", flush=True)
         for severity in range(1, 6):
-            theirs, excess = compared(images, name, severity, photographs)
-            print(f"{theirs:>8.2f}{100 * excess:>+7.1f}%", end="", flush=True)
+            theirs = measure(published(images, name, severity, photographs))
+            ours = measure(corrupt(images, name, severity, seed=0))
+            if options.ticket:
+                cell = f"{100 * theirs:>9.1f}{100 * (ours - theirs):>+7.1f}"
+            else:
+                cell = f"{theirs:>9.2f}{100 * (ours / theirs - 1):>+7.1f}"
+            print(cell, end="", flush=True)
         print()
 
 

@@ -3,7 +3,7 @@
 import shutil
 from argparse import Namespace
 
-from lp_core.corruptions.sets import chosen_images, generated, official
+from lp_core.corruptions.sets import chosen_images, generated, official, what_they_compare_with
 from lp_core.corruptions.spec import CorruptSpec
 from lp_core.data.corrupted import save_array, write_manifest
 from lp_core.data.loading import load_images
@@ -25,6 +25,7 @@ def main(arguments: Namespace) -> None:
     else:
         images = load_images(dataset, "test", chosen).images
         sets = generated(images.permute(0, 2, 3, 1).contiguous().numpy(), spec)
+        print(f"corrupt@{name}: {what_they_compare_with(*images.shape[2:])}", flush=True)
 
     folder = paths.corrupted(name)
     unfinished = folder.with_name(f".{folder.name}")

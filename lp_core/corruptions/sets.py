@@ -28,6 +28,16 @@ def generated(images: np.ndarray, spec: CorruptSpec) -> Iterator[tuple[str, Iter
         yield name, map(partial(corrupt, images, name, seed=spec.seed), spec.severities)
 
 
+def what_they_compare_with(height: int, width: int) -> str:
+    """Which published numbers generated images of that size stand beside, for the user to read."""
+    if (height, width) == (32, 32):
+        return "as CIFAR-10-C and CIFAR-100-C are made"
+    return (
+        f"images are {height}×{width}, and CIFAR-C's constants for 32×32 are scaled to them: "
+        "comparable with no published number, neither ImageNet-C's nor Tiny ImageNet-C's"
+    )
+
+
 def official(
     labels: np.ndarray, chosen: np.ndarray, spec: CorruptSpec
 ) -> Iterator[tuple[str, Iterator[np.ndarray]]]:

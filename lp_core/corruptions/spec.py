@@ -15,7 +15,7 @@ KINDS = "lp_core.corruptions.kinds"
 class CorruptSpec:
     """Where the corrupted test images of one data set come from, and how many there are.
 
-    source: `generate` them, or import the `official` .npy files.
+    source: `generate` them by CIFAR-C's constants, or import the `official` .npy files.
     path: the folder of the official files; for `official` only.
     watch: the file, or small folder, whose change means that the images changed; DVC looks at it in
     every run. For generated images: the file that pins the versions of NumPy and OpenCV.

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lp_core.corruptions.sets import what_they_compare_with
 from lp_core.corruptions.spec import CorruptSpec
 from lp_core.errors import InputError
 
@@ -24,3 +25,9 @@ from lp_core.errors import InputError
 def test_a_corrupted_set_without_content_or_with_some_of_it_twice_is_refused(settings, message):
     with pytest.raises(InputError, match=message):
         CorruptSpec(**({"watch": "constraints.txt"} | settings))
+
+
+def test_images_of_another_size_than_cifars_are_said_to_compare_with_nothing_published():
+    assert "CIFAR-10-C" in what_they_compare_with(32, 32)
+    for size in ((64, 64), (224, 224), (32, 48), (8, 8)):
+        assert "comparable with no published number" in what_they_compare_with(*size)
