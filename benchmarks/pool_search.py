@@ -27,6 +27,7 @@ from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.loading import EVAL_BATCH, eval_batches, train_loader
 from lp_core.data.store import Dataset
 from lp_core.models.factory import build
+from lp_core.pooling.batch_norm import keeping_statistics
 from lp_core.pooling.coefficients import exhaustive
 from lp_core.pooling.greedy import search
 from lp_core.pooling.heldout import HeldOut, held_out_for
@@ -53,20 +54,19 @@ class Published:
     best_coefficient = staticmethod(exhaustive)
 
     def __call__(self, ticket: Ticket) -> float:
-        self.calibrate_final(ticket).load_into(self.model)
+        self.calibrate(ticket).load_into(self.model)
         return evaluate(self.model, self.val, self.compute).accuracy
 
     @torch.no_grad()
-    def calibrate_final(self, ticket: Ticket) -> Ticket:
+    def calibrate(self, ticket: Ticket) -> Ticket:
         """The ticket with statistics of its own; a trained one has them already."""
         if ticket.meta.get("batch_norm") != "averaged":
             return ticket
         ticket.load_into(self.model)
         self.model.train()
-        for module in self.model.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.reset_running_stats()
-                module.momentum = None  # a plain mean over the batches
+        for module in keeping_statistics(self.model):
+            module.reset_running_stats()
+            module.momentum = None  # a plain mean over the batches
         self.passes += 1
         with self.compute.autocast():
             for images, *_ in self.loader.epoch(self.passes):
@@ -120,7 +120,7 @@ class Experiment:
             score,
             best_coefficient=score.best_coefficient,
         )
-        pooled = score.calibrate_final(result.ticket)
+        pooled = score.calibrate(result.ticket)
         if self.compute.device.type == "cuda":
             torch.cuda.synchronize()
         return pooled, time.perf_counter() - began

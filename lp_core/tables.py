@@ -39,12 +39,13 @@ TABLES: dict[str, pa.Schema] = {
         # One row per epoch; ticket is null on the way to the rewind point. lr: at the epoch's end.
         "curves": _TICKET
         | {"epoch": _INT, "split": _STRING, "accuracy": _FLOAT, "loss": _FLOAT, "lr": _FLOAT},
-        # members: siblings taken in. gain: accuracy less the unpooled ticket's on the same split.
+        # members: tickets whose weights are in the pooled one, the target's included. gain:
+        # accuracy less the unpooled ticket's on the same split. flops, parameters: as in `tickets`.
         "pools": {"method": _STRING}
         | _TICKET
         | {"split": _STRING}
         | _SCORES
-        | {"members": _INT, "gain": _FLOAT},
+        | {"members": _INT, "gain": _FLOAT, "flops": _INT, "parameters": _INT},
         # One row per interpolation tried. val_accuracy: on `images` held-out images (fewer than
         # all where a coefficient dropped out early; null for recipes that score nothing).
         "pool_search": {"method": _STRING, "ticket": _INT, "step": _INT, "candidate": _INT}
@@ -52,7 +53,8 @@ TABLES: dict[str, pa.Schema] = {
         # method is `ticket` for the unpooled one.
         "ood": {"method": _STRING} | _TICKET | {"corruption": _STRING, "severity": _INT} | _SCORES,
         # One row per pair, ticket_a <= ticket_b: test accuracy of their average, pruned to the
-        # sparser one's density; of the ticket itself where they are the same.
+        # sparser one's density; of the ticket itself where they are the same. Batch norm is
+        # re-estimated for all of them, and for all points of a line.
         "heatmap": _PAIR | {"density": _FLOAT, "accuracy": _FLOAT},
         # The straight line between neighbours, unpruned. alpha: weight of ticket_a.
         "interpolation": _PAIR

@@ -2,6 +2,9 @@
 
 Every pair averaged (the heat map), the straight line between neighbours and its barrier, and how
 differently any two of them predict. Nothing is chosen here, so all of it may look at test images.
+
+Batch norm is re-estimated for every cell of the heat map and every point of a line, the tickets
+themselves included, so that neither a gain nor a barrier is one of statistics alone.
 """
 
 import math
@@ -18,7 +21,7 @@ from lp_core.pooling.batch_norm import calibration_batches, re_estimate
 from lp_core.pooling.interpolation import interpolate
 from lp_core.seeds import noise_seed
 from lp_core.tickets import Ticket
-from lp_core.training.evaluation import Scores, scores
+from lp_core.training.evaluation import Scores
 from tasks.kit import paths
 from tasks.kit.bench import Bench
 from tasks.kit.cli import progress, run
@@ -52,7 +55,7 @@ class Landscape:
     """The trained tickets of one variant and seed, what each scores, and what lies between."""
 
     def __init__(self, variant: str, seed: int) -> None:
-        """Evaluates every ticket once."""
+        """Evaluates every ticket, with its own statistics (logits) and re-estimated (scores)."""
         params = Params(variant)
         self.label = f"landscape@{variant}-{seed}"
         self.bench = Bench(params)
@@ -63,16 +66,15 @@ class Landscape:
         self.logits: dict[int, Tensor] = {}
         for number in self.numbers:
             ticket = self.load(number)
-            self.logits[number], labels = self.bench.predict(ticket, "test")
-            val = self.bench.scores(ticket, "val")
-            self.scores[number] = {"val": val, "test": scores(self.logits[number], labels)}
+            self.logits[number], _ = self.bench.predict(ticket, "test")
+            self.scores[number] = self.measure(ticket, "val", "test")
 
     def _calibration_images(self, params: Params, seed: int) -> list[Tensor]:
         if params.section("pooling.scoring.batch_norm", str) == "average":
             return []
         return calibration_batches(
             self.bench.dataset,
-            params.section("pooling.scoring.final_calibration_images", int),
+            params.section("pooling.scoring.calibration_images", int),
             params.section("train.augment", AugmentSpec),
             noise_seed(seed, None, 0),
             self.bench.compute,
@@ -82,11 +84,10 @@ class Landscape:
         """A ticket, where the network is."""
         return self.bench.to_device(self.trail.load(number))
 
-    def between(self, a: Ticket, b: Ticket, alpha: float, keep: int, *splits: str) -> list[Scores]:
-        """Of alpha·a + (1 − alpha)·b on each split, batch norm re-estimated."""
-        mean = interpolate(a, b, alpha, keep)
-        ticket = re_estimate(mean, self.bench.model, self.calibration, self.bench.compute)
-        return [self.bench.scores(ticket, split) for split in splits]
+    def measure(self, ticket: Ticket, *splits: str) -> dict[str, Scores]:
+        """Scores by split, batch norm re-estimated."""
+        ticket = re_estimate(ticket, self.bench.model, self.calibration, self.bench.compute)
+        return {split: self.bench.scores(ticket, split) for split in splits}
 
     def heatmap(self) -> Iterator[Row]:
         """Test accuracy of every average of two, as dense as the sparser of them."""
@@ -95,11 +96,12 @@ class Landscape:
             for b in self.numbers[self.numbers.index(a) :]:
                 ticket_b = self.load(b)
                 sparser = min(ticket_a, ticket_b, key=lambda ticket: ticket.kept)
-                pair = self.scores[a]["test"]
+                pair = self.scores[a]
                 if a != b:
-                    (pair,) = self.between(ticket_a, ticket_b, 0.5, sparser.kept, "test")
+                    mean = interpolate(ticket_a, ticket_b, 0.5, sparser.kept)
+                    pair = self.measure(mean, "test")
                 cell = {"ticket_a": a, "ticket_b": b, "density": sparser.density}
-                yield cell | {"accuracy": pair.accuracy}
+                yield cell | {"accuracy": pair["test"].accuracy}
 
     def interpolation(self) -> Iterator[Row]:
         """Error and loss on the line between neighbours: the line itself, so nothing is pruned."""
@@ -108,14 +110,12 @@ class Landscape:
             ticket_a, ticket_b = self.load(a), self.load(b)
             path = {0.0: self.scores[b], 1.0: self.scores[a]}
             for alpha in _BETWEEN:
-                val, test = self.between(
-                    ticket_a, ticket_b, alpha, ticket_a.prunable, "val", "test"
-                )
-                path[alpha] = {"val": val, "test": test}
+                point = interpolate(ticket_a, ticket_b, alpha, ticket_a.prunable)
+                path[alpha] = self.measure(point, "val", "test")
             for alpha, by_split in sorted(path.items()):
-                for split, point in by_split.items():
+                for split, found in by_split.items():
                     where = {"ticket_a": a, "ticket_b": b, "alpha": alpha, "split": split}
-                    yield where | {"error": 1 - point.accuracy, "loss": point.nll}
+                    yield where | {"error": 1 - found.accuracy, "loss": found.nll}
 
     def disagreement(self) -> Iterator[Row]:
         """How differently each two predict the test images; NaN where one diverged."""

@@ -17,6 +17,7 @@ from lp_core.tickets import Ticket
 from tasks.kit import paths
 from tasks.kit.bench import Bench
 from tasks.kit.cli import progress, run
+from tasks.kit.costs import ticket_flops, ticket_parameters
 from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
 from tasks.kit.recipes import read_recipe
@@ -49,14 +50,15 @@ def main(arguments: Namespace) -> None:
         order = [number, *nearest(number, siblings, recipe.candidates)]
         tickets = OnDevice(trail, order, bench.compute)
         result = recipe.pool(tickets[0], tickets[1:], held_out)
-        ticket = _named(held_out.calibrate_final(result.ticket), method, result.members)
+        ticket = _named(held_out.calibrate(result.ticket), method, result.members)
         ticket.meta["precision"] = bench.compute.precision
         ticket.save(paths.pooled(variant, seed, method, number))
         whose = {"method": method, "ticket": number}
         for split in ("val", "test"):
             row = whose | {"density": ticket.density, "split": split}
-            scores = asdict(bench.scores(ticket, split))
-            pools.append(row | scores | {"members": len(result.members)})
+            row |= asdict(bench.scores(ticket, split)) | {"members": len(result.members)}
+            costs = {"flops": ticket_flops(ticket, bench), "parameters": ticket_parameters(ticket)}
+            pools.append(row | costs)
         trace += [whose | asdict(step) for step in result.trace]
         changes = compare_masks(tickets[0].mask, ticket.mask)
         layers += [whose | asdict(change) for change in changes]

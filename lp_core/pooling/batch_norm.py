@@ -1,6 +1,6 @@
-"""Re-estimated batch-norm statistics for interpolated tickets.
+"""Re-estimated batch-norm statistics.
 
-The statistics of an interpolated network are wrong. Re-estimating them on a few hundred fixed
+Those of an interpolated network are wrong. Re-estimating them on a few hundred fixed
 training images costs a hundredth of a pass over the training set.
 """
 
@@ -12,6 +12,7 @@ from math import ceil
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from lp_core.compute import Compute
 from lp_core.data.augment_spec import AugmentSpec
@@ -41,15 +42,18 @@ def calibration_batches(
 def re_estimate(
     ticket: Ticket, model: nn.Module, batches: Sequence[Tensor], compute: Compute
 ) -> Ticket:
-    """The ticket with batch-norm statistics of its own, if it has only averaged ones.
+    """The ticket with the statistics that these images have in its network.
 
     model: of the ticket's architecture, placed by `compute`; its parameters are the same before
-    and after. batches: training images; none leave the averaged statistics as they are. A trained
-    ticket keeps what training gave it. Deterministic.
+    and after. batches: training images; none leave the statistics as they are. Deterministic.
+
+    `meta["batch_norm"]` then says `re-estimated`, or `none` for a network that keeps no statistics.
     """
-    if ticket.meta.get("batch_norm") != "averaged" or not batches:
+    norms = keeping_statistics(model)
+    if not norms:
+        return replace(ticket, meta=ticket.meta | {"batch_norm": "none"})
+    if not batches:
         return ticket
-    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     with weights_swapped_in(ticket, model, compute):
         for norm in norms:
@@ -65,6 +69,15 @@ def re_estimate(
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     return replace(ticket, buffers=buffers, meta=ticket.meta | {"batch_norm": "re-estimated"})
+
+
+def keeping_statistics(model: nn.Module) -> list[_NormBase]:
+    """The layers of a network that normalise by statistics of training images.
+
+    Batch norm of any dimension, synchronised or not, and instance norm where it keeps any. With
+    `track_running_stats=False` a layer keeps none: it normalises by each batch it is given.
+    """
+    return [m for m in model.modules() if isinstance(m, _NormBase) and m.track_running_stats]
 
 
 @contextmanager

@@ -1,7 +1,11 @@
-"""Held-out accuracy of tickets, with batch norm made right first."""
+"""Held-out accuracy of tickets, with batch norm made right first.
+
+An interpolated ticket is judged with re-estimated statistics. A trained one is judged with its own
+or with re-estimated ones, whichever are more accurate: an interpolation that beats it has not done
+so by re-estimation alone. The statistics that a ticket was judged with are those that it keeps.
+"""
 
 from collections.abc import Iterable, Sequence
-from math import ceil
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +21,10 @@ from lp_core.pooling.spec import ScoringSpec
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import float32_logits, is_correct
 
-# Cumulative shares of the held-out set after each slice of a halving.
+# Cumulative shares of the held-out set after each slice of a halving, and the seed that draws which
+# images are in which.
 _SLICES = [1 / 8, 1 / 4, 1 / 2, 1.0]
+SLICES_SEED = 0
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 
@@ -35,39 +41,48 @@ class HeldOut:
         slices: Sequence[Batches],
         calibration: Iterable[Tensor],
         compute: Compute,
-        final: Iterable[Tensor] = (),
         best_coefficient: BestCoefficient = exhaustive,
     ) -> None:
         """
         slices: the held-out set in disjoint class-balanced pieces, each of which gives its batches
         (images float B×C×H×W normalised, labels int64 B, on the device) as often as it is iterated:
         a list, or `PixelBatches`, which keep a quarter of the bytes.
-        calibration: batches of training images to re-estimate batch norm on before a ticket is
-        scored; empty leaves the averaged statistics as they are. final: more of them, for the
-        ticket that a search ends with.
+        calibration: batches of training images to re-estimate batch norm on; empty leaves every
+        ticket the statistics that it has.
         best_coefficient: how a search finds it with this score.
         """
         self.model = compute.to_device(model)
         self.compute = compute
         self.calibration = list(calibration)
-        self.final = list(final) or self.calibration
         self.best_coefficient = best_coefficient
         self._batches = slices
         self.slices = [range(sum(len(labels) for _, labels in piece)) for piece in slices]
 
     def __call__(self, ticket: Ticket) -> float:
         """Accuracy 0–1 on the whole held-out set."""
-        ticket = self.calibrate(ticket)
-        correct = sum(self.correct_and_loss(ticket, piece)[0] for piece in range(len(self.slices)))
-        return correct / sum(len(piece) for piece in self.slices)
+        return max(map(self._accuracy, self._with_each_statistics(ticket)))
 
     def calibrate(self, ticket: Ticket) -> Ticket:
-        """The ticket with batch-norm statistics of its own, if it has only averaged ones."""
-        return re_estimate(ticket, self.model, self.calibration, self.compute)
+        """The ticket with the statistics that its score is measured with.
 
-    def calibrate_final(self, ticket: Ticket) -> Ticket:
-        """The same for the ticket that a search ended with: on more images, since only once."""
-        return re_estimate(ticket, self.model, self.final, self.compute)
+        A trained ticket keeps its own where they are at least as accurate as re-estimated ones, and
+        is then returned as it is. Otherwise `meta["batch_norm"]` says `re-estimated`, or `averaged`
+        where there are no images to do so, or `none` for a network that keeps no statistics.
+        """
+        ways = self._with_each_statistics(ticket)
+        return ways[0] if len(ways) == 1 else max(ways, key=self._accuracy)
+
+    def _with_each_statistics(self, ticket: Ticket) -> list[Ticket]:
+        statistics = ticket.meta.get("batch_norm", "trained")
+        if statistics == "re-estimated":
+            return [ticket]
+        anew = re_estimate(ticket, self.model, self.calibration, self.compute)
+        both = statistics == "trained" and anew.meta.get("batch_norm") == "re-estimated"
+        return [ticket, anew] if both else [anew]
+
+    def _accuracy(self, ticket: Ticket) -> float:
+        correct = sum(self.correct_and_loss(ticket, piece)[0] for piece in range(len(self.slices)))
+        return correct / sum(len(piece) for piece in self.slices)
 
     @torch.no_grad()
     def correct_and_loss(self, ticket: Ticket, piece: int) -> tuple[int, float]:
@@ -95,23 +110,13 @@ def held_out_for(
     model: of the tickets' architecture. augment, seed: of the training images that batch norm is
     re-estimated on (see `calibration_batches`).
     """
-    searching, final = _calibration(dataset, spec, augment, seed, compute)
+    calibration: list[Tensor] = []
+    if spec.batch_norm == "re-estimate":
+        calibration = calibration_batches(dataset, spec.calibration_images, augment, seed, compute)
     how = (dataset.mean, dataset.std, EVAL_BATCH, compute.device)
     slices = [
         PixelBatches(load_images(dataset, "val", piece), *how)
-        for piece in balanced_slices(dataset.labels("val").numpy(), _SLICES, seed=0)
+        for piece in balanced_slices(dataset.labels("val").numpy(), _SLICES, SLICES_SEED)
     ]
     best_coefficient = successive_halving if spec.search == "halving" else exhaustive
-    return HeldOut(model, slices, searching, compute, final, best_coefficient)
-
-
-def _calibration(
-    dataset: Dataset, spec: ScoringSpec, augment: AugmentSpec, seed: int, compute: Compute
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Training images to re-estimate on, in batches: for each score, and for the pooled ticket."""
-    if spec.batch_norm == "average":
-        return [], []
-    wanted = (spec.calibration_images, spec.final_calibration_images)
-    batches = calibration_batches(dataset, max(wanted), augment, seed, compute)
-    few, many = (batches[: ceil(images / len(batches[0]))] for images in wanted)
-    return few, many
+    return HeldOut(model, slices, calibration, compute, best_coefficient)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 class Step:
     """One interpolation that was tried.
 
-    step: 1 for the first candidate. candidate: its ticket number. coefficient: alpha.
+    step: 1 for the first candidate. candidate: its ticket number. coefficient: alpha, the weight of
+    what was there before: 0 for a soup's first ticket.
     val_accuracy: 0–1, on `images` held-out images (fewer where a coefficient dropped out of a
     halving early; None and 0 where nothing was scored). accepted: became the new best.
     """
@@ -33,9 +34,13 @@ class PoolResult:
 
     @property
     def members(self) -> list[int]:
-        """Ticket numbers of the siblings that were taken in, in order.
+        """Numbers of the tickets whose weights are in the pooled one, in the order of their coming.
 
-        A soup tries the target like any other ticket; it is no sibling of itself.
+        The target is one of them, unless a soup did without it or a step left nothing of it.
         """
-        own = self.ticket.meta.get("ticket")
-        return [s.candidate for s in self.trace if s.accepted and s.candidate != own]
+        members = [self.ticket.meta.get("ticket", 0)]
+        for step in self.trace:
+            if step.accepted:
+                before = members if step.coefficient > 0 else []
+                members = [*before, step.candidate] if step.coefficient < 1 else before
+        return members

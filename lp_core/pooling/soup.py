@@ -32,8 +32,8 @@ def in_place_of(target: Ticket, soup: Ticket) -> Ticket:
 
 
 def number_of(ticket: Ticket, position: int) -> int:
-    """A ticket's number; one that has none is numbered by its position, from 0, plus 1."""
-    number: int = ticket.meta.get("ticket", position + 1)
+    """A ticket's number; one that has none is numbered by its position: 0 for the target."""
+    number: int = ticket.meta.get("ticket", position)
     return number
 
 

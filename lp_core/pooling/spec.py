@@ -19,8 +19,7 @@ class ScoringSpec:
 
     search: `halving` over class-balanced slices of the held-out set, or `exact` (Algorithm 2).
     batch_norm: `re-estimate` the statistics of an interpolated ticket, or `average` its parents'.
-    calibration_images: training images that the statistics are re-estimated on, again for each
-    interpolation that is scored. final_calibration_images: the same, once for the pooled ticket.
+    calibration_images: training images that the statistics are re-estimated on.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
@@ -28,12 +27,12 @@ class ScoringSpec:
     search: Literal["halving", "exact"] = "halving"
     batch_norm: Literal["re-estimate", "average"] = "re-estimate"
     calibration_images: int = 512
-    final_calibration_images: int = 4096
 
     def __post_init__(self) -> None:
-        for name in ("calibration_images", "final_calibration_images"):
-            if getattr(self, name) < 2:
-                raise InputError(f"{name} is {getattr(self, name)}; batch norm needs at least 2")
+        if self.calibration_images < 2:
+            raise InputError(
+                f"calibration_images is {self.calibration_images}; batch norm needs at least 2"
+            )
 
 
 def recipe_class(name: str) -> "type[Recipe]":

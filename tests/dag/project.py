@@ -55,7 +55,6 @@ TINY: dict[str, Any] = {
             "search": "halving",
             "batch_norm": "re-estimate",
             "calibration_images": 128,
-            "final_calibration_images": 256,
         },
         "recipes": {
             "interpolation": {"recipe": "search", "coefficients": [0.2, 0.5, 0.8]},

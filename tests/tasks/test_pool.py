@@ -11,15 +11,21 @@ from typing import Any
 import pytest
 import torch
 
+from lp_core.analysis.flops import flops
+from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.store import Dataset, Split
+from lp_core.pooling.batch_norm import calibration_batches, re_estimate
 from lp_core.pooling.heldout import HeldOut
 from lp_core.pooling.recipe import Recipe
+from lp_core.seeds import noise_seed
 from lp_core.tables import TABLES
 from lp_core.tickets import Ticket
 from tasks import pool
 from tasks.kit import paths
+from tasks.kit.bench import Bench
+from tasks.kit.params import Params
 from tasks.kit.rows import Tables, read_rows
-from tests.lp_core.strategies import nonzero
+from tests.lp_core.strategies import bits, nonzero
 from tests.lp_core.tiny import residual_network
 from tests.tasks.tiny import PARAMS, RECIPES, SCORING, diverge, pooling
 
@@ -38,12 +44,12 @@ def test_pooled_tickets_keep_their_targets_density(root, method):
         mine = [row for row in rows["pools"] if row["ticket"] == number]
         assert {row["split"] for row in mine} == {"val", "test"}
         assert all(row["density"] == target.density for row in mine)
-        accepted = [
-            s["candidate"] for s in rows["pool_search"] if s["ticket"] == number and s["accepted"]
-        ]
-        siblings = [candidate for candidate in accepted if candidate != number]
-        assert pooled.meta["members"] == siblings
-        assert all(row["members"] == len(siblings) for row in mine)
+        taken = [s for s in rows["pool_search"] if s["ticket"] == number and s["accepted"]]
+        members = [step["candidate"] for step in taken]
+        if not taken or taken[0]["coefficient"] > 0:  # a soup tries its target like any other
+            members.insert(0, number)
+        assert pooled.meta["members"] == members
+        assert all(row["members"] == len(pooled.meta["members"]) for row in mine)
     assert len(before) == 3
     assert {path: path.read_bytes() for path in before} == before
 
@@ -206,11 +212,24 @@ def test_a_soup_is_offered_the_target_and_its_nearest_siblings():
     assert tried == {0: [0, 1], 1: [1, 0], 2: [2, 1]}
 
 
-@pytest.mark.parametrize("method", ["interpolation", "greedy-soup"])
+@pytest.mark.parametrize("method", RECIPES)
 @pytest.mark.usefixtures("root")
-def test_what_the_search_reported_is_the_pooled_tickets_accuracy(method):
-    """Exactly, where nothing is re-estimated on more images after the search."""
-    params = PARAMS | pooling(scoring=SCORING | {"batch_norm": "average"})
+def test_a_pooled_ticket_costs_what_its_mask_leaves(method):
+    rows, _ = _pooled(method, range(3))
+    for row in rows["pools"]:
+        ticket = Ticket.load(paths.pooled("base", 0, method, row["ticket"]))
+        assert row["flops"] == flops(residual_network(), (3, 8, 8), ticket.mask)
+        kept = sum(int(mask.sum()) for mask in ticket.mask.values())
+        always = sum(w.numel() for n, w in ticket.weights.items() if n not in ticket.mask)
+        assert row["parameters"] == kept + always
+
+
+@pytest.mark.parametrize("batch_norm", ["re-estimate", "average"])
+@pytest.mark.parametrize("method", ["interpolation", "nearest", "greedy-soup"])
+@pytest.mark.usefixtures("root")
+def test_what_the_search_reported_is_the_pooled_tickets_accuracy(method, batch_norm):
+    """It is reported with the statistics that it was chosen with."""
+    params = PARAMS | pooling(scoring=SCORING | {"batch_norm": batch_norm})
     Path("params.yaml").write_text(json.dumps(params))
     pool.main(Namespace(variant="base", seed=0, method=method))
     rows = read_rows(paths.rows("pool", "base", 0, method)).tables
@@ -220,3 +239,35 @@ def test_what_the_search_reported_is_the_pooled_tickets_accuracy(method):
     last = {step["ticket"]: step["val_accuracy"] for step in accepted}
     val = {row["ticket"]: row["accuracy"] for row in rows["pools"] if row["split"] == "val"}
     assert {number: val[number] for number in last} == last
+
+
+@pytest.mark.parametrize("batch_norm", ["re-estimate", "average"])
+@pytest.mark.usefixtures("root")
+def test_a_ticket_that_took_nobody_in_has_the_better_of_its_own_and_re_estimated_statistics(
+    batch_norm,
+):
+    for number in (1, 2):
+        diverge(number)
+    params = PARAMS | pooling(scoring=SCORING | {"batch_norm": batch_norm})
+    Path("params.yaml").write_text(json.dumps(params))
+    rows, _ = _pooled("interpolation", range(3))
+    pooled = Ticket.load(paths.pooled("base", 0, "interpolation", 0))
+    own = Ticket.load(paths.ticket("base", 0, 0))
+    assert all(step["ticket"] != 0 for step in rows["pool_search"])
+    assert pooled.meta["members"] == [0]
+    bench = Bench(Params("base"))
+    images = calibration_batches(
+        bench.dataset,
+        SCORING["calibration_images"],
+        Params("base").section("train.augment", AugmentSpec),
+        noise_seed(0, None, 0),
+        bench.compute,
+    )
+    anew = re_estimate(own, bench.model, images, bench.compute)
+    ways = {"trained": own} | ({"re-estimated": anew} if batch_norm == "re-estimate" else {})
+    found = {name: bench.scores(ticket, "val").accuracy for name, ticket in ways.items()}
+    best = max(found, key=lambda name: found[name])
+    assert pooled.meta["batch_norm"] == best
+    assert bits(pooled.buffers) == bits(ways[best].buffers)
+    [val] = [r for r in rows["pools"] if (r["ticket"], r["split"]) == (0, "val")]
+    assert val["accuracy"] == found[best]

@@ -18,6 +18,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "average": {"recipe": "search", "coefficients": [0.5]},
     "swa": {"recipe": "swa"},
     "ema": {"recipe": "ema", "decay": 0.95},
+    "ema-newcomer": {"recipe": "ema-newcomer", "weight": 0.95},
     **{f"candidates-{n}": {"recipe": "search", "candidates": n} for n in (1, 2, 4, 9)},
     "coefficients-3": {"recipe": "search", "coefficients": [0.05, 0.5, 0.95]},
     "coefficients-7": {"recipe": "search", "coefficients": [0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95]},
@@ -25,7 +26,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "greedy-soup": {"recipe": "greedy-soup"},
     "uniform-soup": {"recipe": "uniform-soup"},
 }
-FIRST = ["interpolation", "average", "swa", "ema"]
+FIRST = ["interpolation", "average", "swa", "ema", "ema-newcomer"]
+PUBLISHED = [method for method in FIRST if method != "ema"]
 LAST = ["coefficients-3", "coefficients-7", "prune-after", "greedy-soup", "uniform-soup"]
 FULL_SCORING = {"search": "exact", "batch_norm": "re-estimate"}
 
@@ -64,7 +66,7 @@ def setting(
         "pooling": {
             "variants": ["base"],
             "methods": methods,
-            "corrupted": FIRST,
+            "corrupted": PUBLISHED,
             "ensemble": "candidates-2",
             "scoring": sections["scoring"],
             "recipes": {name: RECIPES[name] for name in methods},
@@ -102,7 +104,7 @@ def on_cifar(model: str, dataset: str) -> dict[str, Any]:
         train=train(182, 128, 1e-4, 0.1, [91, 136], 0.0, 4),
         rewind=9,
         imp={"prunable": "conv", "checkpoint": "best"},
-        scoring=FULL_SCORING | {"calibration_images": 512, "final_calibration_images": 4096},
+        scoring=FULL_SCORING | {"calibration_images": 512},
     )
 
 
@@ -122,7 +124,7 @@ def on_imagenet(model: str) -> dict[str, Any]:
         train=train(90, 1024, 1e-4, 0.4, [30, 60, 80], 5.0, 1) | {"devices": 4},
         rewind=5,
         imp={"prunable": "conv+linear", "checkpoint": "last"},
-        scoring=FULL_SCORING | {"calibration_images": 1024, "final_calibration_images": 8192},
+        scoring=FULL_SCORING | {"calibration_images": 1024},
     )
     return expected | {"variants": {"base": {}}}
 
@@ -142,8 +144,7 @@ def on_two_cores() -> dict[str, Any]:
         threads=1,
         train=train(6, 128, 5e-4, 0.1, [4, 5], 0.0, 4),
         rewind=1,
-        scoring={"search": "halving", "batch_norm": "re-estimate"}
-        | {"calibration_images": 512, "final_calibration_images": 4096},
+        scoring={"search": "halving", "batch_norm": "re-estimate"} | {"calibration_images": 512},
     )
 
 

@@ -17,7 +17,6 @@ SCORING: dict[str, Any] = {
     "search": "halving",
     "batch_norm": "re-estimate",
     "calibration_images": 16,
-    "final_calibration_images": 4096,
 }
 RECIPES: dict[str, Any] = {
     "interpolation": {"recipe": "search", "coefficients": [0.2, 0.5, 0.8]},
@@ -25,6 +24,7 @@ RECIPES: dict[str, Any] = {
     "nearest": {"recipe": "search", "coefficients": [0.5], "candidates": 1},
     "swa": {"recipe": "swa"},
     "ema": {"recipe": "ema"},
+    "ema-newcomer": {"recipe": "ema-newcomer"},
     "greedy-soup": {"recipe": "greedy-soup"},
     "uniform-soup": {"recipe": "uniform-soup"},
     "small-soup": {"recipe": "uniform-soup", "candidates": 1},

@@ -13,8 +13,9 @@ from tasks.reporting.figures.results import Results
 from tasks.reporting.figures.uncertainty import uncertainty
 
 _BATCH_NORM = (
-    "Batch norm is re-estimated on every average, unless `pooling.scoring.batch_norm` says "
-    "otherwise; the paper does not say what it did."
+    "Batch norm is re-estimated on the tickets as on every average, unless "
+    "`pooling.scoring.batch_norm` says otherwise; the authors' code re-estimates on all training "
+    "images."
 )
 _CORRUPTED = (
     "A number for corrupted images is the mean over all corruptions and severities of the run: 19 "

@@ -35,7 +35,8 @@ _KNOWN = {
     "interpolation": Style("#0072B2", "s", "Lottery Pools (Interpolation)"),
     "average": Style("#56B4E9", "D", "Lottery Pools (Average)"),
     "swa": Style("#D55E00", "^", "SWA"),
-    "ema": Style("#E69F00", "v", "EMA"),
+    "ema": Style("#CC79A7", "v", "EMA (0.95 on the average)"),
+    "ema-newcomer": Style("#E69F00", "v", "EMA (0.95 on the newcomer)"),
 }
 _MORE = [
     ("#009E73", "P"),

@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lp_core import faces
+from lp_core.pooling.averaging import RunningAverage
 from lp_core.pooling.coefficients import exhaustive, successive_halving
 from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.recipes.ema import Ema
+from lp_core.pooling.recipes.ema_newcomer import EmaNewcomer
 from lp_core.pooling.recipes.greedy_soup import GreedySoup
 from lp_core.pooling.recipes.search import Search
 from lp_core.pooling.recipes.swa import Swa
@@ -24,9 +27,12 @@ OF_EVERY_KIND = [
     Ema(),
     Search(),
     Search(prune="after"),
+    EmaNewcomer(),
     GreedySoup(),
     UniformSoup(),
 ]
+# Settings with which somebody has no weight.
+AT_THEIR_ENDS = [Ema(decay=0.0), Ema(decay=1.0), EmaNewcomer(weight=0.0), EmaNewcomer(weight=1.0)]
 
 every_recipe = pytest.mark.parametrize("recipe", OF_EVERY_KIND, ids=str)
 both_searches = pytest.mark.parametrize("best_coefficient", [exhaustive, successive_halving])
@@ -77,9 +83,25 @@ def test_a_pooled_ticket_says_whose_place_it_takes(recipe, family, pool, score):
     result = _with(recipe, pool).pool(target, siblings, score)
     known = target.meta | {"batch_norm": result.ticket.meta.get("batch_norm")}
     assert result.ticket.meta | {"batch_norm": known["batch_norm"]} == known
-    assert 0 not in result.members
-    accepted = {step.candidate for step in result.trace if step.accepted}
-    assert set(result.members) == accepted - {0}
+
+
+@pytest.mark.parametrize("recipe", [*OF_EVERY_KIND, *AT_THEIR_ENDS], ids=str)
+@both_searches
+@settings(deadline=None, max_examples=30)
+@given(pool=coefficients, score=held_out, count=st.integers(1, 6), named=st.booleans())
+def test_members_are_the_tickets_whose_weights_are_in_the_pooled_one(
+    recipe, best_coefficient, pool, score, count, named
+):
+    """Each ticket's biases, which nothing prunes, are 1 in a place of its own: its share."""
+    family = [random_ticket(number, (number + 3) / 10) for number in range(count)]
+    for number, ticket in enumerate(family):
+        ticket.weights["bias"] = torch.eye(7)[number]
+        ticket.meta = {"ticket": number} if named else {}
+    score.best_coefficient = best_coefficient
+    result = _with(recipe, pool).pool(family[0], family[1:], score)
+    shares = result.ticket.weights["bias"]
+    assert sorted(result.members) == [n for n, share in enumerate(shares.tolist()) if share > 0]
+    assert shares.sum().item() == pytest.approx(1)
 
 
 @every_recipe
@@ -113,7 +135,7 @@ def test_there_are_at_most_five_copies_of_the_weights_whatever_the_number_of_tic
     result = recipe.pool(random_ticket(0, 0.3), siblings, score)
     assert len(counts) >= 12
     assert max(counts) <= 5
-    takes_all = accepting or isinstance(recipe, Swa | Ema | UniformSoup)
-    assert bool(result.members) == takes_all
+    takes_all = accepting or isinstance(recipe, RunningAverage | UniformSoup)
+    assert (len(result.members) > 1) == takes_all
     del result
     assert weights_alive() == 0

@@ -13,14 +13,14 @@ from lp_core.models.structure import prunable
 from lp_core.pooling import heldout
 from lp_core.pooling.batch_norm import calibration_batches
 from lp_core.pooling.coefficients import exhaustive, successive_halving
-from lp_core.pooling.heldout import HeldOut, held_out_for
+from lp_core.pooling.heldout import SLICES_SEED, HeldOut, held_out_for
 from lp_core.pooling.spec import ScoringSpec
 from lp_core.tickets import Ticket
-from tests.lp_core.strategies import bits, state
+from tests.lp_core.strategies import bits
 from tests.lp_core.tiny import CLASSES, images, residual_network
 
 AUGMENT = AugmentSpec(crop=1)
-SPEC = ScoringSpec(calibration_images=130, final_calibration_images=300)
+SPEC = ScoringSpec(calibration_images=130)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_held_out_images_kept_as_pixels_are_judged_bit_for_bit_as_normalised_one
 ):
     monkeypatch.setattr(heldout, "EVAL_BATCH", 7)
     held_out = held_out_for(residual_network(), dataset, SPEC, AUGMENT, 0, compute)
-    pieces = balanced_slices(dataset.labels("val").numpy(), heldout._SLICES, seed=0)
+    pieces = balanced_slices(dataset.labels("val").numpy(), heldout._SLICES, SLICES_SEED)
     floats = [list(eval_batches(dataset, "val", 7, "cpu", piece)) for piece in pieces]
     plain = HeldOut(residual_network(), floats, held_out.calibration, compute)
     ticket = held_out.calibrate(_averaged())
@@ -78,20 +78,18 @@ def test_fewer_calibration_images_are_the_first_of_more(dataset, compute):
     assert len(calibration_batches(dataset, 10**6, AUGMENT, 5, compute)) == 4  # all of the split
 
 
-def test_a_search_is_calibrated_on_the_first_of_the_images_that_it_is_finished_on(dataset, compute):
+def test_a_score_is_calibrated_on_as_many_images_as_the_settings_say(dataset, compute):
     held_out = held_out_for(residual_network(), dataset, SPEC, AUGMENT, 5, compute)
-    few, many = (calibration_batches(dataset, count, AUGMENT, 5, compute) for count in (130, 300))
-    plain = HeldOut(residual_network(), [], few, compute, many)
-    assert state(held_out.calibrate(_averaged())) == state(plain.calibrate(_averaged()))
-    assert state(held_out.calibrate_final(_averaged())) == state(plain.calibrate_final(_averaged()))
-    assert state(held_out.calibrate_final(_averaged())) != state(held_out.calibrate(_averaged()))
+    images = calibration_batches(dataset, 130, AUGMENT, 5, compute)
+    assert len(held_out.calibration) == len(images)
+    assert all(torch.equal(a, b) for a, b in zip(held_out.calibration, images, strict=True))
 
 
 def test_averaged_statistics_need_no_calibration_images(dataset, compute):
     spec = ScoringSpec(batch_norm="average")
     held_out = held_out_for(residual_network(), dataset, spec, AUGMENT, 0, compute)
     ticket = _averaged()
-    assert held_out.calibrate(ticket) is held_out.calibrate_final(ticket) is ticket
+    assert held_out.calibrate(ticket) is ticket
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from lp_core import faces
 from lp_core.errors import InputError
 from lp_core.pooling.recipes.ema import Ema
+from lp_core.pooling.recipes.ema_newcomer import EmaNewcomer
 from lp_core.pooling.recipes.search import Search
 from lp_core.pooling.spec import RECIPES, recipe_class
 
@@ -16,6 +17,7 @@ SETTINGS = {
     "search": {"candidates": 2, "coefficients": [0.5], "prune": "after"},
     "swa": {"candidates": 2},
     "ema": {"candidates": 2, "decay": 0.9},
+    "ema-newcomer": {"candidates": 2, "weight": 0.9},
     "greedy-soup": {"candidates": 2},
     "uniform-soup": {"candidates": 2},
 }
@@ -77,7 +79,8 @@ def test_each_coefficient_is_tried_once():
         Search(coefficients=[0.5, 0.5])
 
 
-@pytest.mark.parametrize("decay", [-0.1, 1.1, float("nan")])
-def test_a_decay_outside_0_to_1_is_refused(decay):
-    with pytest.raises(InputError, match=r"^decay is .*; it must lie between 0 and 1"):
-        Ema(decay=decay)
+@pytest.mark.parametrize(("recipe", "setting"), [(Ema, "decay"), (EmaNewcomer, "weight")])
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan")])
+def test_a_weight_outside_0_to_1_is_refused(recipe, setting, wrong):
+    with pytest.raises(InputError, match=rf"^{setting} is .*; it must lie between 0 and 1"):
+        recipe(**{setting: wrong})

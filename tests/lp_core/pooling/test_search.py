@@ -1,7 +1,7 @@
 """The greedy search against Algorithms 2 and 3, written once more in plain loops."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pytest
@@ -91,7 +91,10 @@ def test_the_search_is_algorithm_2_coefficient_by_coefficient(family, pool, accu
     result = search(target, iter(candidates), pool, lambda t: accuracy(plain(t)))
     assert result.trace == trace
     assert same(result.ticket, weights)
-    assert result.members == [step.candidate for step in trace if step.accepted]
+    accepted = [step for step in trace if step.accepted]
+    if all(step.coefficient > 0 for step in accepted):
+        taken_in = [step.candidate for step in accepted if step.coefficient < 1]
+        assert result.members == [0, *taken_in]
 
 
 @settings(deadline=None, max_examples=60)
@@ -130,7 +133,7 @@ def test_a_search_that_accepts_nothing_returns_the_target(family, pool):
         first[:] = [True]
         result = search(target, iter(candidates), pool, only_the_target_is_right, prune)
         assert state(result.ticket) == before
-        assert result.members == []
+        assert result.members == [0]
 
 
 @settings(deadline=None, max_examples=60)
@@ -160,22 +163,60 @@ def test_halving_over_one_slice_is_the_exact_search(family, pool, accuracy, size
     assert state(halved.ticket) == state(exact.ticket)
 
 
-def test_halving_keeps_a_third_of_the_coefficients_from_slice_to_slice(family_of_two):
+@settings(deadline=None, max_examples=60)
+@given(
+    family=families(),
+    pool=coefficients,
+    accuracy=scores,
+    sizes=st.lists(st.integers(1, 124), min_size=1, max_size=4),
+)
+def test_on_fewer_than_500_images_halving_is_the_exact_search(family, pool, accuracy, sizes):
+    target, *candidates = family
+    score = Sliced(accuracy, sizes)
+    exact = search(target, iter(candidates), pool, score)
+    halved = search(target, iter(candidates), pool, score, best_coefficient=successive_halving)
+    assert halved.trace == exact.trace
+    assert state(halved.ticket) == state(exact.ticket)
+
+
+@settings(deadline=None, max_examples=60)
+@given(family=families(), pool=coefficients, score=held_out)
+def test_no_coefficient_drops_out_of_a_halving_before_500_images(family, pool, score):
+    target, *candidates = family
+    result = search(target, iter(candidates), pool, score, best_coefficient=successive_halving)
+    cuts = {total for total in accumulate(score.sizes) if total >= 500} | {sum(score.sizes)}
+    assert {step.images for step in result.trace} <= cuts
+
+
+POOL = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([625, 625, 1250, 2500], [5000] * 2 + [1250] * 2 + [625] * 7),
+        # Too few in the first slice, or in the first two: they count as one.
+        ([250, 250, 500, 1000], [2000] * 2 + [1000] * 2 + [500] * 7),
+        ([249, 250, 501, 1000], [2000] * 4 + [1000] * 7),
+        ([36, 36, 72, 144], [288] * 11),
+    ],
+)
+def test_halving_keeps_a_third_of_the_coefficients_from_slice_to_slice(
+    family_of_two, sizes, expected
+):
     target, candidate = family_of_two
-    score = Sliced(accuracies(1000, 0), [10, 10, 20, 40])
-    pool = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
-    result = search(target, [candidate], pool, score, best_coefficient=successive_halving)
-    seen = sorted((step.images for step in result.trace), reverse=True)
-    assert seen == [80, 80, 20, 20, *[10] * 7]
+    score = Sliced(accuracies(1000, 0), sizes)
+    result = search(target, [candidate], POOL, score, best_coefficient=successive_halving)
+    assert sorted((step.images for step in result.trace), reverse=True) == expected
 
 
 def test_halving_drops_by_loss_and_crowns_by_accuracy(family_of_two):
     target, candidate = family_of_two
-    # By alpha: right answers and loss on each of two slices of 10 images.
+    # By alpha: right answers and loss on each of two slices of 500 images.
     judged = {0.1: (9, 9.0), 0.3: (5, 1.0), 0.5: (6, 2.0), 0.7: (4, float("nan"))}
 
     class Score:
-        slices = (range(10), range(10))
+        slices = (range(500), range(500))
 
         def __call__(self, _: Ticket) -> float:
             return 0.0
@@ -188,7 +229,7 @@ def test_halving_drops_by_loss_and_crowns_by_accuracy(family_of_two):
             return next(judged[a] for a in judged if state(made[a]) == state(ticket))
 
     result = search(target, [candidate], list(judged), Score(), best_coefficient=successive_halving)
-    assert [step.images for step in result.trace] == [10, 20, 20, 10]
+    assert [step.images for step in result.trace] == [500, 1000, 1000, 500]
     assert [step.coefficient for step in result.trace if step.accepted] == [0.5]
 
 

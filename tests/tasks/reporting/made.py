@@ -25,6 +25,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "average": {"recipe": "search", "coefficients": [0.5]},
     "swa": {"recipe": "swa"},
     "ema": {"recipe": "ema", "decay": 0.95},
+    "ema-newcomer": {"recipe": "ema-newcomer", "weight": 0.95},
     "candidates-1": {"recipe": "search", "candidates": 1},
     "candidates-2": {"recipe": "search", "candidates": 2},
     "coefficients-3": {"recipe": "search", "coefficients": [0.05, 0.5, 0.95]},
@@ -47,7 +48,7 @@ class Made:
     seeds: Sequence[int] = (0, 1)
     tickets: int = 6
     methods: Sequence[str] = tuple(METHODS)
-    ood: Sequence[str] = ("interpolation", "average", "swa", "ema")
+    ood: Sequence[str] = ("interpolation", "average", "swa", "ema-newcomer")
     dataset: str = "digits"
     model: str = "resnet8"
     barriers: Sequence[float] = (0.004, 0.25)
@@ -152,7 +153,11 @@ class _Run:
                 yield row | {"flops": int(2e7 * 0.8**k), "parameters": int(8e4 * 0.8**k)}
 
     def _gain(self, method: str, k: int) -> float:
-        base = {"swa": 0.014 - 0.004 * k, "ema": 0.005 - 0.001 * k, "prune-after": 0.01 - 0.003 * k}
+        base = {
+            "swa": 0.014 - 0.004 * k,
+            "ema-newcomer": 0.005 - 0.001 * k,
+            "prune-after": 0.01 - 0.003 * k,
+        }
         return base.get(method, 0.018 - 0.0006 * k) + self._noise()
 
     def _pools(self) -> Iterable[dict[str, Any]]:
@@ -162,7 +167,8 @@ class _Run:
                 for split in ("val", "test"):
                     row = {"method": method} | _at(k) | {"split": split}
                     row |= self._scores(self.accuracy[k] + gain)
-                    yield row | {"members": 2, "gain": gain}
+                    row |= {"members": 3, "gain": gain}
+                    yield row | {"flops": int(2e7 * 0.8**k), "parameters": int(8e4 * 0.8**k)}
 
     def _ood(self) -> Iterable[dict[str, Any]]:
         methods = [m for m in self.made.ood if m in self.made.methods and self.pooled]
@@ -238,7 +244,7 @@ def write_published(folder: Path) -> None:
     pd.DataFrame(
         [
             setting | {"method": m, "density": round(0.8**k, 4), "accuracy": 0.7311, "std": 0.0022}
-            for m in ("ticket", "interpolation", "average", "swa", "ema")
+            for m in ("ticket", "interpolation", "average", "swa", "ema-newcomer")
             for k in range(19)
         ]
     ).to_csv(folder / "results.csv", index=False)

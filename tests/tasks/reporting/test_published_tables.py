@@ -8,7 +8,7 @@ import pytest
 from tasks.reporting.published import CLAIMS
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "presets" / "published"
-METHODS = {"ticket", "interpolation", "average", "swa", "ema"}
+METHODS = {"ticket", "interpolation", "average", "swa", "ema-newcomer"}
 # Densities of a setting: 19 in tables 6 and 7 together, 9 in table 8.
 SETTINGS = {
     ("cifar10", "vgg16"): 19,
