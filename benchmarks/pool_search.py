@@ -4,11 +4,10 @@
 
 For every interpolation that it tries, the published procedure of Lottery Pools re-estimates batch
 norm over the whole augmented training set and scores on the whole held-out set. `exact` does the
-same with batch norm from 512 fixed augmented images (4096 for the pooled ticket); `halving`, the
-default, scores most coefficients on a part of the held-out set only. All three search the same
-tickets in this process, target by target, the two fast ones before and after the slow one. A time
-covers everything from the files of the tickets to the pooled ticket; scoring that on the test split
-is left out.
+same with batch norm from 1024 fixed augmented images; `halving`, the default, scores most
+coefficients on a part of the held-out set only. All three search the same tickets in this process,
+target by target, the two fast ones before and after the slow one. A time covers everything from the
+files of the tickets to the pooled ticket; scoring that on the test split is left out.
 """
 
 import time

@@ -26,7 +26,7 @@ class ScoringSpec:
 
     search: Literal["halving", "exact"] = "halving"
     batch_norm: Literal["re-estimate", "average"] = "re-estimate"
-    calibration_images: int = 512
+    calibration_images: int = 1024
 
     def __post_init__(self) -> None:
         if self.calibration_images < 2:

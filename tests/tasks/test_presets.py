@@ -104,7 +104,7 @@ def on_cifar(model: str, dataset: str) -> dict[str, Any]:
         train=train(182, 128, 1e-4, 0.1, [91, 136], 0.0, 4),
         rewind=9,
         imp={"prunable": "conv", "checkpoint": "best"},
-        scoring=FULL_SCORING | {"calibration_images": 512},
+        scoring=FULL_SCORING | {"calibration_images": 1024},
     )
 
 
@@ -124,7 +124,7 @@ def on_imagenet(model: str) -> dict[str, Any]:
         train=train(90, 1024, 1e-4, 0.4, [30, 60, 80], 5.0, 1) | {"devices": 4},
         rewind=5,
         imp={"prunable": "conv+linear", "checkpoint": "last"},
-        scoring=FULL_SCORING | {"calibration_images": 1024},
+        scoring=FULL_SCORING | {"calibration_images": 4096},
     )
     return expected | {"variants": {"base": {}}}
 
@@ -144,7 +144,7 @@ def on_two_cores() -> dict[str, Any]:
         threads=1,
         train=train(6, 128, 5e-4, 0.1, [4, 5], 0.0, 4),
         rewind=1,
-        scoring={"search": "halving", "batch_norm": "re-estimate"} | {"calibration_images": 512},
+        scoring={"search": "halving", "batch_norm": "re-estimate"} | {"calibration_images": 1024},
     )
 
 
