@@ -30,7 +30,7 @@ PHOTOGRAPHS = (
     ((103, 114, 126), (39, 38, 37), 0.45),
 )
 TEXTURES = len(PHOTOGRAPHS)
-# The published photographs are about a thousand pixels wide, and used at a fifth of that for CIFAR.
+# A large pane has room for many windows. CIFAR's are taken from a fifth of it, as published.
 SIDE, SIDE_AT_32 = 1024, 205
 
 

@@ -32,7 +32,8 @@ def snow(images: Images, severity: int, streams: Streams) -> Images:
     """Flakes streaked by their fall, over a whitened image.
 
     (mean and spread of the flakes' brightness, their size, the threshold under which there is none,
-    radius and σ of the streaks, share of the image's own colours). Streaks rise at 45° to 135°.
+    radius and σ of the streaks, share of the image's own colours). Streaks rise at 45° to 135°, and
+    all flakes come twice, the second time turned by 180°.
     """
     mean, spread, zoom, threshold, radius, sigma, own = (
         (0.1, 0.2, 1, 0.6, 8, 3, 0.95),
