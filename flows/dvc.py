@@ -10,7 +10,6 @@ from enum import Enum
 TAIL_LINES = 15
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_BLOCKER = re.compile(r"\s*\(PID (\d+)\): (.*)$")
 _EXITED = re.compile(r"ERROR: failed to reproduce .*: failed to run: .*, exited with (-?\d+)$")
 _INVALID_INPUT = 2  # with this code a stage says that its params or data are wrong
 # What DVC adds when a stage has ended; what it says of git and of remotes is for people who type.
@@ -53,7 +52,6 @@ class Transcript:
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self.outcome = Outcome.RAN
         self.busy = False  # another DVC process is using the stage's files
-        self.blockers: list[tuple[int, str]] = []  # PIDs and commands of those that use them
         self._running = False
 
     def read(self, line: str) -> str | None:
@@ -74,8 +72,6 @@ class Transcript:
             self.outcome = Outcome.RESTORED
         elif "is busy, it is being blocked by" in line:
             self.busy = True
-        elif self.busy and (blocker := _BLOCKER.match(line)):
-            self.blockers.append((int(blocker[1]), blocker[2]))
         return line
 
     def fault(self, status: int) -> tuple[Fault, str]:

@@ -11,13 +11,16 @@ import fnmatch
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows import mending
+from flows.dvc import is_running
 from lp_core.errors import InputError
 
 if TYPE_CHECKING:
+    from dvc.repo import Repo
     from dvc.stage import Stage as DvcStage
 
 # DVC's Repo is not thread-safe, and neither is changing its module-level caches side by side.
@@ -44,6 +47,7 @@ class Graph:
 
     root: Path
     stages: dict[str, Stage]
+    mended: tuple[str, ...] = ()  # a line for each thing that was, before DVC could read it
 
     def up_to(self, names: Sequence[str]) -> Graph:
         """The part that consists of these stages and everything upstream of them."""
@@ -76,13 +80,11 @@ def read_graph(root: Path, targets: Sequence[str] = ("*",)) -> Graph:
     """The stages that `targets` choose and everything upstream of them, in topological order.
 
     `targets` are globs over stage names (`pool@*`, `imp@base-0-*`); a plain `imp` means all of
-    `imp@*`, as it does to DVC. InputError where a target matches nothing or DVC cannot read the
-    graph.
+    `imp@*`, as it does to DVC. What a killed DVC has left is mended first (see `flows.mending`).
+    InputError where a target matches nothing or DVC cannot read the graph.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo, lock_repo
-    from dvc.repo.reproduce import get_active_graph
-    from networkx import lexicographical_topological_sort
 
     try:
         # Other DVC processes rewrite dvc.lock in place, always under the repository's lock, and
@@ -93,28 +95,54 @@ def read_graph(root: Path, targets: Sequence[str] = ("*",)) -> Graph:
             Repo(root_dir=str(root), _wait_for_lock=True) as repo,
             lock_repo(repo),
         ):
-            active = get_active_graph(repo.index.graph)
-            # DVC's own order among independent stages changes from one process to the next.
-            position = {stage: i for i, stage in enumerate(repo.index.stages)}
-            ordered = {
-                _name(stage): stage
-                for stage in lexicographical_topological_sort(active.reverse(), position.get)
-            }
-            upstream = {
-                name: tuple(_name(parent) for parent in active.successors(stage))
-                for name, stage in ordered.items()
-            }
-            chosen = select(upstream, targets)
-            return Graph(
-                root,
-                {
-                    name: Stage(name, upstream[name], _outs(stage, root), _is_stale(stage))
-                    for name, stage in ordered.items()
-                    if name in chosen
-                },
-            )
+            mending.sweep(root)
+            mended = [mending.mend_rwlock(root, is_running)]
+            if mending.is_cut_short(root):
+                mended.append(mending.mend_lock_file(root))
+            try:
+                graph = _read(repo, root, targets)
+            except DvcException:
+                mended.append(mending.mend_lock_file(root))
+                if mended[-1] is None:
+                    raise
+                repo._reset()
+                graph = _read(repo, root, targets)
+            mending.keep_lock_file(root)
+            return replace(graph, mended=(*filter(None, mended), *graph.mended))
     except DvcException as error:
         raise InputError(f"DVC cannot read the graph in {root}: {_causes(error)}") from error
+
+
+def _read(repo: Repo, root: Path, targets: Sequence[str]) -> Graph:
+    from dvc.repo.reproduce import get_active_graph
+    from networkx import lexicographical_topological_sort
+
+    active = get_active_graph(repo.index.graph)
+    # DVC's own order among independent stages changes from one process to the next.
+    position = {stage: i for i, stage in enumerate(repo.index.stages)}
+    ordered = {
+        _name(stage): stage
+        for stage in lexicographical_topological_sort(active.reverse(), position.get)
+    }
+    upstream = {
+        name: tuple(_name(parent) for parent in active.successors(stage))
+        for name, stage in ordered.items()
+    }
+    chosen = select(upstream, targets)
+    refilled: list[str] = []
+    stages = {
+        name: Stage(name, upstream[name], _outs(stage, root), _is_stale(stage, refilled))
+        for name, stage in ordered.items()
+        if name in chosen
+    }
+    if not refilled:
+        return Graph(root, stages)
+    for name, stage in stages.items():
+        if not stage.stale:
+            mending.refill_run_cache(ordered[name])
+    which = refilled[0] if len(refilled) == 1 else f"{refilled[0]} and {len(refilled) - 1} more"
+    line = f"DVC's cache had lost {which}; put back from the workspace, where they lie unchanged"
+    return Graph(root, stages, (line,))
 
 
 def select(upstream: Mapping[str, Iterable[str]], targets: Sequence[str]) -> set[str]:
@@ -167,11 +195,16 @@ def _outs(stage: DvcStage, root: Path) -> tuple[str, ...]:
     )
 
 
-def _is_stale(stage: DvcStage) -> bool:
+def _is_stale(stage: DvcStage, refilled: list[str]) -> bool:
+    """Whether `dvc repro` would act on the stage; adds to `refilled` what the cache got back."""
     from dvc.exceptions import DvcException
 
     try:
-        return bool(stage.status())
+        if not stage.status():
+            return False
+        outs = mending.refill_cache(stage)
+        refilled += outs
+        return not outs or bool(stage.status())
     except DvcException:
         # Another process is writing its files, or DVC has an objection, which the stage's own
         # `dvc repro` will word better than this could.
@@ -179,10 +212,12 @@ def _is_stale(stage: DvcStage) -> bool:
 
 
 def _causes(error: BaseException) -> str:
+    """What an error and those that led to it say, in one line."""
     texts: list[str] = []
     cause: BaseException | None = error
     while cause is not None:
-        if str(cause) and str(cause) not in texts:
-            texts.append(str(cause))
+        text = " ".join(str(cause).split())
+        if text and text not in texts:
+            texts.append(text)
         cause = cause.__cause__
     return ": ".join(texts)

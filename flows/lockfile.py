@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,21 +38,26 @@ def install() -> None:
 
     @contextmanager
     def modify_yaml(path: Any, fs: Any = None) -> Iterator[dict[str, Any]]:
-        lock = read(path) if os.path.basename(path) == dvcfile.LOCK_FILE else None
-        if lock is None:
+        if os.path.basename(path) != dvcfile.LOCK_FILE:
             with usual(path, fs=fs) as data:
                 yield data
             return
-        data = {"schema": "2.0", "stages": dict(lock.stages)}
-        yield data
-        if data.keys() == {"schema", "stages"}:
-            from lp_core.files import atomic_write  # not where stages are forked from
+        from lp_core.files import atomic_write  # not where stages are forked from
 
-            text = lock.updated(data["stages"])
-            with atomic_write(Path(path)) as temporary:  # a kill leaves the old file or the new one
-                temporary.write_text(text, encoding="utf-8")
-        else:
-            dump_yaml(path, data, fs=fs)
+        with atomic_write(Path(path)) as temporary:  # a kill leaves the old file or the new one
+            lock = read(path)
+            if lock is None:
+                if os.path.exists(path):
+                    shutil.copyfile(path, temporary)
+                with usual(str(temporary)) as data:
+                    yield data
+                return
+            data = {"schema": "2.0", "stages": dict(lock.stages)}
+            yield data
+            if data.keys() == {"schema", "stages"}:
+                temporary.write_text(lock.updated(data["stages"]), encoding="utf-8")
+            else:
+                dump_yaml(str(temporary), data)
 
     dvcfile.modify_yaml = modify_yaml
 

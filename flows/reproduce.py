@@ -16,6 +16,7 @@ from pydantic import Field
 from flows.artifacts import FIGURES, SUMMARY, show_figures, show_summary
 from flows.dvc import Fault, Outcome
 from flows.graph import Graph, find_root, read_graph
+from flows.mending import keep_lock_file
 from flows.params import devices, set_params
 from flows.processes import Commands
 from flows.resources import Slots
@@ -111,6 +112,8 @@ def _reproduce(
     if project.params_changed:
         logger.info("params.yaml now has %s", ", ".join(overrides))
     graph, root = project.graph, project.graph.root
+    for line in graph.mended:
+        logger.warning("%s", line)
     slots = Slots(max_parallel, devices=project.devices)
     if max_parallel is not None and slots.count < max_parallel:
         logger.warning(
@@ -140,6 +143,7 @@ def _reproduce(
             "%d stages, %d of them stale; up to %d at once", len(graph.stages), stale, slots.count
         )
         schedule.run(graph)
+    keep_lock_file(root)
     _show_results(flow, graph, schedule.states)
     return _verdict(schedule.states)
 

@@ -21,6 +21,7 @@ from prefect.tasks import exponential_backoff
 
 from flows.artifacts import EpochProgress
 from flows.dvc import Fault, Outcome, Transcript, is_running, repro_command
+from flows.mending import mend_rwlock
 from flows.processes import Commands, StoppedError
 from flows.resources import Slots
 
@@ -86,7 +87,6 @@ def reproduce_stage(
 def _dvc_repro(stage: str, context: RunContext, gpus: dict[str, str]) -> State[None]:
     logger = get_run_logger()
     command = repro_command(stage, context.force)
-    gone: set[int] = set()
     while True:
         transcript = Transcript(stage)
         with _epochs(stage) as progress:
@@ -103,15 +103,11 @@ def _dvc_repro(stage: str, context: RunContext, gpus: dict[str, str]) -> State[N
             break
         # DVC does not wait for files that another DVC process is reading or writing. Failing
         # would not do: the other one may well be training this very stage for hours. But DVC
-        # takes it for alive where any process has its PID, and then we would wait for ever. (One
-        # that DVC names again has not just ended.)
-        gone_before = gone
-        gone = {pid for pid, noted in transcript.blockers if not is_running(pid, noted)}
-        for pid in gone & gone_before:
-            line = f"Process {pid} is not that command, which ended without releasing the files"
-            logger.error("%s", transcript.read(line))
-        if gone & gone_before:
-            break
+        # takes it for alive where any process has its PID, and then we would wait for ever.
+        mended = mend_rwlock(context.root, is_running)
+        if mended is not None:
+            logger.warning("%s", mended)
+            continue
         logger.info("Another DVC process is using the files of %s; waiting for it", stage)
         context.commands.pause(BUSY_SECONDS)
     if status != 0:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import networkx as nx
+import psutil
 import pytest
 import zc.lockfile
 from hypothesis import given
@@ -103,7 +104,7 @@ def test_reading_waits_while_another_dvc_process_rewrites_the_lock_file(done_toy
 
 def test_a_stage_that_another_process_is_writing_counts_as_stale(done_toy: Toy) -> None:
     toy = done_toy
-    holder = {"pid": os.getppid(), "cmd": "dvc repro"}
+    holder = {"pid": os.getppid(), "cmd": " ".join(psutil.Process(os.getppid()).cmdline())}
     rwlock = {"write": {str(toy.root / "aside.txt"): holder}, "read": {}}
     toy.write(".dvc/tmp/rwlock", json.dumps(rwlock))
     assert stale(toy) == {"aside"}

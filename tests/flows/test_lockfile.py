@@ -109,3 +109,37 @@ def test_an_error_meanwhile_leaves_the_file_as_it_was(fast_modify: Any, tmp_path
         data["stages"]["b"] = {"cmd": "two"}
         raise KeyError
     assert path.read_bytes() == before
+
+
+def test_the_first_stage_is_recorded_in_one_step_as_well(fast_modify: Any, tmp_path: Path) -> None:
+    """Where there is no dvc.lock yet, or one that DVC has not written, a reader sees no half."""
+    path = tmp_path / "dvc.lock"
+    for text in (None, "schema: '2.0'\nstages: {b: {cmd: two}}\n"):
+        if text is not None:
+            path.write_text(text)
+        with fast_modify(str(path)) as data:
+            data.setdefault("schema", "2.0")
+            data.setdefault("stages", {})["a"] = {"cmd": "one"}
+            assert (path.read_text() if path.exists() else None) == text
+        assert load_yaml(path)["stages"]["a"] == {"cmd": "one"}
+        assert [file.name for file in tmp_path.iterdir()] == ["dvc.lock"]
+
+
+def test_a_kill_during_a_write_leaves_the_file_as_it_was(
+    fast_modify: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "dvc.lock"
+    dump_yaml(path, {"schema": "2.0", "stages": {"a": {"cmd": "one"}}})
+    before = path.read_bytes()
+    written: list[bytes] = []
+    write_text = Path.write_text
+
+    def half(file: Path, text: str, **options: Any) -> int:
+        count = write_text(file, text[: len(text) // 2], **options)
+        written.append(path.read_bytes())  # as whoever comes after a kill at this moment
+        return count
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with fast_modify(str(path)) as data:
+        data["stages"]["b"] = {"cmd": "two"}
+    assert written == [before]

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -435,27 +436,29 @@ def test_files_that_another_dvc_process_uses_are_waited_for(
 def test_files_of_a_process_that_is_gone_are_not_waited_for(
     toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "BUSY_SECONDS", 0.2)
-    in_use(toy, "aside.txt", "/bin/dvc repro another")
-    state = imp_pool(["aside"], return_state=True)
-    run = task_runs(state)["aside"]
-    assert run.state_name == "Refused"
-    assert run.state is not None
-    message = run.state.message or ""
-    assert f"Process {os.getpid()} is not that command" in message
-    assert f"remove '{toy.root}/.dvc/tmp/rwlock' and try again" in message
-    assert toy.ran() == []
+    """Its number has gone to another process, so that DVC takes it for alive."""
 
+    def gone_meanwhile(*_: object) -> None:
+        in_use(toy, "aside.txt", "/bin/dvc repro another")
 
-def test_a_process_that_has_just_ended_is_no_obstacle(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stage, "BUSY_SECONDS", 0.2)
-    in_use(toy, "aside.txt", "/bin/dvc repro another")
-
-    def ends(*_: object) -> bool:
-        toy.write(".dvc/tmp/rwlock", "{}")
-        return False
-
-    monkeypatch.setattr(stage, "is_running", ends)
+    monkeypatch.setattr(processes.Commands, "warm_up", gone_meanwhile)  # once the graph is read
     assert imp_pool(["aside"]) == {"aside": "Completed"}
+    assert toy.ran() == ["aside"]
+    assert not any(json.loads(toy.read(".dvc/tmp/rwlock")).values())
+
+
+def test_what_was_mended_is_said_and_nothing_runs_again(
+    done_toy: Toy, caplog: pytest.LogCaptureFixture
+) -> None:
+    toy = done_toy
+    whole = toy.read("dvc.lock")
+    imp_pool()
+    toy.write("dvc.lock", whole[: len(whole) // 3])
+    shutil.rmtree(toy.root / ".dvc" / "cache")
+    toy.write(".dvc/tmp/rwlock", '{"write": {')
+    states = imp_pool()
+    assert set(states.values()) == {"Cached"}
+    assert toy.ran() == []
+    assert toy.read("dvc.lock") == whole
+    said = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert [line.split()[0] for line in said] == [".dvc/tmp/rwlock", "dvc.lock", "DVC's"]

@@ -1,0 +1,203 @@
+"""Mends what a kill or a lost disk has left of DVC's own files, before a flow has DVC read them.
+
+`dvc repro` empties dvc.lock and `.dvc/tmp/rwlock` and then writes them anew; killed in between, it
+leaves half a file, with which no DVC command works. All functions here ask for the repository's
+lock to be held: then no DVC process is writing any of these files, except the read-write lock,
+which has a lock of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows import lockfile
+from lp_core.errors import InputError
+from lp_core.files import atomic_write
+
+if TYPE_CHECKING:
+    from dvc.stage import Stage as DvcStage
+
+LOCK_FILE = "dvc.lock"
+GOOD_COPY = Path(".dvc", "tmp", LOCK_FILE)
+RWLOCK = Path(".dvc", "tmp", "rwlock")
+
+_CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
+_LEFT_BY_DVC = re.compile(r"\.[\w-]{22}\.tmp")
+_BY_THE_RUN_CACHE = "what DVC's cache holds is restored, not computed again"
+
+
+def keep_lock_file(root: Path) -> None:
+    """Copies dvc.lock to where `mend_lock_file` finds it, if it is as DVC writes it."""
+    path, copy = root / LOCK_FILE, root / GOOD_COPY
+    text = _content(path)
+    if text is not None and text != _content(copy) and lockfile.read(str(path)) is not None:
+        with atomic_write(copy) as temporary:
+            temporary.write_bytes(text)
+
+
+def is_cut_short(root: Path) -> bool:
+    """Whether dvc.lock does not end as DVC ends it. DVC may take what is left for something else:
+    the first digits of a hash for a number."""
+    text = _content(root / LOCK_FILE)
+    return text is not None and not text.endswith(b"\n")
+
+
+def mend_lock_file(root: Path) -> str | None:
+    """Puts the copy in place of a dvc.lock that DVC cannot read; gives a line that says so.
+
+    None where nothing is wrong with dvc.lock. InputError where there is no copy, and where the
+    file is in the middle of a merge.
+    """
+    path, copy = root / LOCK_FILE, root / GOOD_COPY
+    found = _fault(path)
+    if found is None:
+        return None
+    if found == _MERGE:
+        raise InputError(
+            f"{LOCK_FILE}: {found}; take one side (`git checkout --ours {LOCK_FILE}`, or --theirs) "
+            f"and run again: {_BY_THE_RUN_CACHE}"
+        )
+    good = _content(copy)
+    if path.is_dir() or (good is None and found != _EMPTY):
+        raise InputError(
+            f"{LOCK_FILE}: {found}; remove it (`rm {LOCK_FILE}`) and run again: {_BY_THE_RUN_CACHE}"
+        )
+    if good is None:
+        path.unlink()
+        return f"{LOCK_FILE} was {found}, and was removed: {_BY_THE_RUN_CACHE}"
+    os.replace(path, copy.with_name(f"{LOCK_FILE}.broken"))
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(good)
+    return f"{LOCK_FILE} was {found}; restored the copy of the last flow: {_BY_THE_RUN_CACHE}"
+
+
+_EMPTY = "empty, as DVC leaves it when it is killed while it writes"
+_CUT = "cut short, as DVC leaves it when it is killed while it writes"
+_MERGE = "has the conflict marks of a merge"
+
+
+def _fault(path: Path) -> str | None:
+    """What is wrong with dvc.lock, in words; None where it is sound or not there."""
+    from dvc.dvcfile import Lockfile
+    from dvc.utils.serialize import YAMLError, parse_yaml
+    from voluptuous import Invalid
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        if not text.strip():
+            return _EMPTY
+        if _CONFLICT.search(text):
+            return _MERGE
+        if not text.endswith("\n"):
+            return _CUT
+        Lockfile.SCHEMA(parse_yaml(text, str(path)))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    except UnicodeDecodeError:
+        return "not UTF-8 text"
+    except YAMLError:
+        return "no YAML"
+    except Invalid as error:
+        return f"not as DVC writes it ({_one_line(error)})"
+    return None
+
+
+def mend_rwlock(root: Path, is_running: Callable[[int, str], bool]) -> str | None:
+    """Takes out of DVC's read-write lock what ended processes have left there; all if it is broken.
+
+    is_running: tells of a PID and a command whether they belong together. Gives a line that says
+    what was done, or None.
+    """
+    path = root / RWLOCK
+    if _content(path) in (None, b"{}", b'{"write": {}, "read": {}}'):
+        return None
+    with _rwlock_guard(path):
+        for half in path.parent.glob(f".{path.name}.*"):  # by a killed `atomic_write`
+            half.unlink(missing_ok=True)
+        try:
+            lock = _rwlock_schema()(json.loads(path.read_bytes()))
+        except Exception:  # whatever it is, DVC would stop there
+            with atomic_write(path) as temporary:
+                temporary.write_text("{}")
+            return f"{RWLOCK} was damaged, as DVC leaves it when it is killed; it is empty now"
+
+        def alive(info: dict[str, Any]) -> bool:
+            return is_running(info["pid"], info["cmd"])
+
+        write = {file: info for file, info in lock["write"].items() if alive(info)}
+        read = {
+            file: left
+            for file, infos in lock["read"].items()
+            if (left := [info for info in infos if alive(info)])
+        }
+        if write == lock["write"] and read == lock["read"]:
+            return None
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps({"write": write, "read": read}))
+    return f"took out of {RWLOCK} what processes had left there that have ended"
+
+
+def _rwlock_schema() -> Callable[[Any], Any]:
+    from dvc.rwlock import SCHEMA
+
+    schema: Callable[[Any], Any] = SCHEMA
+    return schema
+
+
+@contextmanager
+def _rwlock_guard(path: Path) -> Iterator[None]:
+    from dvc.lock import make_lock
+    from dvc.rwlock import RWLOCK_LOCK
+
+    with make_lock(str(path.with_name(RWLOCK_LOCK)), wait=True):
+        yield
+
+
+def refill_cache(stage: DvcStage) -> list[str]:
+    """Puts the stage's outputs into DVC's cache that are missing there but intact where they lie.
+
+    DVC would compute them again. Intact: of the hash that dvc.lock records. Gives their paths.
+    """
+    missing = [
+        out
+        for out in stage.outs
+        if out.use_cache and out.hash_info and out.changed_cache() and not out.workspace_status()
+    ]
+    for out in missing:
+        out.commit(relink=False)
+    return [str(out) for out in missing]
+
+
+def refill_run_cache(stage: DvcStage) -> None:
+    """Notes of a stage that is up to date what it has made of what, as DVC does when it runs."""
+    stage.repo.stage_cache.save(stage)
+
+
+def sweep(root: Path) -> None:
+    """Removes the temporary files that killed processes have left beside DVC's own files."""
+    for folder in (root, (root / GOOD_COPY).parent):
+        for left in folder.glob(f".{LOCK_FILE}.*"):  # by `atomic_write`
+            left.unlink(missing_ok=True)
+    for folder in (root / ".dvc" / "cache", root / ".dvc" / "tmp"):
+        for parent, _, files in os.walk(folder):
+            for file in filter(_LEFT_BY_DVC.fullmatch, files):
+                Path(parent, file).unlink(missing_ok=True)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
