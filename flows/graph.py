@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import os
+import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -111,6 +112,11 @@ def read_graph(root: Path, targets: Sequence[str] = ("*",)) -> Graph:
             return replace(graph, mended=(*filter(None, mended), *graph.mended))
     except DvcException as error:
         raise InputError(f"DVC cannot read the graph in {root}: {_causes(error)}") from error
+    except sqlite3.DatabaseError as error:
+        raise InputError(
+            f".site-cache: {error}; remove what DVC keeps there (`git clean -fdX .site-cache`) and "
+            "run again: it is only what DVC remembers of files"
+        ) from error
 
 
 def _read(repo: Repo, root: Path, targets: Sequence[str]) -> Graph:

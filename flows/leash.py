@@ -45,6 +45,9 @@ class Leash:
         os.set_blocking(write_end, False)
         signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        # A container stop may ask everyone to end at once; whoever holds others ends them first.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._release)
         adopt_orphans()
 
     def hold(self, command: int) -> int:
@@ -75,8 +78,11 @@ class Leash:
 
     def _see_release(self) -> None:
         if not os.read(0, 4096):  # nobody writes; what counts is the end
-            self._released = True
+            self._release()
             del self.on_input[0]
+
+    def _release(self, *_: object) -> None:
+        self._released = True  # the wakeup descriptor ends the wait
 
     def _see_exit(self, status: int) -> None:
         self._status = status

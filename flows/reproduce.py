@@ -1,12 +1,11 @@
 """Makes flows that run a part of the DVC graph: `reproducing_flow` and its command line, `main`."""
 
 import argparse
-import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from prefect import Flow, get_run_logger
 from prefect.client.schemas.objects import State
@@ -15,6 +14,7 @@ from pydantic import Field
 
 from flows.artifacts import FIGURES, SUMMARY, show_figures, show_summary
 from flows.dvc import Fault, Outcome
+from flows.ending import ended_by_signals
 from flows.graph import Graph, find_root, read_graph
 from flows.mending import keep_lock_file
 from flows.params import devices, set_params
@@ -99,7 +99,7 @@ def _read_project(targets: list[str], overrides: list[str], force: bool) -> _Pro
 
 
 # What `main` has read while Prefect's server started, for the flow run that it starts then.
-_read_ahead: dict[str, _Project | InputError] = {}
+_read_ahead: dict[str, _Project] = {}
 
 
 def _reproduce(
@@ -171,7 +171,10 @@ def _verdict(states: dict[str, State[None]]) -> State[Any]:
 
 
 def main(flow: Flow[..., Any]) -> None:
-    """Runs the flow from the command line. Exit code: 0, 1 (a stage failed), 2 (invalid params)."""
+    """Runs the flow from the command line.
+
+    Exit code: 0, 1 (a stage failed), 2 (invalid params), 128 and its number after a signal.
+    """
     parser = argparse.ArgumentParser(
         prog=f"python -m {flow.__module__}", description=flow.description
     )
@@ -201,20 +204,15 @@ def main(flow: Flow[..., Any]) -> None:
     arguments = parser.parse_args()
     if arguments.max_parallel is not None and arguments.max_parallel < 1:
         parser.error(f"--max-parallel: {arguments.max_parallel}; give 1 or more")
-    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
-        # A closed terminal must end the stages too; under nohup they go on.
-        signal.signal(signal.SIGHUP, _interrupt)
 
     def read_ahead() -> None:
-        _read_ahead[flow.name] = _read_project(
-            arguments.targets, arguments.overrides, arguments.force
-        )
+        project = _read_project(arguments.targets, arguments.overrides, arguments.force)
+        if isinstance(project, InputError):  # no need to wait for a server
+            print(f"error: {project}", file=sys.stderr)
+            sys.exit(INVALID_INPUT)
+        _read_ahead[flow.name] = project
 
-    with server_or_temporary(meanwhile=read_ahead):
+    with ended_by_signals(), server_or_temporary(meanwhile=read_ahead):
         state: State[Any] = flow(**vars(arguments), return_state=True)  # type: ignore[assignment]
     if not state.is_completed():
         sys.exit(INVALID_INPUT if state.name == Fault.INVALID_INPUT.value else 1)
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt

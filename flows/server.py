@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -11,7 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from datetime import UTC, datetime
+from typing import Any
 
+import prefect
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import TERMINAL_STATES, StateType
 from prefect.server.api.server import SubprocessASGIServer
@@ -24,10 +28,42 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from flows.ending import SERVER
+
 START_SECONDS = 120  # beside a training it is slow
 SETTLE_SECONDS = 20.0
 
 _log = logging.getLogger(__name__)
+
+
+class _TemporaryServer(SubprocessASGIServer):
+    """Prefect's, but that it ends with this process however that ends, and not by Ctrl-C."""
+
+    def _run_uvicorn_command(self) -> subprocess.Popen[Any]:
+        arguments = [
+            *("--app-dir", str(prefect.__module_path__.parent)),
+            *("--factory", "prefect.server.api.server:create_app"),
+            *("--host", "127.0.0.1", "--port", str(self.port)),
+            *("--log-level", "error", "--lifespan", "on"),
+        ]
+        return subprocess.Popen(
+            # -P: the modules beside the script must not pass for others' of the same name.
+            [sys.executable, "-P", str(SERVER), *arguments],
+            env={
+                **os.environ,
+                "PREFECT_UI_ENABLED": "0",
+                "PREFECT__SERVER_EPHEMERAL": "1",
+                "PREFECT__SERVER_FINAL": "1",
+                **get_current_settings().to_environment_variables(exclude_unset=True),
+            },
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def kill(self) -> None:
+        """Ends it at once, where nobody has used it yet."""
+        if self.server_process is not None:
+            self.server_process.kill()
 
 
 @contextmanager
@@ -57,13 +93,17 @@ def server_or_temporary(meanwhile: Callable[[], None] = lambda: None) -> Iterato
     ):
         since = datetime.now(UTC)
         # Prefect's client would start the same server, and wait for it.
-        server = SubprocessASGIServer()
-        start = threading.Thread(target=copy_context().run, args=(server.start, START_SECONDS))
+        server = _TemporaryServer()
+        start = threading.Thread(
+            target=copy_context().run, args=(server.start, START_SECONDS), daemon=True
+        )
         start.start()
         try:
             meanwhile()
-        finally:
-            start.join()
+        except BaseException:
+            server.kill()
+            raise
+        start.join()
         yield
         _settle(since)
 

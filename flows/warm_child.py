@@ -76,7 +76,12 @@ def fork_python(
 def _set_up(program: Program) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if program.command[2] == "dvc":
+        # It then releases its locks, as after Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.chdir(program.cwd)
     os.environ.clear()
     os.environ.update(program.environment)
