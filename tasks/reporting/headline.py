@@ -41,7 +41,9 @@ def _corrupted(results: Results) -> list[str]:
     if not counts["corruption"]:
         return []
     source, images = results.corrupted_images()
-    origin = "generated" if source == "generate" else "the official ones"
+    origin = "the official ones"
+    if source == "generate":
+        origin = "generated (comparable with published sets where images are 32×32)"
     sample = "all" if images is None else f"a class-balanced {images} of the"
     return [
         f"Corrupted images: {counts['corruption']} corruptions (the benchmark's own mean is over "
