@@ -1,8 +1,8 @@
 """Builds a network by name for given images and classes, with weights drawn from a seed.
 
-All weights come from one generator of the function's own, in forward order: the same seed gives
-the same network whatever was drawn before, on every version of the libraries that supply the
-architectures.
+Convolution and linear weights come from one generator of the function's own, in forward order: the
+same seed gives the same network whatever was drawn before, on every version of the libraries that
+supply the architectures. Layers of other kinds keep what their constructors drew, from that seed.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,8 @@ def _initialise(model: nn.Module, seed: int) -> None:
         elif isinstance(module, nn.Linear):
             bound = module.in_features**-0.5
             nn.init.uniform_(module.weight, -bound, bound, generator=generator)
-            nn.init.uniform_(module.bias, -bound, bound, generator=generator)
+            if module.bias is not None:
+                nn.init.uniform_(module.bias, -bound, bound, generator=generator)
 
 
 def build(
@@ -60,8 +61,9 @@ def build(
             f"they are {height}×{width}; resize them in the data set's settings, or choose another "
             "network"
         )
-    # The constructors draw from the global state: let them draw from a fork, and draw again below.
+    # The constructors draw from the global state: let them draw from a fork.
     with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
         model = network.skeleton(classes, channels, chosen)
     _initialise(model, seed)
     return model

@@ -6,6 +6,7 @@ What else happens in a run is a hook's matter, and the learning rate is any func
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -95,7 +96,8 @@ class Trainer:
             if curve and not math.isfinite(curve[-1].loss):
                 break
             began = time.perf_counter()
-            loss, accuracy = self._pass(epoch)
+            with self._random_layers(epoch):
+                loss, accuracy = self._pass(epoch)
             progress.masks.clear()
             first = self.workers.first
             held_out = self.validate(self.model) if first else Scores(math.nan, math.nan, math.nan)
@@ -143,6 +145,17 @@ class Trainer:
         if start:
             load_state(start, self.progress, self.hooks)
         return state
+
+    @contextmanager
+    def _random_layers(self, epoch: int) -> Iterator[None]:
+        """While it lasts, layers that draw at random, such as dropout, draw from the epoch's seed.
+
+        So a run that goes on draws what an undisturbed one draws. The caller's state comes back.
+        """
+        device = self.compute.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(self.noise(epoch))
+            yield
 
     def _pass(self, epoch: int) -> tuple[float, float]:
         """One pass over the training images: mean loss and accuracy, as they were trained on."""

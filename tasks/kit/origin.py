@@ -34,24 +34,26 @@ def commit() -> str | None:
     """The commit that is checked out; None outside a git repository.
 
     Where the code differs from it, a plus sign and 8 hex digits follow: of the difference, and of
-    the names of files that git does not know.
+    the files that git does not know yet.
     """
     head = _git("rev-parse", "HEAD")
     if not head:
         return None
+    new = _git("ls-files", "--others", "--exclude-standard", "-z", "--", *PACKAGES)
     edits = [_git("diff", "HEAD", "--", *PACKAGES)]
-    edits += [_git("ls-files", "--others", "--exclude-standard", "--", *PACKAGES)]
+    for name in filter(None, new.split("\0")):
+        path = PROJECT / name
+        edits += [name, path.read_bytes().hex() if path.is_file() else ""]
     return head.strip() + (f"+{_digest(edits)[:_DIGITS]}" if any(edits) else "")
 
 
-def _git(*arguments: str) -> str | None:
+def _git(*arguments: str) -> str:
+    """What a git command prints; nothing where it fails or there is no git."""
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=PROJECT, capture_output=True, text=True, check=False
-        )
-    except OSError:  # git is not installed
-        return None
-    return done.stdout if done.returncode == 0 else None
+        done = subprocess.run(["git", *arguments], cwd=PROJECT, capture_output=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.decode(errors="backslashreplace") if done.returncode == 0 else ""
 
 
 def _digest(value: Any) -> str:

@@ -27,7 +27,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "uniform-soup": {"recipe": "uniform-soup"},
 }
 FIRST = ["interpolation", "average", "swa", "ema", "ema-newcomer"]
-PUBLISHED = [method for method in FIRST if method != "ema"]
+# On corrupted images too: those that the paper has numbers of.
+ON_CIFAR, ON_IMAGENET = FIRST[:4], [*FIRST[:3], FIRST[4]]
 LAST = ["coefficients-3", "coefficients-7", "prune-after", "greedy-soup", "uniform-soup"]
 FULL_SCORING = {"search": "exact", "batch_norm": "re-estimate"}
 
@@ -66,7 +67,7 @@ def setting(
         "pooling": {
             "variants": ["base"],
             "methods": methods,
-            "corrupted": PUBLISHED,
+            "corrupted": sections.get("on_corrupted", ON_CIFAR),
             "ensemble": "candidates-2",
             "scoring": sections["scoring"],
             "recipes": {name: RECIPES[name] for name in methods},
@@ -124,6 +125,7 @@ def on_imagenet(model: str) -> dict[str, Any]:
         train=train(90, 1024, 1e-4, 0.4, [30, 60, 80], 5.0, 1) | {"devices": 4},
         rewind=5,
         imp={"prunable": "conv+linear", "checkpoint": "last"},
+        on_corrupted=ON_IMAGENET,
         scoring=FULL_SCORING | {"calibration_images": 4096},
     )
     return expected | {"variants": {"base": {}}}

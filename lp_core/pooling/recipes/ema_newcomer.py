@@ -10,8 +10,8 @@ from lp_core.pooling.averaging import RunningAverage
 class EmaNewcomer(RunningAverage):
     """Each newcomer gets weight `weight`, and what came before the rest.
 
-    The text of Lottery Pools says the opposite (see `Ema`), but its EMA numbers are of this one:
-    they follow the last newcomer, and so fall where that is far from the target.
+    The text of Lottery Pools says the opposite (see `Ema`). Of its EMA numbers, those for ImageNet
+    are of this one: they follow the last newcomer, and so fall where that is far from the target.
 
     weight: of each newcomer, 0–1.
     """

@@ -48,9 +48,12 @@ def test_code_that_was_not_committed_shows_and_differs_with_the_edit(repository)
         Path("lp_core", "loop.py").write_text(edit)
         found.add(origin.commit())
     git(repository, "checkout", "-q", ".")
-    Path("lp_core", "new.py").write_text("")
+    for new in ("", "epochs = 4\n", b"\xff"):
+        Path("lp_core", "new.py").write_bytes(new if isinstance(new, bytes) else new.encode())
+        found.add(origin.commit())
+    git(repository, "add", ".")
     found.add(origin.commit())
-    assert len(found) == 4
+    assert len(found) == 7
     assert all(str(commit).startswith(head) for commit in found)
 
 
