@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from lp_core.errors import InputError
 
 Precision = Literal["bf16", "fp32"]
+_MOST_THREADS = 1024  # beyond which a system may refuse to start them, and PyTorch then crashes
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class ComputeSpec:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        if self.threads < 0:
-            raise InputError(f"threads is {self.threads}; give 0 (PyTorch's choice) or more")
-        if not re.fullmatch(r"auto|(cpu|cuda|mps|xpu)(:\d+)?", self.device):
-            raise InputError(f"device is {self.device!r}; use auto, cpu or cuda")
+        if not 0 <= self.threads <= _MOST_THREADS:
+            raise InputError(
+                f"threads is {self.threads}; give 0 (PyTorch's choice) to {_MOST_THREADS}"
+            )
+        if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", self.device):
+            raise InputError(f"device is {self.device!r}; give auto, cpu, cuda, or cuda:1")

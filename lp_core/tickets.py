@@ -38,12 +38,14 @@ class Ticket:
     mask: for the prunable weights only, bool tensors of the weights' shapes.
     buffers: batch-norm running means, variances and counters by name.
     meta: densities, seeds, epochs, accuracies, lineage: what JSON can hold.
+    name: what errors call it; the file that it was read from.
     """
 
     weights: dict[str, Tensor]
     mask: dict[str, Tensor]
     buffers: dict[str, Tensor] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
+    name: str = field(default="the ticket", compare=False)
 
     @property
     def kept(self) -> int:
@@ -78,7 +80,7 @@ class Ticket:
         }
         mask = {name: mask.to(device) for name, mask in self.mask.items()}
         buffers = {name: buffer.to(device) for name, buffer in self.buffers.items()}
-        return Ticket(weights, mask, buffers, self.meta)
+        return Ticket(weights, mask, buffers, self.meta, self.name)
 
     @torch.no_grad()
     def load_into(self, model: nn.Module) -> None:
@@ -94,7 +96,7 @@ class Ticket:
         differing |= {name for name in common if tensors[name].shape != targets[name].shape}
         if differing:
             raise InputError(
-                f"the ticket is of another network: {len(differing)} tensors differ, such as "
+                f"{self.name}: of another network: {len(differing)} tensors differ, such as "
                 f"{min(differing)}; build the network that it was trained with"
             )
         for name, target in targets.items():
@@ -154,7 +156,7 @@ class Ticket:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             if _digest(tensors, header["layout"]) != header["digest"]:
                 raise TicketError(Path(path), "damaged: its tensors are not those that were saved")
-            return cls(*_unpacked(tensors, header["layout"]), header["meta"])
+            return cls(*_unpacked(tensors, header["layout"]), header["meta"], str(path))
 
 
 def read_meta(path: str | Path) -> dict[str, Any]:

@@ -21,7 +21,8 @@ def main(arguments: Namespace) -> None:
     labels = dataset.labels("test").numpy()
     chosen = chosen_images(labels, spec)
     if spec.source == "official":
-        sets = official(labels, chosen, spec)
+        channels, height, width = dataset.input_shape
+        sets = official(labels, (height, width, channels), chosen, spec)
     else:
         images = load_images(dataset, "test", chosen).images
         sets = generated(images.permute(0, 2, 3, 1).contiguous().numpy(), spec)
@@ -31,14 +32,17 @@ def main(arguments: Namespace) -> None:
     unfinished = folder.with_name(f".{folder.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    checksums = {}
-    for number, (corruption, severities) in enumerate(sets, start=1):
-        file = unfinished / f"{corruption}.npy"
-        checksums[corruption] = save_array(file, severities, len(spec.severities))
-        print(f"corrupt@{name}: {corruption} {number}/{len(spec.corruptions)}", flush=True)
-    write_manifest(unfinished, labels[chosen], spec.severities, checksums)
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.rename(folder)
+    try:
+        checksums = {}
+        for number, (corruption, severities) in enumerate(sets, start=1):
+            file = unfinished / f"{corruption}.npy"
+            checksums[corruption] = save_array(file, severities, len(spec.severities))
+            print(f"corrupt@{name}: {corruption} {number}/{len(spec.corruptions)}", flush=True)
+        write_manifest(unfinished, labels[chosen], spec.severities, checksums)
+        shutil.rmtree(folder, ignore_errors=True)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,24 @@ from argparse import Namespace
 from lp_core.files import atomic_write
 from tasks.kit import paths
 from tasks.kit.cli import run
-from tasks.kit.experiment import missing_files, validate
+from tasks.kit.experiment import validate
+from tasks.kit.needed import missing_files
 from tasks.kit.params import PARAMS, ParamsError
 
 
-def main(_: Namespace) -> None:
+def main(_arguments: Namespace) -> None:
     """Check every key, type, name and round, and that the data are there."""
-    faults = list(missing_files(validate()))
+    experiment = validate()
+    missing = list(missing_files(experiment))
+    faults = [fault for name, fault in missing if name == experiment.dataset]
     if faults:
         raise ParamsError("\n".join(f"{PARAMS}: {fault}" for fault in faults))
+    for _, fault in missing:
+        print(
+            f"note: {PARAMS}: {fault}; its own stages will fail, no other needs it "
+            "(`dvc repro --keep-going` runs the others, as the flow does)",
+            flush=True,
+        )
     with atomic_write(paths.VALID) as temporary:
         temporary.write_text("params.yaml is valid\n")
 

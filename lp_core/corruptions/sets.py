@@ -39,27 +39,31 @@ def what_they_compare_with(height: int, width: int) -> str:
 
 
 def official(
-    labels: np.ndarray, chosen: np.ndarray, spec: CorruptSpec
+    labels: np.ndarray, shape: tuple[int, int, int], chosen: np.ndarray, spec: CorruptSpec
 ) -> Iterator[tuple[str, Iterator[np.ndarray]]]:
     """The same from a folder such as CIFAR-10-C.
 
-    labels: of the whole test split, which must be in the official order; chosen: positions in it.
-    Raises MissingInputError for a missing file, InputError for one that does not fit.
+    labels: of the whole test split, which must be in the official order; shape: H×W×C of one image;
+    chosen: positions in the split. Raises, before the first is given, MissingInputError for a
+    missing file, InputError for one that does not fit.
     """
     folder = Path(spec.path)
     published, count = _array(folder / "labels.npy"), len(labels)
-    if len(published) not in (count, 5 * count) or not np.array_equal(published[:count], labels):
+    fits = published.shape in ((count,), (5 * count,))
+    if not fits or not np.array_equal(published[:count], labels):
         raise InputError(
-            f"{folder / 'labels.npy'}: its {len(published)} labels are not those of the {count} "
-            "test images; is it the corrupted set of this data set, and the test split unshuffled?"
+            f"{folder / 'labels.npy'}: its labels, {published.dtype} {published.shape}, are not "
+            f"those of the {count} test images; name the corrupted set of this data set, and leave "
+            "the test split in its published order"
         )
-    for name in spec.corruptions:
-        whole = _array(folder / f"{name}.npy")
-        if whole.ndim != 4 or len(whole) != 5 * count or whole.dtype != np.uint8:
+    sets = {name: _array(folder / f"{name}.npy") for name in spec.corruptions}
+    for name, whole in sets.items():
+        if whole.shape != (5 * count, *shape) or whole.dtype != np.uint8:
             raise InputError(
-                f"{folder / name}.npy: is {whole.dtype} {whole.shape}; "
-                f"it must be uint8, 5 severities × {count} images"
+                f"{folder / name}.npy: is {whole.dtype} {whole.shape}; it must be uint8 "
+                f"{(5 * count, *shape)}: 5 severities × {count} images"
             )
+    for name, whole in sets.items():
         rows = [(severity - 1) * count + chosen for severity in spec.severities]
         yield name, map(whole.__getitem__, rows)
 

@@ -56,3 +56,5 @@ class CorruptSpec:
                 raise InputError(f"{name} is {values}; give at least one, each once")
         if self.images is not None and self.images < 1:
             raise InputError(f"images is {self.images}; give at least 1, or null for all")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed is {self.seed}; give 0 or more, below 2**63")

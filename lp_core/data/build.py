@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from lp_core.data.crops import centre_crop, resize
-from lp_core.data.images import Picture, as_array, as_image, read_all
+from lp_core.data.images import Picture, as_array, as_image, read_all, require_file
 from lp_core.data.sources.digits import read_digits
 from lp_core.data.sources.examples import Examples, Published
 from lp_core.data.sources.folder import read_folder, read_imagenet
@@ -92,16 +92,19 @@ def _read(spec: DatasetSpec) -> Published:
 
 def _require_every_class(published: Published, path: str) -> None:
     known = len(published.classes)
+    for split, examples in published.splits.items():
+        wrong = np.flatnonzero((examples.labels < 0) | (examples.labels >= known))
+        if len(wrong):
+            raise InputError(
+                f"{path}: label {examples.labels[wrong[0]]} of {split}'s image {wrong[0]} is out "
+                f"of range; there are {known} classes, numbered from 0"
+            )
     counts = np.bincount(published.splits["train"].labels, minlength=known)
-    if len(counts) > known:
-        raise InputError(
-            f"{path}: label {len(counts) - 1} is out of range; "
-            f"there are {known} classes, numbered from 0"
-        )
     empty = [name for name, count in zip(published.classes, counts, strict=True) if not count]
     if empty:
         raise InputError(
-            f"{path}: class {empty[0]} has no training image ({len(empty)} such classes)"
+            f"{path}: class {empty[0]} has no training image ({len(empty)} such classes); "
+            "add some, or leave the class out"
         )
 
 
@@ -155,6 +158,14 @@ def _streamed(
             Path(spec.path),
             pyarrow.array(paths, pyarrow.string()),
             torch.from_numpy(examples.labels),
-            torch.tensor([os.path.getsize(file) for file in files], dtype=torch.int64),
+            torch.tensor([_size(file) for file in files], dtype=torch.int64),
         )
     return Dataset(name, classes, 3, size, mean, std, parts)
+
+
+def _size(file: str) -> int:
+    try:
+        return require_file(file)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{file} cannot be read ({reason}); replace or remove it") from error

@@ -1,6 +1,7 @@
 """Reading image files: any format that Pillow knows, to 8-bit grey or colour, many at a time."""
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -32,6 +33,8 @@ def open_picture(picture: Picture) -> Image.Image:
     """
     data = picture.data
     try:
+        if isinstance(data, str):
+            require_file(data)
         with Image.open(BytesIO(data) if isinstance(data, bytes) else data) as image:
             return _eight_bit(image)
     except Exception as error:  # Pillow has no one error for a broken file: OSError, SyntaxError, …
@@ -40,6 +43,15 @@ def open_picture(picture: Picture) -> Image.Image:
         raise InputError(
             f"{picture.where} cannot be read as an image ({reason}); replace or remove it"
         ) from error
+
+
+def require_file(path: str) -> int:
+    """The size of a file in bytes. Raises OSError where there is none, or what would block who
+    reads it: a named pipe, a device."""
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("it is no regular file")
+    return status.st_size
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -14,6 +14,7 @@ from lp_core.data.augment_spec import AugmentSpec
 from lp_core.data.epoch import Batch, EpochCut, epoch_order
 from lp_core.data.normalise import Normaliser, nhwc
 from lp_core.data.store import Split
+from lp_core.errors import InputError
 
 
 class MemoryLoader:
@@ -24,7 +25,7 @@ class MemoryLoader:
     batch_size: images in one step of the optimiser, over all `world` processes together.
     subset:     indices of the samples to train on; None for all.
 
-    Raises InputError where a batch cannot be filled or shared.
+    Raises InputError where a batch cannot be filled or shared, or a crop may miss the image.
     """
 
     def __init__(
@@ -41,6 +42,12 @@ class MemoryLoader:
     ) -> None:
         count = len(split) if subset is None else len(subset)
         self._cut = EpochCut(count, batch_size, rank, world)
+        side = min(split.images.shape[2:])
+        if augment.crop >= side:
+            raise InputError(
+                f"train.augment.crop is {augment.crop}, but images have {side} pixels a side; "
+                f"give at most {side - 1}"
+            )
         self._subset = subset
         self._augment = augment
         self._device = torch.device(device)

@@ -9,6 +9,8 @@ from typing import ClassVar, Literal
 
 from lp_core.errors import InputError
 
+_MOST_PIXELS = 4096  # a side; a thousand such images fill 48 GB
+
 Source = Literal[
     "digits", "cifar10", "cifar100", "mnist", "eurosat", "imagenet", "parquet", "folder"
 ]
@@ -53,10 +55,12 @@ class DatasetSpec:
                 raise InputError(
                     f"{name} is {fraction}; it must lie between 0 and 1, both excluded"
                 )
-        if self.size is not None and self.size < 1:
-            raise InputError(f"size is {self.size}; it must be a number of pixels, or null to keep")
-        if self.seed < 0:
-            raise InputError(f"seed is {self.seed}; it must not be negative")
+        if self.size is not None and not 1 <= self.size <= _MOST_PIXELS:
+            raise InputError(
+                f"size is {self.size}; give 1 to {_MOST_PIXELS} pixels, or null to keep them"
+            )
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed is {self.seed}; give 0 or more, below 2**63")
         if not self.watch:
             raise InputError("watch is empty; name a file that changes when the images do")
         if self.source == "digits" and self.path:

@@ -33,12 +33,10 @@ class ModelSpec:
     def __post_init__(self) -> None:
         if self.name not in faces.names(NETWORKS):
             known = ", ".join(faces.names(NETWORKS))
-            raise InputError(f"model name {self.name!r} is unknown; it can be one of {known}")
+            raise InputError(f"name is {self.name!r}; give one of {known}")
         if self.stem not in get_args(StemChoice):
             known = ", ".join(get_args(StemChoice))
-            raise InputError(
-                f"stem {self.stem!r} of {self.name} is unknown; it can be one of {known}"
-            )
+            raise InputError(f"stem is {self.stem!r}; give one of {known}")
         if self.stem != "auto" and self.stem not in self.network.smallest_side:
             others = [
                 name
@@ -46,7 +44,7 @@ class ModelSpec:
                 if self.stem in faces.member(NETWORKS, name).smallest_side
             ]
             raise InputError(
-                f"{self.name} has no {self.stem} stem; leave its stem at auto, or choose "
+                f"stem is {self.stem!r}, which {self.name} has not; leave it at auto, or give name "
                 f"one of {', '.join(others)}"
             )
 

@@ -43,12 +43,12 @@ class ImpSpec:
         for index, line in enumerate(self.rounds):
             if line.ticket != index:
                 raise InputError(
-                    f"rounds[{index}] is ticket {line.ticket}; the chain is broken: "
+                    f"rounds.{index}.ticket is {line.ticket}; the chain is broken: "
                     f"line {index} must train ticket {index}, or stage names would mislead"
                 )
             if line.parent != (index - 1 if index else "rewind"):
                 origin = f"is pruned from ticket {index - 1}" if index else "starts from rewind"
                 raise InputError(
-                    f"rounds[{index}] has parent {line.parent}; the chain is broken: "
+                    f"rounds.{index}.parent is {line.parent}; the chain is broken: "
                     f"ticket {index} {origin}"
                 )

@@ -2,17 +2,21 @@
 
 import argparse
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from tqdm import tqdm
 
 from lp_core.errors import DamagedError, InputError
 from tasks.kit.guard import Guard
+from tasks.kit.params import Params
 
 _OF_A_ROUND = ("ticket", "parent")  # keys of a line of `imp.rounds`
+# Where params.yaml has what an argument names.
+_SECTIONS = {"variant": "variants", "method": "pooling.recipes", "dataset": "datasets"}
 INVALID_INPUT = 2  # retrying cannot mend it; the flow reads this code
 
 T = TypeVar("T")
@@ -37,15 +41,17 @@ def run(
     """
     spec = sys.modules["__main__"].__spec__
     stage = spec.name.rpartition(".")[2] if spec else main.__module__.rpartition(".")[2]
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"python -m tasks.{stage}", description=sys.modules[main.__module__].__doc__
     )
     for name, kind in arguments.items():
         aliases = [f"--round.{name}"] if name in _OF_A_ROUND else []
-        parser.add_argument(f"--{name}", *aliases, type=kind, required=True)
-    values = parser.parse_args()
-    names = [stage] if code is None else [name.format(**vars(values)) for name in code]
+        convert = _whole_number if kind is int else kind
+        parser.add_argument(f"--{name}", *aliases, type=convert, required=True)
     try:
+        values = parser.parse_args()
+        _require_listed(values)
+        names = [stage] if code is None else [name.format(**vars(values)) for name in code]
         guard = Guard(names)
         main(values)
     except InputError as error:
@@ -59,6 +65,29 @@ def run(
         changes = [f"{error}; it was when this began; run again"]
     if changes:
         sys.exit("\n".join(changes))
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as everything else does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; `{self.prog} --help` lists the arguments")
+
+
+def _whole_number(text: str) -> int:
+    if re.fullmatch("[0-9]{1,19}", text) and int(text) < 2**63:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"found {text!r}; give a whole number from 0, below 2**63")
+
+
+def _require_listed(values: argparse.Namespace) -> None:
+    """Raises InputError for a name that params.yaml does not have; it is part of paths."""
+    for argument, section in _SECTIONS.items():
+        name = getattr(values, argument, None)
+        if name is not None and name not in (known := Params().value(section) or {}):
+            raise InputError(
+                f"--{argument} {name!r} is not in {section}; it has {', '.join(known)}"
+            )
 
 
 def explained(error: InputError) -> str:

@@ -1,7 +1,7 @@
 """The whole params file, checked before anything runs: every key, type, name and round."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.spec import ScoringSpec
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.training.spec import RewindSpec, TrainSpec
+from tasks.kit.needed import circles
 from tasks.kit.params import PARAMS, Params, ParamsError, check, overlay
 from tasks.kit.recipes import read_recipe
 
@@ -71,6 +72,7 @@ def validate(path: Path = PARAMS) -> Experiment:
     experiment = check(raw, Experiment, path, "")
     recipes, faults = _recipes(experiment, Params(path=path))
     faults += [*_choices(experiment), *_names(experiment), *_siblings(experiment, recipes)]
+    faults += circles(experiment)
     for variant, over in experiment.variants.items():
         faults += _variant(variant, over or {}, raw, path)
     if faults:
@@ -216,36 +218,3 @@ def _sets(over: Any, dotted: str) -> bool:
             return False
         over = over[key]
     return True
-
-
-def missing_files(experiment: Experiment) -> Iterator[str]:
-    """What the experiment reads from this machine and is not there. Wrong official files, say,
-    would else be found out when the tickets are trained and it is their turn."""
-    dataset, corrupt = experiment.datasets, experiment.corrupt
-    for name, data in dataset.items():
-        if not Path(data.watch).exists():
-            yield f"datasets.{name}.watch: {_nothing_at(data.watch)}"
-        if data.source != "digits" and not data.download and not Path(data.path).is_dir():
-            yield f"datasets.{name}.path: there is no folder {data.path}; name one with the images"
-    for name, spec in corrupt.items():
-        if not Path(spec.watch).exists():
-            yield f"corrupt.{name}.watch: {_nothing_at(spec.watch)}"
-        if spec.source != "official":
-            continue
-        if not Path(spec.path).is_dir():
-            yield f"corrupt.{name}.path: there is no folder {spec.path}; name the official files'"
-            continue
-        files = [f"{each}.npy" for each in ("labels", *spec.corruptions)]
-        missing = [file for file in files if not Path(spec.path, file).is_file()]
-        if missing:
-            yield (
-                f"corrupt.{name}.path: {spec.path} lacks {', '.join(missing)}; name the folder "
-                "that the official files are unpacked in, or list under corruptions what it has"
-            )
-
-
-def _nothing_at(path: str) -> str:
-    return (
-        f"there is nothing at {path}; name a file or small folder that changes when the data do "
-        "(constraints.txt for what comes with a package)"
-    )

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from ruamel.yaml import YAML, YAMLError
 
 from lp_core.errors import InputError
+from tasks.kit.yaml_file import read_yaml
 
 # Pydantic would look for plugins in every installed package: a sixth of a second in each stage.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -36,6 +36,8 @@ _WANTED = {
     "dataclass_type": _MAPPING,
 }
 
+_LONGEST = 200  # characters of a value in a message
+
 T = TypeVar("T")
 
 
@@ -50,19 +52,17 @@ class Params:
         """Raises ParamsError if the file is missing, is not YAML, or has no such variant."""
         self.path, self.variant = path, variant
         try:
-            # The reader and the YAML version (1.2) that DVC uses: both see the same values.
-            self._all: dict[str, Any] = YAML(typ="safe").load(path.read_text())
-        except FileNotFoundError:
-            raise ParamsError(f"{path}: not found; run in the project's root") from None
-        except (YAMLError, UnicodeDecodeError, OSError) as error:
-            raise ParamsError(f"{path}: not valid YAML: {error}") from error
+            self._all: dict[str, Any] = read_yaml(path)
+        except InputError as error:
+            raise ParamsError(str(error)) from None
         if not isinstance(self._all, dict):
             raise ParamsError(f"{path}: found {type(self._all).__name__}; give `name: value` lines")
         if variant is not None:
-            try:
-                self._all = overlay(self._all, self._all["variants"][variant])
-            except KeyError:
-                raise ParamsError(f"{path}: variants.{variant} is not there") from None
+            known = self.value("variants")
+            if not isinstance(known, dict) or variant not in known:
+                names = ", ".join(map(str, known or ()))
+                raise ParamsError(f"{path}: variants has no {variant!r}; it has {names}")
+            self._all = overlay(self._all, known[variant])
 
     @property
     def raw(self) -> dict[str, Any]:
@@ -117,22 +117,28 @@ def check(value: Any, kind: type[T], path: Path, at: str) -> T:
             # A value that fits no branch of a union has a fault for each of them.
             faults.setdefault(_keys(fault), []).append(fault)
         lines = [
-            f"{path}: {'.'.join([at, *keys] if at else keys)}: {_problem(same_path)}"
+            f"{path}: {'.'.join([at, *keys] if at else keys)}{_problem(same_path)}"
             for keys, same_path in faults.items()
         ]
         raise ParamsError("\n".join(lines)) from None
 
 
 def _problem(faults: Sequence[Any]) -> str:
-    """What is wrong at one path."""
+    """What is wrong at one path, with what joins it to the path."""
     fault = faults[0]
     if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return "unknown key" + _nested(fault["loc"][-1], fault["input"])
+        return ": unknown key" + _nested(fault["loc"][-1], fault["input"])
     if fault["type"] in ("missing", "missing_argument"):
-        return "missing"
+        return ": missing"
     if fault["type"] == "value_error":
-        return str(fault["ctx"]["error"])
-    return f"found {fault['input']!r}; give {' or '.join(_wanted(each) for each in faults)}"
+        # Of the section that the path names; its message begins with the key, as in `lr is 0; …`.
+        return f".{fault['ctx']['error']}"
+    return f": found {_short(fault['input'])}; give {' or '.join(_wanted(f) for f in faults)}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _wanted(fault: Any) -> str:

@@ -108,7 +108,7 @@ def test_a_precision_that_is_typed_in_is_taken_whatever_the_machine(monkeypatch,
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cuda:1:2", ""])
 def test_a_device_that_there_cannot_be_is_refused_before_pytorch_is_there(device):
-    with pytest.raises(ValueError, match=r"^device is '.*'; use auto, cpu or cuda$"):
+    with pytest.raises(ValueError, match=r"^device is '.*'; give auto, cpu, cuda, or cuda:1$"):
         ComputeSpec(device)
 
 

@@ -98,13 +98,19 @@ def _annotated(folder: Path, classes: list[str]) -> Examples:
     annotations = folder / _ANNOTATIONS
     pictures: list[Picture] = []
     labels: list[int] = []
-    for count, line in enumerate(annotations.read_text().splitlines(), start=1):
+    try:
+        lines = annotations.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{annotations} is not UTF-8 text ({error}); fetch it again") from error
+    for count, line in enumerate(lines, start=1):
         fields = line.split("\t")
         if len(fields) < 2 or fields[1] not in numbers:
-            raise InputError(f"{annotations}, line {count}: {line!r} names no class of train/")
+            raise InputError(
+                f"{annotations}, line {count}: {line!r} names no class of train/; mend it"
+            )
         path = f"{folder}/images/{fields[0]}"
         pictures.append(Picture(path, path))
         labels.append(numbers[fields[1]])
     if not pictures:
-        raise InputError(f"{annotations} lists no images")
+        raise InputError(f"{annotations} lists no images; fetch it again")
     return Examples(pictures, np.array(labels, dtype=np.int64))

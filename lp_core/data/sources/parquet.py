@@ -4,6 +4,8 @@ A split is the files whose names start with its name: train-00000-of-00001.parqu
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from lp_core.data.images import Picture
+from lp_core.data.images import Picture, require_file
 from lp_core.data.sources.examples import Examples, Published
 from lp_core.errors import InputError, MissingInputError
 
 _IMAGE_COLUMNS = ("img", "image")
 _LABEL_COLUMNS = ("label", "fine_label")
 _SPLIT_FILES = {"train": ("train",), "val": ("valid", "validation", "val"), "test": ("test",)}
+_LFS = b"version https://git-lfs"
+_LARGEST = np.iinfo(np.int64).max
 _UNLABELLED = -1  # what the hub writes where labels are withheld
 
 
@@ -38,10 +42,12 @@ def read_parquet(path: str) -> Published:
     if (splits["train"].labels == _UNLABELLED).all():
         raise InputError(f"{path} has no labels for its training images")
     splits = {name: part for name, part in splits.items() if (part.labels != _UNLABELLED).any()}
+    # Unnamed classes are as many as the labels tell, and each has an image to train on.
+    known = len(splits["train"]) if classes is None else len(classes)
+    for part in splits.values():
+        _require_known_labels(part, known)
     if classes is None:
         classes = [str(label) for label in range(int(splits["train"].labels.max()) + 1)]
-    for part in splits.values():
-        _require_known_labels(part, len(classes))
     return Published(classes, splits)
 
 
@@ -53,11 +59,28 @@ def _files(folder: Path, starts: tuple[str, ...]) -> list[Path]:
     )
 
 
-def _schema(file: Path) -> pa.Schema:
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Whatever is wrong with the file becomes one line that says what would do."""
     try:
-        return parquet.read_schema(file)
+        require_file(str(file))
+        with file.open("rb") as start:
+            if start.read(len(_LFS)) == _LFS:
+                raise InputError(
+                    f"{file} is a Git LFS pointer, not the file itself; run `git lfs pull` where "
+                    "it comes from"
+                )
+        yield
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{file} is not a whole Parquet file ({error}); fetch it again") from error
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{file} is not a whole Parquet file ({reason}); fetch it again"
+        ) from error
+
+
+def _schema(file: Path) -> pa.Schema:
+    with _reading(file):
+        return parquet.read_schema(file)
 
 
 def _column(file: Path, names: list[str], known: tuple[str, ...]) -> str:
@@ -90,14 +113,16 @@ def _read(files: list[Path]) -> Examples:
             raise InputError(f"{file}: column {image} is {kind}, not a struct of bytes and path")
         if not pa.types.is_integer(schema.field(label).type):
             raise InputError(f"{file}: column {label} is {schema.field(label).type}, not integer")
-        table = parquet.read_table(file, columns=[image, label])
+        with _reading(file):
+            table = parquet.read_table(file, columns=[image, label])
         for column in (image, label):
             if table[column].null_count:
                 row = table[column].is_null().to_pylist().index(True)
                 raise InputError(f"{file}, row {row}: {column} is missing")
         encoded = (data for c in table[image].chunks for data in c.field("bytes").to_pylist())
         pictures += [Picture(data or b"", f"{file}, row {row}") for row, data in enumerate(encoded)]
-        labels.append(table[label].to_numpy().astype(np.int64))
+        # An unsigned label beyond the signed ones is out of range all the same.
+        labels.append(np.minimum(table[label].to_numpy(), _LARGEST).astype(np.int64))
     return Examples(pictures, np.concatenate(labels))
 
 

@@ -64,7 +64,7 @@ def test_an_official_file_is_cut_to_the_severities_and_images_asked_for(
         corruptions=NAMES,
         severities=levels,
     )
-    for name, parts in official(labels, chosen, spec):
+    for name, parts in official(labels, (6, 7, 3), chosen, spec):
         save_array(folder / "made", parts, len(levels))
         by_severity = theirs[name].reshape(5, count, *theirs[name].shape[1:])
         expected = [by_severity[level - 1][chosen] for level in levels]
@@ -79,7 +79,7 @@ def test_an_official_file_that_was_cut_short_is_named(tmp_path):
     for size in (0, 50, len(whole) - 1):
         (tmp_path / f"{NAMES[0]}.npy").write_bytes(whole[:size])
         with pytest.raises(InputError, match=r"gaussian_noise\.npy is not a whole array"):
-            next(official(np.arange(4), np.arange(4), spec))
+            next(official(np.arange(4), (6, 7, 3), np.arange(4), spec))
 
 
 def test_no_more_than_one_severity_is_in_memory(tmp_path):

@@ -103,7 +103,7 @@ def test_a_label_that_no_class_has_is_named(monkeypatch):
     published = Published(["a", "b"], {"train": Examples(images, labels)})
     monkeypatch.setattr(build_room, "read_torchvision", lambda *_: published)
     spec = DatasetSpec(source="mnist", watch="pins", path="somewhere")
-    with pytest.raises(InputError, match=r"^somewhere: label 2 is out of range; there are 2 class"):
+    with pytest.raises(InputError, match=r"^somewhere: label 2 of train's image 2 is out of"):
         build_dataset("mnist", spec)
 
 

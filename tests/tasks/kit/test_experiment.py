@@ -65,43 +65,43 @@ def test_the_default_params_file_is_valid():
         ({"pooling.recipes": ...}, "params.yaml: pooling.recipes: missing"),
         ({"train.schedule.lr": ...}, "params.yaml: train.schedule.lr: missing"),
         ({"train.schedule.lr": "fast"}, "params.yaml: train.schedule.lr: found 'fast'"),
-        ({"train.schedule.lr": 0}, "params.yaml: train.schedule: lr is 0"),
+        ({"train.schedule.lr": 0}, "params.yaml: train.schedule.lr is 0"),
         ({"train.epochs": "16"}, "params.yaml: train.epochs: found '16'"),
-        ({"train.epochs": 0}, "params.yaml: train: epochs is 0"),
+        ({"train.epochs": 0}, "params.yaml: train.epochs is 0"),
         ({"train.schedule": {"kind": "cosine", "lr": 0.1, "warmup": 16}}, "schedule.warmup is 16"),
-        ({"train.weight_decay": -0.1}, "params.yaml: train: weight_decay is -0.1"),
-        ({"train.momentum": 1}, "params.yaml: train: momentum is 1"),
-        ({"train.devices": 3}, "params.yaml: train: batch_size is 64"),
+        ({"train.weight_decay": -0.1}, "params.yaml: train.weight_decay is -0.1"),
+        ({"train.momentum": 1}, "params.yaml: train.momentum is 1"),
+        ({"train.devices": 3}, "params.yaml: train.batch_size is 64"),
         ({"seeds": [0, 0]}, "params.yaml: seeds: [0, 0]"),
         ({"seeds": [-1]}, "params.yaml: seeds: [-1]"),
         ({"seeds": []}, "params.yaml: seeds: the list is empty"),
         ({"seeds": [2**63]}, "params.yaml: seeds: [9223372036854775808]; give 0 or more"),
         ({"seeds": ["0"]}, "params.yaml: seeds.0: found '0'"),
         ({"seeds": 0}, "params.yaml: seeds: found 0"),
-        ({"model.name": "resnet19"}, "params.yaml: model: model name 'resnet19' is unknown"),
+        ({"model.name": "resnet19"}, "params.yaml: model.name is 'resnet19'"),
         ({"compute.precision": "fp8"}, "params.yaml: compute.precision: found 'fp8'"),
-        ({"compute.device": "toaster"}, "params.yaml: compute: device is 'toaster'"),
-        ({"imp.fraction": 1.0}, "params.yaml: imp: fraction is 1.0"),
+        ({"compute.device": "toaster"}, "params.yaml: compute.device is 'toaster'"),
+        ({"imp.fraction": 1.0}, "params.yaml: imp.fraction is 1.0"),
         ({"imp.prunable": "bias"}, "params.yaml: imp.prunable: found 'bias'"),
-        ({"imp.rounds": []}, "params.yaml: imp: rounds is empty"),
-        ({"imp.rounds.2.parent": 6}, "params.yaml: imp: rounds[2] has parent 6"),
-        ({"imp.rounds.2.parent": 2}, "params.yaml: imp: rounds[2] has parent 2"),
-        ({"imp.rounds.2.parent": -1}, "params.yaml: imp: rounds[2] has parent -1"),
-        ({"imp.rounds.2.parent": "rewind"}, "params.yaml: imp: rounds[2] has parent rewind"),
-        ({"imp.rounds.0.parent": 0}, "params.yaml: imp: rounds[0] has parent 0"),
+        ({"imp.rounds": []}, "params.yaml: imp.rounds is empty"),
+        ({"imp.rounds.2.parent": 6}, "params.yaml: imp.rounds.2.parent is 6"),
+        ({"imp.rounds.2.parent": 2}, "params.yaml: imp.rounds.2.parent is 2"),
+        ({"imp.rounds.2.parent": -1}, "params.yaml: imp.rounds.2.parent is -1"),
+        ({"imp.rounds.2.parent": "rewind"}, "params.yaml: imp.rounds.2.parent is rewind"),
+        ({"imp.rounds.0.parent": 0}, "params.yaml: imp.rounds.0.parent is 0"),
         ({"imp.rounds.2.parent": "rewound"}, "params.yaml: imp.rounds.2.parent: found 'rewound'"),
-        ({"imp.rounds.2.ticket": 3}, "params.yaml: imp: rounds[2] is ticket 3"),
-        ({"imp.rounds.2": ...}, "params.yaml: imp: rounds[2] is ticket 3"),
+        ({"imp.rounds.2.ticket": 3}, "params.yaml: imp.rounds.2.ticket is 3"),
+        ({"imp.rounds.2": ...}, "params.yaml: imp.rounds.2.ticket is 3"),
         ({"imp.rounds.2.ticket": ...}, "params.yaml: imp.rounds.2.ticket: missing"),
         ({"rewind.epochs": 16}, "params.yaml: rewind.epochs: 16"),
-        ({"rewind.epochs": -1}, "params.yaml: rewind: epochs is -1"),
+        ({"rewind.epochs": -1}, "params.yaml: rewind.epochs is -1"),
         (
             {"pooling.scoring.search": "guess"},
             "params.yaml: pooling.scoring.search: found 'guess'",
         ),
         (
             {"pooling.scoring.calibration_images": 1},
-            "params.yaml: pooling.scoring: calibration_images is 1",
+            "params.yaml: pooling.scoring.calibration_images is 1",
         ),
         (
             {"pooling.methods": ["soup"]},
@@ -128,15 +128,15 @@ def test_the_default_params_file_is_valid():
         ({"pooling.recipes.swa": {}}, "params.yaml: pooling.recipes.swa.recipe: "),
         (
             {"pooling.recipes.ema.decay": 1.5},
-            "params.yaml: pooling.recipes.ema: decay is 1.5",
+            "params.yaml: pooling.recipes.ema.decay is 1.5",
         ),
         (
             {"pooling.recipes.average.coefficients": [0.5, 2]},
-            "params.yaml: pooling.recipes.average: coefficients",
+            "params.yaml: pooling.recipes.average.coefficients",
         ),
         (
             {"pooling.recipes.average.candidates": 0},
-            "params.yaml: pooling.recipes.average: candidates is 0",
+            "params.yaml: pooling.recipes.average.candidates is 0",
         ),
         ({"pooling.recipes.ticket": {"recipe": "swa"}}, "params.yaml: pooling.recipes.ticket: "),
         ({"pooling.recipes.a/b": {"recipe": "swa"}}, "pooling.recipes.a/b: a name has"),
@@ -154,11 +154,11 @@ def test_the_default_params_file_is_valid():
             {"datasets.digits.source": "clouds"},
             "params.yaml: datasets.digits.source: found 'clouds'",
         ),
-        ({"corrupt.digits.images": 0}, "params.yaml: corrupt.digits: images is 0"),
-        ({"corrupt.digits.severities": []}, "params.yaml: corrupt.digits: severities is []"),
+        ({"corrupt.digits.images": 0}, "params.yaml: corrupt.digits.images is 0"),
+        ({"corrupt.digits.severities": []}, "params.yaml: corrupt.digits.severities is []"),
         ({"corrupt": {}}, "params.yaml: dataset: 'digits' is not in corrupt"),
         ({"corrupt.more": DEFAULT["corrupt"]["digits"]}, "corrupt.more: there is no data set"),
-        ({"train.epochs": 3}, "params.yaml: train: schedule.drops is [3, 5]"),
+        ({"train.epochs": 3}, "params.yaml: train.schedule.drops is [3, 5]"),
         ({"pooling.recipes.swa.prune": "after"}, "pooling.recipes.swa.prune: unknown key"),
     ],
 )
@@ -169,7 +169,7 @@ def test_a_fault_is_reported_with_its_path_in_the_file(changes, message):
 @pytest.mark.parametrize(
     ("over", "message"),
     [
-        ({"train": {"epochs": 3}}, "params.yaml: variants.other.train: schedule.drops is [3, 5]"),
+        ({"train": {"epochs": 3}}, "params.yaml: variants.other.train.schedule.drops is [3, 5]"),
         ({"train": {"epoch": 2}}, "params.yaml: variants.other.train.epoch: unknown key"),
         ({"train": {"schedule": {"lr": "fast"}}}, "train.schedule.lr: found 'fast'"),
         ({"pooling": {"ensemble": "swa"}}, "variants.other.pooling: a variant may change"),
@@ -319,12 +319,12 @@ CIFAR = {"source": "cifar10", "path": "images", "watch": "constraints.txt"}
 
 
 def test_the_folder_of_a_data_set_must_be_there_unless_it_is_downloaded():
-    changes = {"datasets.more": CIFAR}
-    no_folder = "params.yaml: datasets.more.path: there is no folder images; name one"
+    changes = {"datasets.digits": CIFAR}
+    no_folder = "params.yaml: datasets.digits.path: there is no folder images; name one"
     assert _missing(changes).startswith(no_folder)
     Path("images").touch()  # no folder
     assert _missing(changes).startswith(no_folder)
-    _write({"datasets.more": CIFAR | {"download": True}})
+    _write({"datasets.digits": CIFAR | {"download": True}})
     params.main(Namespace())
     Path("images").unlink()
     Path("images").mkdir()
@@ -333,11 +333,22 @@ def test_the_folder_of_a_data_set_must_be_there_unless_it_is_downloaded():
     assert Path("data/params.valid").is_file()
 
 
+def test_a_data_set_that_is_not_used_stops_nothing_where_its_folder_is_missing(capsys):
+    """DVC then fails its own stages alone: `dvc repro tables`, `--keep-going` or the flow go on."""
+    _write({"datasets.more": CIFAR})
+    Path("constraints.txt").touch()
+    params.main(Namespace())
+    assert Path("data/params.valid").is_file()
+    told = capsys.readouterr().out
+    assert told.startswith("note: params.yaml: datasets.more.path: there is no folder images; ")
+    assert told.count("\n") == 1
+
+
 @pytest.mark.parametrize("section", ["datasets", "corrupt"])
 def test_what_is_watched_must_be_there(section):
     told = _missing({f"{section}.digits.watch": "images.listing"})
     assert told.startswith(
-        f"params.yaml: {section}.digits.watch: there is nothing at images.listing; name a file"
+        f"params.yaml: {section}.digits.watch: there is nothing to read at images.listing; name"
     )
 
 

@@ -234,7 +234,7 @@ def test_a_stage_that_reads_the_whole_file_depends_on_all_of_it() -> None:
     [
         ("train: [", "not valid YAML"),
         ("{variants: {base: {}}}", "params.yaml: train is missing; it was when this began"),
-        ("{train: {}}", "params.yaml: variants.base is not there"),
+        ("{train: {}}", "params.yaml: variants is missing"),
     ],
 )
 def test_a_file_that_can_no_longer_be_read_has_changed(text: str, told: str) -> None:
@@ -277,6 +277,7 @@ def test_a_mistake_of_the_program_is_no_bad_input(mistake: Callable[[], Any]) ->
 def test_the_names_of_fingerprints_take_in_the_arguments(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    _write({"variants": {"wide": {}}})
     monkeypatch.setattr(sys, "argv", ["stage", "--variant", "wide", "--round.ticket", "3"])
     with pytest.raises(SystemExit) as end:
         run(lambda _: None, code=("imp", "networks/{variant}"), variant=str, ticket=int)

@@ -70,18 +70,18 @@ def test_a_variant_is_laid_over_the_rest(file):
     ("old", "new", "message"),
     [
         ("lr: 1e-1", "lr: fast", "params.yaml: train.schedule.lr: found 'fast'"),
-        ("lr: 1e-1", "lr: -1", "params.yaml: train.schedule: lr is -1"),
-        ("lr: 1e-1", "lr: .nan", "params.yaml: train.schedule: lr is nan"),
+        ("lr: 1e-1", "lr: -1", "params.yaml: train.schedule.lr is -1"),
+        ("lr: 1e-1", "lr: .nan", "params.yaml: train.schedule.lr is nan"),
         ("epochs: 4", "epochs: 4.5", "params.yaml: train.epochs: found 4.5"),
         ("epochs: 4", "epochs: true", "params.yaml: train.epochs: found True"),
         ("epochs: 4", "epochs: '4'", "params.yaml: train.epochs: found '4'"),
         ("epochs: 4", "", "params.yaml: train.epochs: missing"),
         ("epochs: 4", "epoch: 4", "params.yaml: train.epoch: unknown key"),
-        ("crop: 1", "crop: -1", "params.yaml: train.augment: crop is -1"),
+        ("crop: 1", "crop: -1", "params.yaml: train.augment.crop is -1"),
         ("drops: [2]", "drops: [two]", "params.yaml: train.schedule.drops.0: found 'two'"),
         ("kind: step", "kind: steep", "params.yaml: train.schedule.kind: found 'steep'"),
-        ("weight_decay: 1e-4", "weight_decay: .nan", "params.yaml: train: weight_decay"),
-        ("weight_decay: 1e-4", "weight_decay: .inf", "params.yaml: train: weight_decay"),
+        ("weight_decay: 1e-4", "weight_decay: .nan", "params.yaml: train.weight_decay"),
+        ("weight_decay: 1e-4", "weight_decay: .inf", "params.yaml: train.weight_decay"),
     ],
 )
 def test_a_wrong_value_is_reported_with_its_path(file, old, new, message):
@@ -148,15 +148,15 @@ def test_a_missing_section_is_reported(file, dotted):
 
 
 def test_an_unknown_variant_is_reported(file):
-    with pytest.raises(ParamsError, match=r"params\.yaml: variants\.other is not there"):
+    with pytest.raises(ParamsError, match=r"params\.yaml: variants has no 'other'; it has base"):
         Params("other", file)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [1", "not valid YAML"),
-        ("a: 1\na: 2", "not valid YAML"),
+        ("a: [1", "line 2 is not valid YAML"),
+        ("a: 1\na: 2", "line 2 is not valid YAML"),
         ("just words", "found str"),
         ("- 1\n- 2", "found list"),
         ("", "found NoneType"),

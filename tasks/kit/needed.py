@@ -1,0 +1,88 @@
+"""What an experiment reads from this machine: that it is there, and not what the stages write."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lp_core.corruptions.spec import CorruptSpec
+from tasks.kit import paths
+
+if TYPE_CHECKING:
+    from tasks.kit.experiment import Experiment
+
+
+def circles(experiment: "Experiment") -> Iterator[str]:
+    """What a data set is made from must not be what is made from it: DVC would refuse the whole
+    graph, or remove a folder of images before it reads it."""
+    names = list(experiment.datasets)
+    made = [Path(each) for each in ("code", "tickets", "pools", paths.ROWS, paths.RESULTS)]
+    made += [paths.VALID, *map(paths.dataset, names), *map(paths.corrupted, names)]
+    for section, specs in (("datasets", experiment.datasets), ("corrupt", experiment.corrupt)):
+        for name, spec in specs.items():
+            for key in ("watch", "path"):
+                given = getattr(spec, key)
+                inside = [str(each) for each in made if given and _overlap(given, each)]
+                if inside:
+                    yield (
+                        f"{section}.{name}.{key}: {given} has to do with {inside[0]}, which the "
+                        "stages write; give a place of its own"
+                    )
+
+
+def _overlap(given: str, made: Path) -> bool:
+    """Whether one of two places is the other, or lies in it."""
+    one, other = os.path.abspath(given), os.path.abspath(made)
+    return os.path.commonpath([one, other]) in (one, other)
+
+
+def missing_files(experiment: "Experiment") -> Iterator[tuple[str, str]]:
+    """What the experiment reads from this machine and is not there: whose it is, and what is wrong.
+
+    Wrong official files, say, would else be found out when the tickets are trained and it is their
+    turn.
+    """
+    for name, data in experiment.datasets.items():
+        if not _readable(data.watch):
+            yield name, f"datasets.{name}.watch: {_nothing_at(data.watch)}"
+        if data.source != "digits" and not data.download and not os.path.isdir(data.path):
+            yield (
+                name,
+                f"datasets.{name}.path: there is no folder {data.path}; name one with the images",
+            )
+    for name, spec in experiment.corrupt.items():
+        if not _readable(spec.watch):
+            yield name, f"corrupt.{name}.watch: {_nothing_at(spec.watch)}"
+        if spec.source == "official":
+            yield from ((name, f"corrupt.{name}.path: {fault}") for fault in _official(spec))
+
+
+def _official(spec: CorruptSpec) -> Iterator[str]:
+    if not os.path.isdir(spec.path):
+        yield f"there is no folder {spec.path}; name the official files'"
+        return
+    files = [f"{each}.npy" for each in ("labels", *spec.corruptions)]
+    missing = [file for file in files if not os.path.isfile(os.path.join(spec.path, file))]
+    if missing:
+        yield (
+            f"{spec.path} lacks {', '.join(missing)}; name the folder that the official files are "
+            "unpacked in, or list under corruptions what it has"
+        )
+
+
+def _readable(path: str) -> bool:
+    """Whether DVC can look at it: a file, or a folder without links that lead nowhere."""
+    if os.path.isdir(path):
+        return all(
+            os.path.isfile(os.path.join(folder, name))
+            for folder, _, files in os.walk(path)
+            for name in files
+        )
+    return os.path.isfile(path)
+
+
+def _nothing_at(path: str) -> str:
+    return (
+        f"there is nothing to read at {path}; name a file or small folder that changes when the "
+        "data do (constraints.txt for what comes with a package)"
+    )
