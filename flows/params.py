@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +82,7 @@ def overridden(text: str, overrides: Sequence[str]) -> str:
     yaml = _layout(text)
     document = yaml.load(text)
     apply_diff(wanted, document)  # touches only what differs
+    _close_empty(document)
     written = _dump(yaml, document)
     try:
         if parse_yaml(written, "params.yaml") == wanted:
@@ -146,6 +148,16 @@ def _dotted(node: Any, prefix: str = "") -> Iterator[str]:
         yield from _dotted(value, f"{prefix}{key}.")
 
 
+def _close_empty(node: Any) -> None:
+    """Lists and mappings of no lines become `[]` and `{}`, which have to be written."""
+    if isinstance(node, dict | list):
+        if not node:
+            node.fa.set_flow_style()  # type: ignore[union-attr]
+            node.ca.items.clear()  # type: ignore[union-attr]
+        for value in node.values() if isinstance(node, dict) else node:
+            _close_empty(value)
+
+
 def _layout(text: str) -> YAML:
     """A round-trip YAML whose indentation of lists is the one `text` uses."""
     from ruamel.yaml import YAML
@@ -154,6 +166,7 @@ def _layout(text: str) -> YAML:
     for sequence, offset in ((2, 0), (4, 2)):
         yaml = YAML()
         yaml.preserve_quotes = True
+        yaml.Representer = _representer()
         yaml.width = 1_000_000  # never fold a line that its author did not fold
         yaml.indent(mapping=2, sequence=sequence, offset=offset)
         same = difflib.SequenceMatcher(
@@ -161,6 +174,20 @@ def _layout(text: str) -> YAML:
         ).ratio()
         candidates.append((same, yaml))
     return max(candidates, key=lambda candidate: candidate[0])[1]
+
+
+@cache
+def _representer() -> type:
+    """Writes `null` for None, where ruamel's own writes nothing at all."""
+    from ruamel.yaml import RoundTripRepresenter
+
+    class Representer(RoundTripRepresenter):
+        pass
+
+    Representer.add_representer(
+        type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    return Representer
 
 
 def _dump(yaml: YAML, document: Any) -> str:

@@ -49,6 +49,17 @@ def test_the_file_reads_back_as_what_was_set(epochs: int, rate: float) -> None:
     assert read == expected
 
 
+def test_null_is_written_where_it_is_set_and_where_it_was() -> None:
+    text = "train:\n  init: null  # seed\n  noise: 3    # seed\n"
+    assert overridden(text, ["train.noise=null"]) == text.replace("3   ", "null")
+
+
+def test_a_list_of_lines_can_be_emptied() -> None:
+    after = overridden(INDENTED, ["imp.rounds=[]"])
+    assert YAML(typ="safe").load(after)["imp"] == {"rounds": []}
+    assert "\nvariants: {base: {}}\n" in after
+
+
 def test_no_override_leaves_the_text_as_it_is() -> None:
     assert overridden("a:   1\nb: [ 2 ]\n", []) == "a:   1\nb: [ 2 ]\n"
 

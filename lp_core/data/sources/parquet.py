@@ -121,8 +121,10 @@ def _read(files: list[Path]) -> Examples:
                 raise InputError(f"{file}, row {row}: {column} is missing")
         encoded = (data for c in table[image].chunks for data in c.field("bytes").to_pylist())
         pictures += [Picture(data or b"", f"{file}, row {row}") for row, data in enumerate(encoded)]
-        # An unsigned label beyond the signed ones is out of range all the same.
-        labels.append(np.minimum(table[label].to_numpy(), _LARGEST).astype(np.int64))
+        column = table[label].to_numpy()
+        if column.dtype == np.uint64:  # beyond int64 a label is out of range all the same
+            column = np.minimum(column, np.uint64(_LARGEST))
+        labels.append(column.astype(np.int64))
     return Examples(pictures, np.concatenate(labels))
 
 
