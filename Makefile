@@ -14,7 +14,7 @@ test: .venv/installed
 	ruff format --check .
 	ruff check .
 	mypy
-	pytest --numprocesses auto --dist loadfile tests/lp_core tests/tasks
+	pytest --numprocesses auto --dist loadfile tests/lp_core tests/tasks tests/bad_input
 	pytest --numprocesses auto --dist loadfile tests/dag tests/flows
 
 clean:

@@ -89,6 +89,13 @@ class Ticket:
         Raises InputError, before anything is copied, where the network's parameters or buffers
         have other names or shapes.
         """
+        self.require_fits(model)
+        tensors = self.weights | self.buffers
+        for name, target in (*model.named_parameters(), *model.named_buffers()):
+            target.copy_(tensors[name])
+
+    def require_fits(self, model: nn.Module) -> None:
+        """Raises InputError where `load_into` would."""
         tensors = self.weights | self.buffers
         targets = dict(model.named_parameters()) | dict(model.named_buffers())
         differing = set(tensors) ^ set(targets)
@@ -99,8 +106,6 @@ class Ticket:
                 f"{self.name}: of another network: {len(differing)} tensors differ, such as "
                 f"{min(differing)}; build the network that it was trained with"
             )
-        for name, target in targets.items():
-            target.copy_(tensors[name])
 
     @property
     def digest(self) -> str:
@@ -180,7 +185,7 @@ def read_digest(path: str | Path) -> str:
 def _opened(path: str | Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     """A ticket's file and its header. Faults met while it is open are one clear error."""
     if not Path(path).is_file():
-        raise MissingInputError(f"{path}: no such ticket")
+        raise MissingInputError(f"{path}: no such ticket; run its stage first")
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get("ticket", "")

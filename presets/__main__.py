@@ -1,6 +1,6 @@
 """Write a preset as a whole, commented params.yaml. Without a name: list the presets."""
 
-import argparse
+import os
 import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -12,22 +12,21 @@ from ruamel.yaml import YAML, YAMLError
 from lp_core.errors import InputError
 from lp_core.files import atomic_write
 from presets.overlays import names, source, title, whole
+from tasks.kit.cli import INVALID_INPUT, OneLineParser
 from tasks.kit.experiment import validate
-
-INVALID_INPUT = 2
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m presets", description=__doc__)
+    parser = OneLineParser(prog="python -m presets", description=__doc__)
     parser.add_argument("name", nargs="?", help="the preset to write")
     parser.add_argument("--to", type=Path, default=Path("params.yaml"), help="the file to write")
-    given = parser.parse_args(arguments)
-    if given.name is None:
-        width = max(map(len, names()))
-        print("\n".join(f"{name:<{width}}  {title(source(name))}" for name in names()))
-        return
     try:
+        given = parser.parse_args(arguments)
+        if given.name is None:
+            width = max(map(len, names()))
+            print("\n".join(f"{name:<{width}}  {title(source(name))}" for name in names()))
+            return
         write(given.name, given.to)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -42,9 +41,11 @@ def write(name: str, path: Path) -> None:
     if name not in names():
         near = get_close_matches(name, names(), cutoff=0.5)
         hint = "did you mean" if near else "there are"
-        raise InputError(f"there is no preset {name}; {hint} {', '.join(near or names())}")
+        raise InputError(f"there is no preset {name!r}; {hint} {', '.join(near or names())}")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"--to {path}: no file that could be replaced; name another")
     text = whole(name)
-    old = path.read_text() if path.exists() else ""
+    old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     with atomic_write(path) as temporary:
         temporary.write_text(text)
         try:

@@ -76,5 +76,6 @@ def _array(path: Path) -> np.ndarray:
     try:
         array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is not a whole array ({error}); fetch it again") from error
+        reason = str(error).partition(". ")[0]  # NumPy goes on to say how to trust a pickle
+        raise InputError(f"{path} is not a whole array ({reason}); fetch it again") from error
     return array

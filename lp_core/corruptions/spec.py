@@ -47,7 +47,7 @@ class CorruptSpec:
         known = faces.names(KINDS)
         wrong = [name for name in self.corruptions if name not in known]
         if wrong:
-            raise InputError(f"corruptions has {wrong}; known are {known}")
+            raise InputError(f"corruptions has {wrong}; give some of {', '.join(known)}")
         if not set(self.severities) <= {1, 2, 3, 4, 5}:
             raise InputError(f"severities is {self.severities}; give some of 1, 2, 3, 4, 5")
         for name in ("corruptions", "severities"):

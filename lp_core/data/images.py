@@ -39,7 +39,8 @@ def open_picture(picture: Picture) -> Image.Image:
             return _eight_bit(image)
     except Exception as error:  # Pillow has no one error for a broken file: OSError, SyntaxError, …
         unknown = isinstance(error, UnidentifiedImageError)
-        reason = "no known format" if unknown else " ".join(str(error).split())
+        told = getattr(error, "strerror", None) or " ".join(str(error).split())
+        reason = "no known format" if unknown else told
         raise InputError(
             f"{picture.where} cannot be read as an image ({reason}); replace or remove it"
         ) from error

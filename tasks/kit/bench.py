@@ -62,7 +62,8 @@ class Bench:
         return self.to_device(Ticket.load(path))
 
     def to_device(self, ticket: Ticket) -> Ticket:
-        """The ticket, where the network is."""
+        """The ticket, where the network is. Raises InputError if it is of another network."""
+        ticket.require_fits(self.model)
         return ticket.to(self.compute.device, self.compute.layout)
 
     def predict(self, ticket: Ticket, split: str) -> tuple[Tensor, Tensor]:

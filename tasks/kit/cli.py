@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from lp_core.errors import DamagedError, InputError
 from tasks.kit.guard import Guard
-from tasks.kit.params import Params
+from tasks.kit.params import Params, shown
 
 _OF_A_ROUND = ("ticket", "parent")  # keys of a line of `imp.rounds`
 # Where params.yaml has what an argument names.
@@ -41,7 +41,7 @@ def run(
     """
     spec = sys.modules["__main__"].__spec__
     stage = spec.name.rpartition(".")[2] if spec else main.__module__.rpartition(".")[2]
-    parser = _Parser(
+    parser = OneLineParser(
         prog=f"python -m tasks.{stage}", description=sys.modules[main.__module__].__doc__
     )
     for name, kind in arguments.items():
@@ -67,17 +67,19 @@ def run(
         sys.exit("\n".join(changes))
 
 
-class _Parser(argparse.ArgumentParser):
+class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong in one line, as everything else does."""
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; `{self.prog} --help` lists the arguments")
+        raise InputError(f"{message} (`{self.prog} --help` lists the arguments)")
 
 
 def _whole_number(text: str) -> int:
     if re.fullmatch("[0-9]{1,19}", text) and int(text) < 2**63:
         return int(text)
-    raise argparse.ArgumentTypeError(f"found {text!r}; give a whole number from 0, below 2**63")
+    raise argparse.ArgumentTypeError(
+        f"found {shown(text)}; give a whole number from 0, below 2**63"
+    )
 
 
 def _require_listed(values: argparse.Namespace) -> None:
@@ -86,7 +88,7 @@ def _require_listed(values: argparse.Namespace) -> None:
         name = getattr(values, argument, None)
         if name is not None and name not in (known := Params().value(section) or {}):
             raise InputError(
-                f"--{argument} {name!r} is not in {section}; it has {', '.join(known)}"
+                f"--{argument} {shown(name)} is not in {section}; it has {', '.join(known)}"
             )
 
 

@@ -17,7 +17,7 @@ from lp_core.pooling.spec import ScoringSpec
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.training.spec import RewindSpec, TrainSpec
 from tasks.kit.needed import circles
-from tasks.kit.params import PARAMS, Params, ParamsError, check, overlay
+from tasks.kit.params import PARAMS, Params, ParamsError, check, overlay, shown
 from tasks.kit.recipes import read_recipe
 
 # What a variant may change: how tickets are made. How they are pooled is a method's matter.
@@ -90,7 +90,9 @@ def _choices(experiment: Experiment) -> list[str]:
     }
     for key, names in sections.items():
         if experiment.dataset not in names:
-            faults.append(f"dataset: {experiment.dataset!r} is not in {key}, which has {[*names]}")
+            there = ", ".join(names)
+            faults.append(f"dataset: {experiment.dataset!r} is not in {key}, which has {there}")
+            break
     faults += [
         f"corrupt.{name}: there is no data set of this name in datasets"
         for name in experiment.corrupt
@@ -104,7 +106,11 @@ def _choices(experiment: Experiment) -> list[str]:
         ("pooling.corrupted", pooling.corrupted, "pooling.methods", pooling.methods),
         ("pooling.ensemble", [pooling.ensemble], "pooling.methods", pooling.methods),
     ):
-        faults += [f"{key}: {name!r} is not in {section}" for name in chosen if name not in known]
+        faults += [
+            f"{key}: {name!r} is not in {section}, which has {', '.join(known)}"
+            for name in chosen
+            if name not in known
+        ]
     lists: dict[str, list[Any]] = {
         "seeds": experiment.seeds,
         "grid": experiment.grid,
@@ -130,8 +136,8 @@ def _names(experiment: Experiment) -> list[str]:
         "pooling.recipes": experiment.pooling.recipes,
     }
     faults = [
-        f"{section}.{name}: a name has letters, digits, - and _, begins with none of these two "
-        "but _, and has at most 64 of them"
+        f"{section}.{shown(name)}: a name has up to 64 letters, digits, - and _, and does not "
+        "begin with -"
         for section, names in sections.items()
         for name in names
         if not _NAME.fullmatch(name)
@@ -143,7 +149,9 @@ def _names(experiment: Experiment) -> list[str]:
         if name.endswith("-C")
     ]
     if "ticket" in experiment.pooling.recipes:
-        faults.append("pooling.recipes.ticket: this name stands for the unpooled ticket in tables")
+        faults.append(
+            "pooling.recipes.ticket: this name stands for the unpooled ticket; give another"
+        )
     return faults + _same_stages(experiment)
 
 
@@ -188,7 +196,7 @@ def _siblings(experiment: Experiment, recipes: dict[str, Recipe]) -> list[str]:
 def _variant(variant: str, over: dict[str, Any], raw: dict[str, Any], path: Path) -> list[str]:
     """What is wrong in the file as a variant sees it."""
     faults = [
-        f"variants.{variant}.{key}: a variant may change {', '.join(VARIES)}"
+        f"variants.{variant}.{key}: a variant may change {', '.join(VARIES)}; remove it"
         for key in over
         if key in Experiment.model_fields and key not in VARIES
     ]

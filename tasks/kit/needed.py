@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lp_core.corruptions.spec import CorruptSpec
 from tasks.kit import paths
+from tasks.kit.params import shown
 
 if TYPE_CHECKING:
     from tasks.kit.experiment import Experiment
@@ -25,8 +26,8 @@ def circles(experiment: "Experiment") -> Iterator[str]:
                 inside = [str(each) for each in made if given and _overlap(given, each)]
                 if inside:
                     yield (
-                        f"{section}.{name}.{key}: {given} has to do with {inside[0]}, which the "
-                        "stages write; give a place of its own"
+                        f"{section}.{name}.{key}: {given} overlaps {inside[0]}, which the stages "
+                        "write; name a place of its own"
                     )
 
 
@@ -43,23 +44,19 @@ def missing_files(experiment: "Experiment") -> Iterator[tuple[str, str]]:
     turn.
     """
     for name, data in experiment.datasets.items():
-        if not _readable(data.watch):
-            yield name, f"datasets.{name}.watch: {_nothing_at(data.watch)}"
+        yield from ((name, f"datasets.{name}.watch: {fault}") for fault in _watched(data.watch))
         if data.source != "digits" and not data.download and not os.path.isdir(data.path):
-            yield (
-                name,
-                f"datasets.{name}.path: there is no folder {data.path}; name one with the images",
-            )
+            fault = f"there is no folder {shown(data.path)}; name one with the images"
+            yield name, f"datasets.{name}.path: {fault}"
     for name, spec in experiment.corrupt.items():
-        if not _readable(spec.watch):
-            yield name, f"corrupt.{name}.watch: {_nothing_at(spec.watch)}"
+        yield from ((name, f"corrupt.{name}.watch: {fault}") for fault in _watched(spec.watch))
         if spec.source == "official":
             yield from ((name, f"corrupt.{name}.path: {fault}") for fault in _official(spec))
 
 
 def _official(spec: CorruptSpec) -> Iterator[str]:
     if not os.path.isdir(spec.path):
-        yield f"there is no folder {spec.path}; name the official files'"
+        yield f"there is no folder {shown(spec.path)}; name the official files'"
         return
     files = [f"{each}.npy" for each in ("labels", *spec.corruptions)]
     missing = [file for file in files if not os.path.isfile(os.path.join(spec.path, file))]
@@ -70,19 +67,14 @@ def _official(spec: CorruptSpec) -> Iterator[str]:
         )
 
 
-def _readable(path: str) -> bool:
-    """Whether DVC can look at it: a file, or a folder without links that lead nowhere."""
+def _watched(path: str) -> Iterator[str]:
+    """What keeps DVC from looking at a file or folder."""
     if os.path.isdir(path):
-        return all(
-            os.path.isfile(os.path.join(folder, name))
-            for folder, _, files in os.walk(path)
-            for name in files
+        inside = (os.path.join(top, name) for top, _, names in os.walk(path) for name in names)
+        if wrong := next((file for file in inside if not os.path.isfile(file)), None):
+            yield f"{wrong} is a link to nothing, or no regular file; remove it, or watch another"
+    elif not os.path.isfile(path):
+        yield (
+            f"there is no file or folder {shown(path)}; name one that changes when the data do "
+            "(constraints.txt for what comes with a package)"
         )
-    return os.path.isfile(path)
-
-
-def _nothing_at(path: str) -> str:
-    return (
-        f"there is nothing to read at {path}; name a file or small folder that changes when the "
-        "data do (constraints.txt for what comes with a package)"
-    )

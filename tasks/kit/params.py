@@ -36,7 +36,7 @@ _WANTED = {
     "dataclass_type": _MAPPING,
 }
 
-_LONGEST = 200  # characters of a value in a message
+_LONGEST = 100  # characters of a value in a message
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class Params:
             known = self.value("variants")
             if not isinstance(known, dict) or variant not in known:
                 names = ", ".join(map(str, known or ()))
-                raise ParamsError(f"{path}: variants has no {variant!r}; it has {names}")
+                raise ParamsError(f"{path}: variants has no {shown(variant)!r}; it has {names}")
             self._all = overlay(self._all, known[variant])
 
     @property
@@ -123,22 +123,24 @@ def check(value: Any, kind: type[T], path: Path, at: str) -> T:
         raise ParamsError("\n".join(lines)) from None
 
 
+def shown(text: str) -> str:
+    """A name, path or value as a message has it: not too long, and nothing that does not print."""
+    text = text if text.isprintable() else repr(text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
 def _problem(faults: Sequence[Any]) -> str:
     """What is wrong at one path, with what joins it to the path."""
     fault = faults[0]
     if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return ": unknown key" + _nested(fault["loc"][-1], fault["input"])
+        return f": unknown key; {_nested(fault['loc'][-1], fault['input'])}"
     if fault["type"] in ("missing", "missing_argument"):
-        return ": missing"
+        return ": missing; add it, as in presets/default.yaml"
     if fault["type"] == "value_error":
         # Of the section that the path names; its message begins with the key, as in `lr is 0; …`.
         return f".{fault['ctx']['error']}"
-    return f": found {_short(fault['input'])}; give {' or '.join(_wanted(f) for f in faults)}"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    found = "null" if fault["input"] is None else shown(repr(fault["input"]))
+    return f": found {found}; give {' or '.join(_wanted(f) for f in faults)}"
 
 
 def _wanted(fault: Any) -> str:
@@ -148,13 +150,13 @@ def _wanted(fault: Any) -> str:
 
 
 def _nested(key: str, value: Any) -> str:
-    """A hint for a key such as `rewind.epochs`, which reads as if it were right."""
+    """What would do for a key; one such as `rewind.epochs` reads as if it were right."""
     if "." not in key:
-        return ""
+        return "mend its spelling, or remove it"
     text = json.dumps(value)
     for part in reversed(key.split(".")):
         text = f"{{{part}: {text}}}"
-    return f"; write it nested: {text}"
+    return f"write it nested: {text}"
 
 
 def _keys(fault: Any) -> tuple[str, ...]:

@@ -45,7 +45,8 @@ def read_rows(path: Path) -> RowsFile:
     try:
         content = unsealed(path.read_text(), "head", "tables")
     except (OSError, ValueError) as error:
-        raise DamagedError(path, f"not table rows ({error})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DamagedError(path, f"not table rows ({reason})") from error
     return RowsFile(path, content["head"], content["tables"])
 
 

@@ -42,6 +42,7 @@ def read_yaml(path: Path) -> Any:
             raise
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        problem = problem.partition(": ")[0].partition(" with value ")[0]  # which says no more
         where = f"line {mark.line + 1} is " if mark else ""
         raise InputError(f"{path}: {where}not valid YAML ({problem}); mend it") from None
 

@@ -76,7 +76,10 @@ def _by_class(folder: Path, classes: list[str]) -> Examples:
         raise InputError(f"{folder} holds no folders; sort its images into one for each class")
     unknown = sorted(present - set(classes))
     if unknown:
-        raise InputError(f"{folder / unknown[0]} is a class that the training images do not have")
+        raise InputError(
+            f"{folder / unknown[0]} is a class that the training images do not have; remove it, "
+            "or add them"
+        )
     pictures: list[Picture] = []
     labels: list[int] = []
     for label, name in enumerate(classes):

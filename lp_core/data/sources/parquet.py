@@ -36,11 +36,11 @@ def read_parquet(path: str) -> Published:
         raise MissingInputError(f"{path} is not a folder; path must name one of Parquet files")
     files = {split: _files(folder, starts) for split, starts in _SPLIT_FILES.items()}
     if not files["train"]:
-        raise MissingInputError(f"{path} has no train-*.parquet; a Parquet folder needs one")
+        raise MissingInputError(f"{path} has no train-*.parquet; name the folder that has")
     classes = _class_names(files["train"][0])
     splits = {split: _read(paths) for split, paths in files.items() if paths}
     if (splits["train"].labels == _UNLABELLED).all():
-        raise InputError(f"{path} has no labels for its training images")
+        raise InputError(f"{path} has no labels for its training images; fetch those that have")
     splits = {name: part for name, part in splits.items() if (part.labels != _UNLABELLED).any()}
     # Unnamed classes are as many as the labels tell, and each has an image to train on.
     known = len(splits["train"]) if classes is None else len(classes)
@@ -72,7 +72,7 @@ def _reading(file: Path) -> Iterator[None]:
                 )
         yield
     except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise InputError(
             f"{file} is not a whole Parquet file ({reason}); fetch it again"
         ) from error
@@ -87,7 +87,9 @@ def _column(file: Path, names: list[str], known: tuple[str, ...]) -> str:
     for name in known:
         if name in names:
             return name
-    raise InputError(f"{file} has columns {', '.join(names)}; none is named {' or '.join(known)}")
+    raise InputError(
+        f"{file} has columns {', '.join(names)}; none is named {' or '.join(known)}; rename one"
+    )
 
 
 def _class_names(file: Path) -> list[str] | None:
@@ -110,15 +112,23 @@ def _read(files: list[Path]) -> Examples:
         label = _column(file, schema.names, _LABEL_COLUMNS)
         kind = schema.field(image).type
         if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
-            raise InputError(f"{file}: column {image} is {kind}, not a struct of bytes and path")
+            raise InputError(
+                f"{file}: column {image} is {kind}, not a struct of bytes and path; store the "
+                "encoded images so"
+            )
         if not pa.types.is_integer(schema.field(label).type):
-            raise InputError(f"{file}: column {label} is {schema.field(label).type}, not integer")
+            raise InputError(
+                f"{file}: column {label} is {schema.field(label).type}, not integer; number the "
+                "classes from 0"
+            )
         with _reading(file):
             table = parquet.read_table(file, columns=[image, label])
         for column in (image, label):
             if table[column].null_count:
                 row = table[column].is_null().to_pylist().index(True)
-                raise InputError(f"{file}, row {row}: {column} is missing")
+                raise InputError(
+                    f"{file}, row {row}: {column} is missing; fill it in, or drop the row"
+                )
         encoded = (data for c in table[image].chunks for data in c.field("bytes").to_pylist())
         pictures += [Picture(data or b"", f"{file}, row {row}") for row, data in enumerate(encoded)]
         column = table[label].to_numpy()

@@ -12,7 +12,7 @@ from lp_core.errors import InputError
     [
         ({"corruptions": []}, r"^corruptions is \[\]; give at least one, each once"),
         ({"corruptions": ["fog", "fog"]}, r"^corruptions is \['fog', 'fog'\]; .*, each once"),
-        ({"corruptions": ["fox"]}, r"^corruptions has \['fox'\]; known are .*'fog'"),
+        ({"corruptions": ["fox"]}, r"^corruptions has \['fox'\]; give some of .*fog"),
         ({"severities": []}, r"^severities is \[\]; give at least one, each once"),
         ({"severities": [1, 1]}, r"^severities is \[1, 1\]; give at least one, each once"),
         ({"severities": [0]}, r"^severities is \[0\]; give some of 1, 2, 3, 4, 5"),

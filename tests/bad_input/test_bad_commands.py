@@ -1,0 +1,94 @@
+"""Command lines and overrides that are wrong by themselves, or at odds with params.yaml."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.params import set_params
+from lp_core.errors import InputError
+from tasks.kit.code import PROJECT
+from tests.bad_input.table import (
+    Case,
+    check,
+    lines,
+    nothing,
+    pattern,
+    removed,
+    table,
+    tree,
+    written,
+)
+
+OLD = '{"entries": [], "modules": ["tasks.ood"], "files": {}}'
+OOD = "tasks.ood --variant base --seed 0 --ticket 1 --parent 0"
+
+
+@table(
+    "commands",
+    Case("no-arguments", nothing, "tasks.imp"),
+    Case("unknown-argument", nothing, f"{OOD} --gpu 1"),
+    Case("no-value", nothing, "tasks.dataset --dataset"),
+    Case("value-with-hyphen-first", nothing, "tasks.dataset --dataset -rf"),
+    Case("seed-is-a-word", nothing, OOD.replace("seed 0", "seed zero")),
+    Case("seed-2-63", nothing, OOD.replace("seed 0", f"seed {2**63}")),
+    Case("seed-of-5000-digits", nothing, OOD.replace("seed 0", f"seed {'9' * 5000}")),
+    Case("negative-seed", nothing, OOD.replace("seed 0", "seed -1")),
+    Case("fractional-ticket", nothing, OOD.replace("ticket 1", "ticket 1.5")),
+    Case("unknown-variant", nothing, OOD.replace("base", "wide")),
+    Case("variant-is-a-path", nothing, OOD.replace("base", "../base")),
+    Case("variant-of-300-letters", nothing, OOD.replace("base", "a" * 300)),
+    Case("unknown-dataset", nothing, "tasks.corrupt --dataset cifar10"),
+    Case("unknown-method", nothing, "tasks.pool --variant base --seed 0 --method soup"),
+    Case("seed-without-tickets", nothing, OOD.replace("seed 0", "seed 7")),
+    Case(
+        "parent-without-ticket", nothing, OOD.replace("ood", "imp").replace("parent 0", "parent x")
+    ),
+    Case("no-params", removed("params.yaml"), OOD),
+    Case("no-fingerprint", removed("code/ood.json"), OOD),
+    Case("foreign-fingerprint", written("code/ood.json", "[]"), OOD),
+    Case("old-fingerprint", written("code/ood.json", OLD), OOD),
+    Case("unknown-preset", nothing, "presets resnet19"),
+    Case("misspelt-preset", nothing, "presets cifar10-gpu"),
+    Case("preset-over-a-folder", nothing, "presets default --to data"),
+    Case("preset-with-two-names", nothing, "presets default vgg"),
+)
+def test_a_wrong_command(case: Case, root: Path, monkeypatch: Any, capsys: Any):
+    check(case, root, monkeypatch, capsys)
+
+
+OVERRIDES = lines("overrides")
+
+
+@pytest.mark.parametrize("override", OVERRIDES)
+def test_a_wrong_override(override: str, root: Path):
+    before = tree(root)
+    with pytest.raises(InputError) as error:
+        set_params(Path("params.yaml"), [override])
+    told = str(error.value).removesuffix(f" (with the overrides {override})")
+    assert re.fullmatch(pattern(OVERRIDES[override]), told), told
+    assert tree(root) == before
+
+
+PROCESSES = lines("processes")
+
+
+@pytest.mark.parametrize("command", PROCESSES)
+def test_a_process_of_its_own_ends_alike(command: str, root: Path):
+    """With an exit code that the shell sees, and nothing else on the screen."""
+    before = tree(root)
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()],
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert re.fullmatch(pattern(f"error: {PROCESSES[command]}\n"), done.stderr), done.stderr
+    assert done.stdout == ""
+    assert done.returncode == 2
+    assert tree(root) == before
