@@ -109,5 +109,5 @@ def write_table(
     except pa.ArrowException as error:
         raise InputError(f"table {name}: a value does not fit its column: {error}") from error
     with atomic_write(folder / f"{name}.parquet") as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(table, temporary, write_page_checksum=True)
     return table

@@ -3,9 +3,10 @@
 from argparse import Namespace
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lp_core.errors import MissingInputError
+from lp_core.errors import DamagedError, MissingInputError
 from lp_core.files import atomic_write
 from lp_core.tables import TABLES
 from tasks.kit import paths
@@ -44,7 +45,10 @@ def _table(name: str) -> pd.DataFrame:
     path = paths.RESULTS / f"{name}.parquet"
     if not path.is_file():
         raise MissingInputError(f"{path}: not there; run the stage `tables` first")
-    return pq.read_table(path).to_pandas()
+    try:
+        return pq.read_table(path, page_checksum_verification=True).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedError(path, f"not a whole table ({' '.join(str(error).split())})") from error
 
 
 def _draw(entry: Entry, results: Results) -> Picture:

@@ -11,10 +11,12 @@ from safetensors.torch import save_file
 
 from lp_core.checksums import sealed, tensors_digest
 from lp_core.models.factory import build
+from lp_core.tables import TABLES, write_table
 from lp_core.tickets import Ticket
 from tests.bad_input.table import (
     Case,
     Spoil,
+    both,
     check,
     cut,
     flipped,
@@ -135,7 +137,20 @@ def test_a_data_set_with_a_fault(case: Case, root: Path, monkeypatch: Any, capsy
     check(case, root, monkeypatch, capsys)
 
 
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+TABLE = "results/tickets.parquet"
 ROWS = "rows/imp/base/0/0.json"
+
+
+def _winners(root: Path) -> None:
+    """A table with rows."""
+    row = dict.fromkeys(TABLES["tickets"].names, 0)
+    text = dict.fromkeys(("dataset", "model", "variant", "split"), "x")
+    other = {"winning": True, "converged": True}
+    rows = [row | text | other | {"seed": seed} for seed in range(50)]
+    for line in rows:
+        del line["run"]
+    write_table("tickets", rows, root / "results", {"run": "x"})
 
 
 @table(
@@ -150,6 +165,10 @@ ROWS = "rows/imp/base/0/0.json"
     Case("foreign", written("rows/notes.json", "[1, 2]"), "tasks.tables"),
     Case("folder", lambda root: (root / "rows/imp/base/0/2.json").mkdir(), "tasks.tables"),
     Case("no-tables", nothing, "tasks.report"),
+    Case("empty-table", written(TABLE, b""), "tasks.report"),
+    Case("table-is-a-pointer", written(TABLE, POINTER), "tasks.report"),
+    Case("cut-table", both(_winners, cut(TABLE)), "tasks.report"),
+    Case("flipped-table", both(_winners, flipped(TABLE, 0.02)), "tasks.report"),
 )
 def test_rows_with_a_fault(case: Case, root: Path, monkeypatch: Any, capsys: Any):
     check(case, root, monkeypatch, capsys)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flows.mending import mend_lock_file
 from flows.params import set_params
 from lp_core.errors import InputError
 from tasks.kit.code import PROJECT
@@ -91,4 +92,26 @@ def test_a_process_of_its_own_ends_alike(command: str, root: Path):
     assert re.fullmatch(pattern(f"error: {PROCESSES[command]}\n"), done.stderr), done.stderr
     assert done.stdout == ""
     assert done.returncode == 2
+    assert tree(root) == before
+
+
+MERGE = "<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: '2.0'\n>>>>>>> other\n"
+LOCK_FILES = {
+    "merge": written("dvc.lock", MERGE),
+    "no-yaml": written("dvc.lock", "stages: {\n"),
+    "other-bytes": written("dvc.lock", b"\xff\xfe\n"),
+    "cut": written("dvc.lock", "schema: '2.0'\nstages:\n  params:\n    cm"),
+    "foreign": written("dvc.lock", "- 1\n"),
+    "folder": written("dvc.lock/note", ""),
+}
+
+
+@pytest.mark.parametrize("name", LOCK_FILES)
+def test_a_lock_file_that_nobody_can_mend(name: str, root: Path):
+    """The flow has no copy of it; where it has, it puts that in its place."""
+    LOCK_FILES[name](root)
+    before = tree(root)
+    with pytest.raises(InputError) as error:
+        mend_lock_file(root)
+    assert re.fullmatch(pattern(lines("lock files")[name]), str(error.value)), str(error.value)
     assert tree(root) == before
