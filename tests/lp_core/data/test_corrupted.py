@@ -82,6 +82,16 @@ def test_an_official_file_that_was_cut_short_is_named(tmp_path):
             next(official(np.arange(4), (6, 7, 3), np.arange(4), spec))
 
 
+@pytest.mark.parametrize("wrong", [0, 7, 19])
+def test_official_labels_must_be_the_test_images_at_every_severity(wrong, tmp_path):
+    labels = np.tile(np.arange(4), 5)
+    labels[wrong] += 1
+    np.save(tmp_path / "labels.npy", labels)
+    spec = CorruptSpec(watch="labels.npy", source="official", path=str(tmp_path))
+    with pytest.raises(InputError, match=r"labels\.npy: its labels"):
+        next(official(np.arange(4), (6, 7, 3), np.arange(4), spec))
+
+
 def test_no_more_than_one_severity_is_in_memory(tmp_path):
     made: list[weakref.ref] = []
 
