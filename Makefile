@@ -15,7 +15,7 @@ test: .venv/installed
 	ruff check .
 	mypy
 	pytest --numprocesses auto --dist loadfile tests/lp_core tests/tasks tests/bad_input
-	pytest --numprocesses auto --dist loadfile tests/dag tests/flows
+	pytest --numprocesses auto --dist loadfile tests/dag tests/flows tests/drill
 
 clean:
 	rm -rf .venv code data tickets pools rows results .resume .cache

@@ -41,14 +41,19 @@ def ended_by_signals() -> Iterator[None]:
     threading.Thread(target=ending.watch, daemon=True).start()
     try:
         yield
-    except (KeyboardInterrupt, TerminationSignal):
-        ending.say()
-        sys.exit(128 + ending.number)
+    except TerminationSignal:
+        ending.number = ending.number or signal.SIGTERM
+    except BaseException:  # after a signal, whatever Prefect makes of it where its server is gone
+        if not ending.number:
+            raise
     finally:
         if not ending.number:
             signal.set_wakeup_fd(-1)
             for number in chosen:  # there is nothing left to end in order
                 signal.signal(number, signal.SIG_DFL)
+    if ending.number:
+        ending.say()
+        sys.exit(128 + ending.number)
 
 
 class _Ending:

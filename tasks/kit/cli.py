@@ -1,9 +1,11 @@
 """What every stage's command line does alike: arguments, errors, exit codes, progress."""
 
 import argparse
+import ctypes
 import os
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NoReturn, TypeVar
@@ -18,6 +20,8 @@ _OF_A_ROUND = ("ticket", "parent")  # keys of a line of `imp.rounds`
 # Where params.yaml has what an argument names.
 _SECTIONS = {"variant": "variants", "method": "pooling.recipes", "dataset": "datasets"}
 INVALID_INPUT = 2  # retrying cannot mend it; the flow reads this code
+
+_PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 T = TypeVar("T")
 
@@ -48,6 +52,8 @@ def run(
         aliases = [f"--round.{name}"] if name in _OF_A_ROUND else []
         convert = _whole_number if kind is int else kind
         parser.add_argument(f"--{name}", *aliases, type=convert, required=True)
+    if "DVC_STAGE" in os.environ:
+        die_with_parent()
     try:
         values = parser.parse_args()
         _require_listed(values)
@@ -102,6 +108,15 @@ def explained(error: InputError) -> str:
         return str(error)
     path = shlex.quote(str(error.path))
     return f"{error}: rm -r {path}; chmod -R u+w .dvc/cache; dvc repro"
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies, where the kernel is Linux.
+
+    Else what a killed process has started would train on, beside the one that takes its place.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def progress(items: Collection[T], label: str) -> Iterator[T]:

@@ -1,9 +1,7 @@
 """Stages that train on several devices at once start themselves again under torchrun."""
 
-import ctypes
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
@@ -13,11 +11,10 @@ from pathlib import Path
 
 from lp_core.errors import InputError
 from lp_core.training.spec import TrainSpec
-from tasks.kit.cli import explained
+from tasks.kit.cli import die_with_parent, explained
 from tasks.kit.params import Params
 
 _FAULT_FILE = "LP_INPUT_FAULT"
-_PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 
 def under_torchrun(main: Callable[[Namespace], None]) -> Callable[[Namespace], None]:
@@ -51,7 +48,7 @@ def _launch(main: Callable[[Namespace], None], devices: int) -> None:
         fault = Path(folder) / "fault"
         environment = os.environ | {_FAULT_FILE: str(fault)}
         code = subprocess.run(
-            command, env=environment, check=False, preexec_fn=_die_with_parent
+            command, env=environment, check=False, preexec_fn=die_with_parent
         ).returncode
         if fault.exists():
             raise InputError(fault.read_text())
@@ -61,19 +58,10 @@ def _launch(main: Callable[[Namespace], None], devices: int) -> None:
 
 def _work(main: Callable[[Namespace], None], arguments: Namespace) -> None:
     """One of the processes."""
-    _die_with_parent()
+    die_with_parent()
     try:
         main(arguments)
     except InputError as error:
         if file := os.environ.get(_FAULT_FILE):
             Path(file).write_text(explained(error))
         raise
-
-
-def _die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies, where the kernel is Linux.
-
-    Else the processes of a stage that was killed would train on, and write the ticket later.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

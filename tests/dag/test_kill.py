@@ -5,11 +5,13 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.dag.project import TINY, Project
+from tests.drill.marked import Mark
 
 EPOCHS = 8
 IMP = TINY["imp"] | {
@@ -100,3 +102,21 @@ def test_a_round_that_was_to_prune_another_fraction_is_not_gone_on_with(project:
     output = project.run(*COMMAND)
     assert "going on from" not in output
     assert f"epoch {EPOCHS}/{EPOCHS}" in output
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel ends the stage")
+def test_a_stage_does_not_outlive_the_dvc_that_runs_it(project: Project) -> None:
+    """Or it would go on beside the one that the next `dvc repro` starts."""
+    mark = Mark()
+    dvc = subprocess.Popen(
+        [*COMMAND, "--force", "--no-run-cache"],
+        cwd=project.root,
+        env=project.env | mark.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert dvc.stdout is not None
+    assert any("epoch" in line for line in dvc.stdout)
+    dvc.send_signal(signal.SIGKILL)
+    dvc.wait()
+    assert mark.left_after(10) == []

@@ -79,6 +79,42 @@ def test_a_signal_ends_the_flow_and_its_server(
     assert not (toy.root / "slow.txt").exists()
 
 
+FAILS = """\
+import os, signal, sys
+from flows.ending import ended_by_signals
+with ended_by_signals():
+    if sys.argv[1] != "0":
+        try:
+            os.kill(os.getpid(), int(sys.argv[1]))
+        except KeyboardInterrupt:
+            if sys.argv[2] == "goes on":
+                sys.exit()
+    raise ConnectionError("the server is gone")
+"""
+
+
+@pytest.mark.parametrize("then", ["fails", "goes on"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_after_a_signal_no_failure_is_told(number: signal.Signals, then: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAILS, str(int(number)), then],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert done.returncode == 128 + number
+    assert done.stderr == f"Ended by {number.name}; run again to go on\n"
+
+
+def test_without_a_signal_a_failure_is_one() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAILS, "0", ""], env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "ConnectionError: the server is gone" in done.stderr
+
+
 def test_invalid_input_is_told_without_waiting_for_a_server(toy: Toy, home: Path) -> None:
     toy.write("dvc.lock", "- nothing that DVC writes\n")
     mark = Mark()

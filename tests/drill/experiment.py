@@ -1,0 +1,78 @@
+"""The experiment of a drill, and how its outcome is compared with an undisturbed run's."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from tests.dag.project import TINY, Project
+
+SMALL: dict[str, Any] = TINY | {
+    "corrupt": {"digits": TINY["corrupt"]["digits"] | {"corruptions": ["snow"], "images": 20}},
+    "grid": ["base"],
+    "pooling": TINY["pooling"] | {"methods": ["interpolation"], "corrupted": ["interpolation"]},
+}
+MADE = ("code", "data", "tickets", "pools", "rows", "results")
+# Wall times, of which no two runs have the same.
+TIMES = {"stages": ["seconds"], "tickets": ["train_seconds"]}
+TIMED = ("rows/", "results/")
+
+
+def new(root: Path) -> Project:
+    """A copy of this checkout with that experiment, in a folder that is not there yet."""
+    root.mkdir(parents=True)
+    project = Project(root)
+    project.params(SMALL)
+    return project
+
+
+def forget(project: Project) -> None:
+    """As if nothing had ever run in it."""
+    for name in (*MADE, ".resume", ".cache", ".dvc/cache", ".dvc/tmp"):
+        shutil.rmtree(project.root / name, ignore_errors=True)
+    (project.root / "dvc.lock").unlink(missing_ok=True)
+
+
+def differences(project: Project, undisturbed: Project) -> Iterator[str]:
+    """A line for each thing that a run has made otherwise than the undisturbed one."""
+    here, there = files(project.root), files(undisturbed.root)
+    yield from (f"{name} is left over" for name in sorted(here - there))
+    yield from (f"{name} is missing" for name in sorted(there - here))
+    for name in sorted(here & there):
+        pair = project.root / name, undisturbed.root / name
+        if name.endswith(".parquet"):
+            same = _table(pair[0]) == _table(pair[1])
+        else:
+            same = name.startswith(TIMED) or pair[0].read_bytes() == pair[1].read_bytes()
+        if not same:
+            yield f"{name} is another"
+    yield from locks(project.root)
+
+
+def files(root: Path) -> set[str]:
+    """What lies in the project, but for what DVC holds in its own folders by other names."""
+    made = (path for name in (*MADE, ".resume") for path in (root / name).rglob("*"))
+    hidden = (root / ".dvc" / "cache").rglob(".*")  # a temporary file
+    return {
+        path.relative_to(root).as_posix()
+        for path in (*made, *hidden, *root.glob("*"))
+        if path.is_file() and path.name != "dvc.lock"
+    }
+
+
+def locks(root: Path) -> Iterator[str]:
+    """A line for each lock of DVC that somebody seems to hold."""
+    rwlock = root / ".dvc" / "tmp" / "rwlock"
+    held = json.loads(rwlock.read_text()) if rwlock.exists() else {}
+    for kind, paths in held.items():
+        if paths:
+            yield f"{rwlock.name} holds {kind} locks of {', '.join(paths)}"
+
+
+def _table(path: Path) -> Any:
+    table = pq.read_table(path)
+    table = table.drop_columns([c for c in TIMES.get(path.stem, []) if c in table.column_names])
+    return table.to_pylist(), table.schema.metadata
