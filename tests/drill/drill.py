@@ -53,10 +53,7 @@ class Drill:
         self.project = experiment.new(self.folder / "disturbed")
         self._control = self.folder / "control"
         self._control.mkdir()
-        started = time.monotonic()
         self._finish(self.undisturbed, "flow")
-        self._seconds = time.monotonic() - started
-        self.say(f"undisturbed: {self._seconds:.0f} s")
         plan = islice(kills(seed), number)
         kill, made = next(plan, None), 0
         while kill is not None:
@@ -99,6 +96,8 @@ class Drill:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # What a shell runs in the background ignores SIGINT.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         return _Command(runner, process, mark, output)
 
@@ -119,12 +118,14 @@ class Drill:
         if kill.write is not None:
             (self._control / "armed").write_text(f"{kill.write} {int(kill.half)}")
         said = self._control / "stopped"
-        due = time.monotonic() + kill.after * self._seconds
+        due = None
         while command.process.poll() is None:
             where = None
+            if due is None and (kill.early or command.find("dvc")):
+                due = time.monotonic() + kill.after
             if said.exists() and (path := said.read_text()):
                 where = f"dvc writing {_kind(path)}"
-            elif kill.write is None and time.monotonic() > due:
+            elif kill.write is None and due is not None and time.monotonic() > due:
                 where = command.moment()
             if where is not None and (victims := command.find(kill.whom)):
                 for victim in victims:

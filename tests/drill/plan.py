@@ -15,8 +15,8 @@ class Kill:
     """One kill.
 
     whom: stage, dvc, flow (the command itself, where that is no flow), or all.
-    after: seconds since the command began, or survived a kill, as a share of those that the
-    undisturbed run takes. runner: what to start, where no command goes on.
+    after: seconds since the command began (where `early`), or since it first started dvc.
+    runner: what to start, where no command has survived the last kill.
     write: None, or the number of DVC's writes in the middle of which the kill comes instead.
     half: whether half of that file is written then, or nothing.
     """
@@ -25,6 +25,7 @@ class Kill:
     signal: signal.Signals
     whom: str
     after: float
+    early: bool
     write: int | None
     half: bool
 
@@ -39,7 +40,8 @@ def kills(seed: int) -> Iterator[Kill]:
             # SIGKILL is the one that nobody can prepare for.
             signal=draw.choices(SIGNALS, weights=(3, 2, 1))[0],
             whom=draw.choice(("dvc", "all") if writing else ("stage", "dvc", "flow", "all")),
-            after=draw.random() / 3,
+            after=12 * draw.random(),
+            early=draw.random() < 0.2,
             write=draw.randint(1, 40) if writing else None,
             half=draw.random() < 0.5,
         )

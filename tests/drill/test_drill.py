@@ -23,6 +23,6 @@ def test_a_seed_gives_the_same_kills_again_and_all_kinds_of_them() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes by /proc")
 def test_what_was_killed_ends_as_what_was_not(tmp_path: Path) -> None:
     drill = Drill(tmp_path)
-    drill.run(4, seed=2)
+    drill.run(3, seed=22)  # Ctrl-C, SIGTERM to the flow, and SIGKILL in the middle of a write
     assert drill.faults == []
-    assert sum(drill.moments.values()) == 4
+    assert sum(drill.moments.values()) == 3

@@ -249,3 +249,13 @@ def test_dvc_itself_names_its_temporary_files_so(tmp_path: Path) -> None:
 
     assert all(_LEFT_BY_DVC.fullmatch(tmp_fname()) for _ in range(100))
     assert not _LEFT_BY_DVC.fullmatch(str(tmp_path))
+
+
+def test_a_damaged_site_cache_is_one_line(toy: Toy) -> None:
+    toy.dvc("status")
+    databases = list((toy.root / ".dvc" / "site").rglob("cache.db"))
+    assert databases
+    for database in databases:
+        database.write_bytes(bytes(range(256)) * 16)
+    with pytest.raises(InputError, match=r"^\.site-cache: [^\n]*git clean -fdX[^\n]*$"):
+        read_graph(toy.root)
