@@ -62,18 +62,15 @@ def write(name: str, path: Path) -> None:
 
 
 def differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
-    """A line for each value that two params files do not share."""
+    """A line for each value, or entry of a list, that two params files do not share."""
+    if isinstance(old, list) and isinstance(new, list):
+        old, new = dict(enumerate(old)), dict(enumerate(new))
     if isinstance(old, dict) and isinstance(new, dict):
         for key in old | new:
             below = f"{at}.{key}" if at else str(key)
             yield from differences(old.get(key, "nothing"), new.get(key, "nothing"), below)
     elif old != new:
-        yield f"{at}: {_short(old)} → {_short(new)}"
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+        yield f"{at}: {old} → {new}"
 
 
 def _values(text: str) -> Any:

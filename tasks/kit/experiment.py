@@ -186,8 +186,8 @@ def _siblings(experiment: Experiment, recipes: dict[str, Recipe]) -> list[str]:
     """No method that runs may ask for more siblings than a ticket has."""
     tickets = len(experiment.imp.rounds)
     return [
-        f"pooling.recipes.{name}.candidates: {recipe.candidates}, but each of the {tickets} "
-        f"tickets has {tickets - 1} siblings; give no more, or null for all"
+        f"pooling.recipes.{name}.candidates is {recipe.candidates}; of {tickets} tickets give at "
+        f"most {tickets - 1}, or null for all"
         for name, recipe in recipes.items()
         if name in experiment.pooling.methods and (recipe.candidates or 0) >= tickets
     ]

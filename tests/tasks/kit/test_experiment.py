@@ -222,8 +222,8 @@ def test_a_method_that_runs_may_walk_no_more_siblings_than_there_are():
     _write({"pooling.recipes.average.candidates": tickets - 1})
     validate()
     assert _fault({"pooling.recipes.average.candidates": tickets}) == (
-        f"params.yaml: pooling.recipes.average.candidates: {tickets}, but each of the {tickets} "
-        f"tickets has {tickets - 1} siblings; give no more, or null for all"
+        f"params.yaml: pooling.recipes.average.candidates is {tickets}; of {tickets} tickets give "
+        f"at most {tickets - 1}, or null for all"
     )
 
 
@@ -238,7 +238,7 @@ def test_a_single_ticket_has_no_siblings_and_may_be_pooled_with_all_of_them():
     _write(single | method)
     assert len(validate().imp.rounds) == 1
     nearest = {"pooling.recipes.swa.candidates": 1}
-    assert "swa.candidates: 1, but each of the 1 tickets has 0" in _fault(single | method | nearest)
+    assert "swa.candidates is 1; of 1 tickets give at most 0" in _fault(single | method | nearest)
 
 
 def test_an_experiment_that_pools_nothing_is_valid():
