@@ -96,7 +96,6 @@ def read_graph(root: Path, targets: Sequence[str] = ("*",)) -> Graph:
             Repo(root_dir=str(root), _wait_for_lock=True) as repo,
             lock_repo(repo),
         ):
-            mending.sweep(root)
             mended = [mending.mend_rwlock(root, is_running)]
             if mending.is_cut_short(root):
                 mended.append(mending.mend_lock_file(root))
@@ -109,6 +108,7 @@ def read_graph(root: Path, targets: Sequence[str] = ("*",)) -> Graph:
                 repo._reset()
                 graph = _read(repo, root, targets)
             mending.keep_lock_file(root)
+            mending.sweep(root, (out for stage in graph.stages.values() for out in stage.outs))
             return replace(graph, mended=(*filter(None, mended), *graph.mended))
     except DvcException as error:
         raise InputError(f"DVC cannot read the graph in {root}: {_causes(error)}") from error

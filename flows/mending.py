@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -181,15 +181,19 @@ def refill_run_cache(stage: DvcStage) -> None:
     stage.repo.stage_cache.save(stage)
 
 
-def sweep(root: Path) -> None:
-    """Removes the temporary files that killed processes have left beside DVC's own files."""
-    for folder in (root, (root / GOOD_COPY).parent):
-        for left in folder.glob(f".{LOCK_FILE}.*"):  # by `atomic_write`
+def sweep(root: Path, outs: Iterable[str]) -> None:
+    """Removes the temporary files that killed processes have left of dvc.lock, in DVC's cache, and
+    beside its outputs."""
+    for beside in (root, (root / GOOD_COPY).parent):
+        for left in beside.glob(f".{LOCK_FILE}.*"):  # by `atomic_write`
             left.unlink(missing_ok=True)
-    for folder in (root / ".dvc" / "cache", root / ".dvc" / "tmp"):
-        for parent, _, files in os.walk(folder):
+    places = [root / out for out in outs]
+    for place in {root / ".dvc" / "cache", *places, *(place.parent for place in places)}:
+        for folder, below, files in os.walk(place):
+            if place == root:  # below which lies more than outputs
+                below.clear()
             for file in filter(_LEFT_BY_DVC.fullmatch, files):
-                Path(parent, file).unlink(missing_ok=True)
+                Path(folder, file).unlink(missing_ok=True)
 
 
 def _content(path: Path) -> bytes | None:

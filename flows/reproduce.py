@@ -13,10 +13,10 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows.artifacts import FIGURES, SUMMARY, show_figures, show_summary
-from flows.dvc import Fault, Outcome
+from flows.dvc import Fault, Outcome, is_running
 from flows.ending import ended_by_signals
 from flows.graph import Graph, find_root, read_graph
-from flows.mending import keep_lock_file
+from flows.mending import keep_lock_file, mend_rwlock
 from flows.params import devices, set_params
 from flows.processes import Commands
 from flows.resources import Slots
@@ -143,6 +143,7 @@ def _reproduce(
             "%d stages, %d of them stale; up to %d at once", len(graph.stages), stale, slots.count
         )
         schedule.run(graph)
+    mend_rwlock(root, is_running)  # where a `dvc repro` was killed that a retry made good
     keep_lock_file(root)
     _show_results(flow, graph, schedule.states)
     return _verdict(schedule.states)

@@ -24,7 +24,7 @@ COMMANDS = {
 }
 HOOK = Path(__file__).with_name("hook")
 SURVIVED = 5.0  # seconds after which a command that has not ended goes on
-PATIENCE = 300.0  # seconds for a command to end
+PATIENCE = 1200.0  # seconds for a command to end, on a machine however busy
 REST = 25.0  # seconds for what it has started to be gone then
 # What the docs tell users of `dvc repro` to do (docs/machines.md).
 BROKEN_LOCK_FILE = (
@@ -53,7 +53,10 @@ class Drill:
         self.project = experiment.new(self.folder / "disturbed")
         self._control = self.folder / "control"
         self._control.mkdir()
+        started = time.monotonic()
         self._finish(self.undisturbed, "flow")
+        self._seconds = time.monotonic() - started
+        self.say(f"undisturbed: {self._seconds:.0f} s")
         plan = islice(kills(seed), number)
         kill, made = next(plan, None), 0
         while kill is not None:
@@ -73,8 +76,7 @@ class Drill:
                     break
             self._end(command)
             self._look_at(command, struck)
-        for runner in COMMANDS:
-            self._finish(self.project, runner)
+        self._finish(self.project, "dvc repro")
         self._compare()
 
     def _start(self, project: experiment.Project, runner: str) -> "_Command":
@@ -122,7 +124,7 @@ class Drill:
         while command.process.poll() is None:
             where = None
             if due is None and (kill.early or command.find("dvc")):
-                due = time.monotonic() + kill.after
+                due = time.monotonic() + kill.after * self._seconds
             if said.exists() and (path := said.read_text()):
                 where = f"dvc writing {_kind(path)}"
             elif kill.write is None and due is not None and time.monotonic() > due:
@@ -181,6 +183,7 @@ class Drill:
         return False
 
     def _compare(self) -> None:
+        self._finish(self.project, "flow")  # which clears away what killed processes have left
         self.finished += 1
         for line in experiment.differences(self.project, self.undisturbed):
             self._fault(line)

@@ -15,7 +15,8 @@ class Kill:
     """One kill.
 
     whom: stage, dvc, flow (the command itself, where that is no flow), or all.
-    after: seconds since the command began (where `early`), or since it first started dvc.
+    after: when, since the command began (where `early`) or since it first started dvc, as a share
+    of the time that the undisturbed run takes.
     runner: what to start, where no command has survived the last kill.
     write: None, or the number of DVC's writes in the middle of which the kill comes instead.
     half: whether half of that file is written then, or nothing.
@@ -40,7 +41,7 @@ def kills(seed: int) -> Iterator[Kill]:
             # SIGKILL is the one that nobody can prepare for.
             signal=draw.choices(SIGNALS, weights=(3, 2, 1))[0],
             whom=draw.choice(("dvc", "all") if writing else ("stage", "dvc", "flow", "all")),
-            after=12 * draw.random(),
+            after=draw.random() / 3,
             early=draw.random() < 0.2,
             write=draw.randint(1, 40) if writing else None,
             half=draw.random() < 0.5,

@@ -233,13 +233,14 @@ def test_dvc_commit_keeps_what_lies_intact_when_the_cache_is_lost(done_toy: Toy)
 
 def test_temporary_files_of_a_killed_dvc_are_swept(done_toy: Toy) -> None:
     toy = done_toy
-    left = f".dvc/cache/files/md5/ab/.{'x' * 22}.tmp"
-    toy.write(left, "half")
-    mine = ".dvc/cache/files/md5/ab/.mine.tmp"
-    toy.write(mine, "whole")
+    folders = (".dvc/cache/files/md5/ab/", "results/", "results/figures/", "")
+    for folder in folders:
+        toy.write(f"{folder}.{'x' * 22}.tmp", "half")
+        toy.write(f"{folder}.mine.tmp", "whole")
     read_graph(toy.root)
-    assert not (toy.root / left).exists()
-    assert (toy.root / mine).exists()
+    for folder in folders:
+        assert not (toy.root / f"{folder}.{'x' * 22}.tmp").exists()
+        assert (toy.root / f"{folder}.mine.tmp").exists()
 
 
 def test_dvc_itself_names_its_temporary_files_so(tmp_path: Path) -> None:

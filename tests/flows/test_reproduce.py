@@ -447,6 +447,24 @@ def test_files_of_a_process_that_is_gone_are_not_waited_for(
     assert not any(json.loads(toy.read(".dvc/tmp/rwlock")).values())
 
 
+DVC_DIES = """\
+stages:
+  one:
+    cmd: >-
+      echo tried >> ran.log; test $(grep -c tried ran.log) = 2 || kill -9 $(ps -o ppid= $$);
+      sleep 0.2; cp params.yaml one.txt
+    deps: [params.yaml]
+    outs: [one.txt]
+"""
+
+
+def test_locks_of_a_dvc_that_died_are_gone_when_the_flow_ends(make_toy: Callable[..., Toy]) -> None:
+    toy = make_toy(DVC_DIES)
+    assert imp_pool() == {"one": "Completed"}
+    assert toy.ran() == ["tried", "tried"]
+    assert not any(json.loads(toy.read(".dvc/tmp/rwlock")).values())
+
+
 def test_what_was_mended_is_said_and_nothing_runs_again(
     done_toy: Toy, caplog: pytest.LogCaptureFixture
 ) -> None:
