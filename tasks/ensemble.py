@@ -45,7 +45,8 @@ def main(arguments: Namespace) -> None:
     for number in progress(trail.numbers, f"ensemble@{variant}-{seed}"):
         members = [number, *nearest(number, siblings, count)]
         together = torch.stack([logits[member] for member in members]).mean(0)
-        pooled = bench.load(paths.pooled(variant, seed, method, number))
+        whose = {"variant": variant, "seed": seed, "method": method, "ticket": number}
+        pooled = bench.load(paths.pooled(variant, seed, method, number), **whose)
         alone, _ = bench.predict(pooled, "test")
         rows.append(
             {

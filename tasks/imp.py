@@ -50,6 +50,7 @@ def main(arguments: Namespace) -> None:
                 f"{path} changed while this ran; the ticket is of the old; run again"
             )
     ticket.meta |= {
+        "seed": seed,
         "ticket": number,
         "parent": arguments.parent,
         "lineage": origin.meta.get("lineage", {})

@@ -21,7 +21,9 @@ def main(arguments: Namespace) -> None:
     """Write one ticket's rows of the tables `tickets` and `ood`."""
     variant, seed, number = arguments.variant, arguments.seed, arguments.ticket
     bench = Bench(Params(variant))
-    ticket = bench.load(paths.ticket(variant, seed, number))
+    ticket = bench.load(
+        paths.ticket(variant, seed, number), variant=variant, seed=seed, ticket=number
+    )
     resume.forget(resume.imp_stage(variant, seed, number))
     row = {
         "ticket": number,

@@ -22,9 +22,10 @@ def main(arguments: Namespace) -> None:
     numbers = [line["ticket"] for line in params.section("imp.rounds", list[dict])]
     rows: list[Row] = []
     for number in progress(numbers, f"ood_pool@{variant}-{seed}-{method}"):
-        ticket = bench.load(paths.pooled(variant, seed, method, number))
-        whose = {"method": method, "ticket": number, "density": ticket.density}
-        rows += [whose | scores for scores in corrupted_rows(ticket, bench)]
+        whose = {"variant": variant, "seed": seed, "method": method, "ticket": number}
+        ticket = bench.load(paths.pooled(variant, seed, method, number), **whose)
+        row = {"method": method, "ticket": number, "density": ticket.density}
+        rows += [row | scores for scores in corrupted_rows(ticket, bench)]
     write_rows(
         paths.rows("ood_pool", variant, seed, method),
         bench.head("ood_pool", variant, seed, method=method),

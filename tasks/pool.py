@@ -25,7 +25,7 @@ from tasks.kit.rows import Row, write_rows
 from tasks.kit.trail import OnDevice, Trail
 
 # What a pooled ticket has in common with its target; accuracies, say, are its own.
-_LINEAGE = ("dataset", "model", "variant", "init_seed", "noise_seed", "ticket")
+_LINEAGE = ("dataset", "model", "variant", "seed", "init_seed", "noise_seed", "ticket")
 
 
 def main(arguments: Namespace) -> None:

@@ -9,6 +9,7 @@ from lp_core.compute import Compute
 from lp_core.compute_spec import ComputeSpec
 from lp_core.data.loading import EVAL_BATCH, load_images, normalised_batches
 from lp_core.data.store import Dataset, Split
+from lp_core.errors import DamagedError
 from lp_core.models.factory import build
 from lp_core.models.spec import ModelSpec
 from lp_core.tickets import Ticket
@@ -57,9 +58,18 @@ class Bench:
             **item,
         }
 
-    def load(self, path: Path) -> Ticket:
-        """A ticket, where the network is."""
-        return self.to_device(Ticket.load(path))
+    def load(self, path: Path, **whose: str | int) -> Ticket:
+        """A ticket, where the network is. whose: what its meta must say, such as its number.
+
+        Raises DamagedError where another ticket lies in its place, InputError for one of
+        another network.
+        """
+        ticket = self.to_device(Ticket.load(path))
+        found = {name: ticket.meta.get(name) for name in whose}
+        if found != whose:
+            told = ", ".join(f"{name} {value}" for name, value in found.items())
+            raise DamagedError(path, f"another ticket lies in its place ({told})")
+        return ticket
 
     def to_device(self, ticket: Ticket) -> Ticket:
         """The ticket, where the network is. Raises InputError if it is of another network."""

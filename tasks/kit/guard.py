@@ -83,9 +83,10 @@ def _content(name: str) -> dict[str, Any]:
     path = paths.code(name)
     try:
         content: dict[str, Any] = json.loads(path.read_text())
-        if {"entries", "modules", "files"} <= set(content):
+        kinds = {"entries": list, "modules": list, "files": dict}
+        if all(isinstance(content[name], kind) for name, kind in kinds.items()):
             return content
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, KeyError):
         pass
     raise InputError(
         f"{path}: not there or not a fingerprint; run `dvc repro code` (or `python -m tasks.code`) "

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lp_core.checksums import sealed, unsealed
-from lp_core.errors import DamagedError
+from lp_core.errors import DamagedError, InputError
 from lp_core.files import atomic_write
 
 Row = dict[str, Any]
@@ -44,12 +44,27 @@ def read_rows(path: Path) -> RowsFile:
     """What `write_rows` wrote. Raises DamagedError naming the file if it is something else."""
     try:
         content = unsealed(path.read_text(), "head", "tables")
-    except (OSError, ValueError) as error:
+        rows = RowsFile(path, dict(content["head"]), dict(content["tables"]))
+        if missing := sorted({"stage", "dataset", "model", "variant", "seed"} - set(rows.head)):
+            raise ValueError(f"its head lacks {', '.join(missing)}")
+        if not all(isinstance(table, list) for table in rows.tables.values()):
+            raise ValueError("a table is no list")
+    except (OSError, ValueError, TypeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DamagedError(path, f"not table rows ({reason})") from error
-    return RowsFile(path, content["head"], content["tables"])
+    return rows
 
 
 def read_all(folder: Path) -> list[RowsFile]:
-    """Every file of rows below a folder, in the order of their paths."""
-    return [read_rows(path) for path in sorted(folder.rglob("*.json"))]
+    """Every file of rows below a folder, in the order of their paths.
+
+    Raises InputError where two are of the same stage and item: one must be a copy, whose rows would
+    count twice.
+    """
+    files = [read_rows(path) for path in sorted(folder.rglob("*.json"))]
+    known: dict[str, Path] = {}
+    for file in files:
+        first = known.setdefault(json.dumps(file.head, sort_keys=True), file.path)
+        if first != file.path:
+            raise InputError(f"{first} and {file.path} have the same rows; remove the copy")
+    return files

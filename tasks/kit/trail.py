@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from lp_core.compute import Compute
-from lp_core.errors import InputError
+from lp_core.errors import DamagedError, InputError
 from lp_core.sparsity.spec import Round
 from lp_core.tickets import Ticket, read_digest, read_meta
 from tasks.kit import paths, resume
@@ -25,7 +25,10 @@ class Trail:
         self.variant, self.seed = variant, seed
         self.numbers = [line.ticket for line in params.section("imp.rounds", list[Round])]
         last = self.numbers[-1]
-        self._lineage = read_meta(self.path(last))["lineage"] | {str(last): self._entry(last)}
+        meta = read_meta(self.path(last))
+        if "lineage" not in meta:  # the rewind point, say
+            raise DamagedError(self.path(last), "another ticket lies in its place")
+        self._lineage = meta["lineage"] | {str(last): self._entry(last)}
 
     def path(self, number: int) -> Path:
         """File of a ticket."""

@@ -36,7 +36,9 @@ def read_yaml(path: Path) -> Any:
         ) from None
     try:
         _require_bounded(text, path)
-        return YAML(typ="safe").load(text)
+        value = YAML(typ="safe").load(text)
+        _require_text_keys(value, path)
+        return value
     except (YAMLError, ValueError) as error:  # ValueError: such as the 30th of February
         if isinstance(error, InputError):
             raise
@@ -45,6 +47,17 @@ def read_yaml(path: Path) -> Any:
         problem = problem.partition(": ")[0].partition(" with value ")[0]  # which says no more
         where = f"line {mark.line + 1} is " if mark else ""
         raise InputError(f"{path}: {where}not valid YAML ({problem}); mend it") from None
+
+
+def _require_text_keys(value: Any, path: Path, at: str = "") -> None:
+    if isinstance(value, list):
+        value = dict(zip(map(str, range(len(value))), value, strict=True))
+    if isinstance(value, dict):
+        for key, below in value.items():
+            if not isinstance(key, str):
+                where = f"{at}: " if at else ""
+                raise InputError(f"{path}: {where}the key {key} is not text; put it in quotes")
+            _require_text_keys(below, path, f"{at}.{key}" if at else key)
 
 
 def _require_bounded(text: str, path: Path) -> None:

@@ -73,7 +73,9 @@ def _tickets() -> None:
     rewind.save(paths.ticket("base", 0, "rewind"))
     lineage = {"rewind": [rewind.digest, True]}
     for number in range(2):
-        ticket = Ticket.of(model, mask, {"converged": True, "lineage": dict(lineage)})
+        whose = {"variant": "base", "seed": 0, "ticket": number}
+        meta = whose | {"converged": True, "lineage": dict(lineage)}
+        ticket = Ticket.of(model, mask, meta)
         ticket.save(paths.ticket("base", 0, number))
         lineage[str(number)] = [ticket.digest, True]
 

@@ -53,6 +53,10 @@ def _safetensors(metadata: dict[str, str] | None) -> Spoil:
     return lambda root: save_file({"x": torch.ones(1)}, root / TICKET, metadata)
 
 
+def _copied(source: str, target: str) -> Spoil:
+    return lambda root: (root / target).write_bytes((root / source).read_bytes())
+
+
 def _network(name: str, classes: int = 10) -> Spoil:
     def spoil(root: Path) -> None:
         whole = Ticket.load(root / TICKET)
@@ -105,6 +109,11 @@ def _ticket(name: str, spoil: Spoil, command: str = OOD) -> Case:
     _ticket("another-network", _network("resnet20")),
     _ticket("more-classes", _network("resnet8", 11)),
     _ticket("of-another-run", lambda r: _other_run(r), LANDSCAPE),
+    _ticket("of-another-round", _copied("tickets/base/0/0.safetensors", TICKET)),
+    _ticket("of-no-round", _copied("tickets/base/0/rewind.safetensors", TICKET)),
+    _ticket(
+        "of-no-round-in-landscape", _copied("tickets/base/0/rewind.safetensors", TICKET), LANDSCAPE
+    ),
 )
 def test_a_ticket_with_a_fault(case: Case, root: Path, monkeypatch: Any, capsys: Any):
     check(case, root, monkeypatch, capsys)
@@ -163,6 +172,8 @@ def _winners(root: Path) -> None:
     Case("another-shape", written(ROWS, sealed('{"head": []}')), "tasks.tables"),
     Case("older", written(ROWS, '{"head": {}, "tables": {}}'), "tasks.tables"),
     Case("foreign", written("rows/notes.json", "[1, 2]"), "tasks.tables"),
+    Case("copied", _copied(ROWS, "rows/imp/base/0/0 (copy).json"), "tasks.tables"),
+    Case("no-head", written(ROWS, sealed('{"head": {}, "tables": {}}')), "tasks.tables"),
     Case("folder", lambda root: (root / "rows/imp/base/0/2.json").mkdir(), "tasks.tables"),
     Case("no-tables", nothing, "tasks.report"),
     Case("empty-table", written(TABLE, b""), "tasks.report"),

@@ -122,6 +122,7 @@ LONG = "a" * 300
     _value("method-called-ticket", {"pooling/recipes/ticket": {"recipe": "swa"}}),
     _value("dataset-of-300-letters", {f"datasets/{LONG}": DIGITS}),
     _value("dataset-with-hyphen-first", {"datasets/-rf": DIGITS}),
+    Case("name-that-is-a-number", written("params.yaml", "variants: {1: {}}"), "tasks.params"),
     _value("dataset-of-corrupted", {"datasets/digits-C": DIGITS}),
 )
 def test_a_name_that_cannot_be_a_folders(case: Case, root: Path, monkeypatch: Any, capsys: Any):

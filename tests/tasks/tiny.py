@@ -63,7 +63,13 @@ def make_tickets(folder: Path, patch: pytest.MonkeyPatch, changes: dict[str, Any
             for name, parameter in model.named_parameters():
                 parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.02)
                 parameter.mul_(mask.get(name, torch.ones(())))
-        meta = {"ticket": number, "converged": True, "lineage": dict(lineage)}
+        meta = {
+            "variant": "base",
+            "seed": 0,
+            "ticket": number,
+            "converged": True,
+            "lineage": dict(lineage),
+        }
         ticket = Ticket.of(model, mask, meta)
         ticket.save(paths.ticket("base", 0, number))
         lineage[str(number)] = [ticket.digest, True]
