@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prefect.exceptions import TerminationSignal
@@ -90,7 +90,8 @@ class _Ending:
         if not self._said:
             self._said = True
             name = signal.Signals(self.number or signal.SIGINT).name
-            print(f"Ended by {name}; run again to go on", file=sys.stderr, flush=True)
+            with suppress(OSError, ValueError):  # the terminal may be closed
+                print(f"Ended by {name}; run again to go on", file=sys.stderr, flush=True)
 
 
 def _stages_left() -> bool:

@@ -63,7 +63,7 @@ def mend_lock_file(root: Path) -> str | None:
             f"{LOCK_FILE}: {found}; take one side (`git checkout --ours {LOCK_FILE}`, or --theirs) "
             f"and run again: {_BY_THE_RUN_CACHE}"
         )
-    good = _content(copy)
+    good = _content(copy) if _fault(copy) is None else None  # a disk may have damaged both
     if path.is_dir() or (good is None and found != _EMPTY):
         raise InputError(
             f"{LOCK_FILE}: {found}; remove it (`rm {LOCK_FILE}`) and run again: {_BY_THE_RUN_CACHE}"

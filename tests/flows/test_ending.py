@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from flows import ending
 from tests.drill.marked import Mark
 from tests.flows.toy import Toy, environment
 
@@ -21,6 +22,19 @@ stages:
     cmd: "echo $$ > pid; sleep 60"
     outs: [slow.txt]
 """
+
+
+def test_a_closed_terminal_does_not_keep_a_flow_from_ending(monkeypatch) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "w") as nobody_reads, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", nobody_reads)
+        ended = ending._Ending()
+        ended.number = signal.SIGHUP
+        ended.say()
+        with contextlib.suppress(OSError):
+            nobody_reads.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), write_end)  # so that closing it can succeed
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from flows import mending
 from flows.graph import Graph, read_graph
 from flows.mending import GOOD_COPY
 from lp_core.errors import InputError
@@ -101,6 +102,19 @@ def test_an_empty_dvc_lock_without_a_copy_is_removed(done_toy: Toy) -> None:
     toy.write("dvc.lock", "")
     (line,) = read_graph(toy.root).mended
     assert line.startswith("dvc.lock was empty")
+    assert not (toy.root / "dvc.lock").exists()
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"stages: [", b"\xff\xfe", b"- a\n"])
+def test_a_copy_that_is_damaged_itself_is_not_put_in_place(done_toy: Toy, spoilt: bytes) -> None:
+    toy = done_toy
+    read_graph(toy.root)
+    copy = toy.root / mending.GOOD_COPY
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(spoilt)
+    toy.write("dvc.lock", "")
+    (line,) = read_graph(toy.root).mended
+    assert "was removed" in line
     assert not (toy.root / "dvc.lock").exists()
 
 
