@@ -1,9 +1,21 @@
 """Fixtures that every test may use."""
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
+
+# Programs inherit which signals are ignored, as after `nohup` or a script's `&`. Those that tests
+# send signals to must heed them.
+if threading.current_thread() is threading.main_thread():
+    for _number, _handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(_number) is signal.SIG_IGN:
+            signal.signal(_number, _handler)
 
 
 @pytest.fixture(scope="session")

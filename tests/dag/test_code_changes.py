@@ -153,7 +153,8 @@ CODE: dict[Callable[[Project], None], list[str]] = {
     _a_model: NOTHING,
     _a_variant_with_that_model: ["params", *MINE, "landscape@mine-0", *RESULTS],
     _a_stage: ["greeting"],
-    _a_data_set: ["params", "dataset@more", "corrupt@more", "report"],  # which shows the params
+    # The tables keep the params, and the report shows them.
+    _a_data_set: ["params", "dataset@more", "corrupt@more", *RESULTS],
     _the_loss: [*TRAINING, *AFTER_TRAINING],
     _the_figures: ["report"],
     _the_template: ["report"],
