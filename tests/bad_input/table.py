@@ -5,7 +5,6 @@ command runs in this process, as `python -m` would run it: exit codes and output
 ones, without the two seconds that PyTorch takes to import.
 """
 
-import copy
 import json
 import re
 import runpy
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 
 from tasks.kit.params import READ
+from tests.changes import with_changes
 
 SECONDS = 10  # of this process's time for a command that has only an error to find
 HANGS = 120  # seconds after which a command will never end
@@ -103,20 +103,11 @@ def tree(root: Path) -> dict[str, bytes | str]:
 
 
 def params(changes: dict[str, Any]) -> Spoil:
-    """Change values of params.yaml by dotted keys; `...` takes a key out."""
+    """Change values of params.yaml by their keys, `/` between them; `...` takes a key out."""
 
     def spoil(root: Path) -> None:
         file = root / "params.yaml"
-        values = copy.deepcopy(json.loads(file.read_text()))
-        for dotted, value in changes.items():
-            *path, last = [int(key) if key.isdigit() else key for key in dotted.split("/")]
-            place = values
-            for key in path:
-                place = place[key]
-            if value is ...:
-                del place[last]
-            else:
-                place[last] = value
+        values = with_changes(json.loads(file.read_text()), changes, separator="/")
         file.write_text(json.dumps(values))
 
     return spoil

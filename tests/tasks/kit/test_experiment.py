@@ -1,6 +1,5 @@
 """Whole params files: the shipped ones are valid, and every fault is found before anything runs."""
 
-import copy
 import io
 from argparse import Namespace
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from tasks import params
 from tasks.kit.code import PROJECT
 from tasks.kit.experiment import validate
 from tasks.kit.params import ParamsError
+from tests.changes import with_changes
 
 DEFAULT: dict[str, Any] = YAML(typ="safe").load((PROJECT / "params.yaml").read_text())
 DIGITS = DEFAULT["datasets"]["digits"]
@@ -27,18 +27,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _write(changes: dict[str, Any]) -> None:
     """The default file with values changed (`...`: taken out)."""
-    raw = copy.deepcopy(DEFAULT)
-    for dotted, value in changes.items():
-        *path, last = [int(key) if key.isdigit() else key for key in dotted.split(".")]
-        place: Any = raw
-        for key in path:
-            place = place[key]
-        if value is ...:
-            del place[last]
-        else:
-            place[last] = value
     text = io.StringIO()
-    YAML(typ="safe").dump(raw, text)
+    YAML(typ="safe").dump(with_changes(DEFAULT, changes, separator="."), text)
     Path("params.yaml").write_text(text.getvalue())
 
 
