@@ -24,6 +24,8 @@ _RUN = {"dataset": _STRING, "model": _STRING, "variant": _STRING, "seed": _INT}
 _SCORES = {"accuracy": _FLOAT, "nll": _FLOAT, "ece": _FLOAT}
 _TICKET = {"ticket": _INT, "density": _FLOAT}
 _PAIR = {"ticket_a": _INT, "ticket_b": _INT}
+# A sparse training method by its name in params.yaml, and an ending of it; null for imp-pool.
+_ENDING = {"method": _STRING, "ending": _STRING}
 
 # Every table ends with `run`: the short name of what `write_table` was told of its origin.
 TABLES: dict[str, pa.Schema] = {
@@ -36,8 +38,10 @@ TABLES: dict[str, pa.Schema] = {
         | _SCORES
         | {"winning": _BOOL, "converged": _BOOL, "flops": _INT, "parameters": _INT}
         | {"train_seconds": _FLOAT},
-        # One row per epoch; ticket is null on the way to the rewind point. lr: at the epoch's end.
-        "curves": _TICKET
+        # One row per epoch; ticket is null on the way to the rewind point, and where `method` says
+        # what was trained. ending is null before the endings part. lr: at the epoch's end.
+        "curves": _ENDING
+        | _TICKET
         | {"epoch": _INT, "split": _STRING, "accuracy": _FLOAT, "loss": _FLOAT, "lr": _FLOAT},
         # members: tickets whose weights are in the pooled one, the target's included. gain:
         # accuracy less the unpooled ticket's on the same split. flops, parameters: as in `tickets`.
@@ -50,8 +54,8 @@ TABLES: dict[str, pa.Schema] = {
         # all where a coefficient dropped out early; null for recipes that score nothing).
         "pool_search": {"method": _STRING, "ticket": _INT, "step": _INT, "candidate": _INT}
         | {"coefficient": _FLOAT, "val_accuracy": _FLOAT, "images": _INT, "accepted": _BOOL},
-        # method is `ticket` for the unpooled one.
-        "ood": {"method": _STRING} | _TICKET | {"corruption": _STRING, "severity": _INT} | _SCORES,
+        # method is `ticket` for the unpooled one. ending is null for imp-pool; ticket for the rest.
+        "ood": _ENDING | _TICKET | {"corruption": _STRING, "severity": _INT} | _SCORES,
         # One row per pair, ticket_a <= ticket_b: test accuracy of their average, pruned to the
         # sparser one's density; of the ticket itself where they are the same. Batch norm is
         # re-estimated for all of them, and for all points of a line.
@@ -75,6 +79,39 @@ TABLES: dict[str, pa.Schema] = {
         # before pooling. moved: share of the weights kept before that the pooled mask drops.
         "layers": {"method": _STRING, "ticket": _INT, "layer": _STRING, "weights": _INT}
         | {"ticket_density": _FLOAT, "density": _FLOAT, "moved": _FLOAT},
+        # One row per ending of a sparse training and split. sup: whether cheap tickets were
+        # superposed (`average`, `tickets` of them, a cycle of `cycle` epochs each). train_flops: of
+        # the whole training, counted from the masks as they were at each step; test_flops: of one
+        # image. The fractions are of the same steps, and of the image, in the dense network.
+        "sup_tickets": _ENDING
+        | {"sup": _BOOL, "average": _STRING, "cycle": _INT, "tickets": _INT}
+        | {"density": _FLOAT, "split": _STRING}
+        | _SCORES
+        | {"converged": _BOOL, "train_flops": _INT, "test_flops": _INT}
+        | {"train_fraction": _FLOAT, "test_fraction": _FLOAT, "train_seconds": _FLOAT},
+        # One row per cheap ticket (from 1) and split. epoch: epochs behind it when it was taken.
+        # average_accuracy: of the running average after it; null where a search ends the training.
+        "cheap_tickets": _ENDING
+        | {"cheap": _INT, "epoch": _FLOAT, "density": _FLOAT, "split": _STRING}
+        | _SCORES
+        | {"average_accuracy": _FLOAT},
+        # One row per ordered pair, on test images, as in `disagreement`. kind: `cheap`, the cheap
+        # tickets of one ending; `seeds`, the plain endings of one method, of which a is this row's
+        # seed and b another; or an efficient ensemble by name, with neither method nor ending.
+        "diversity": {"kind": _STRING}
+        | _ENDING
+        | {"a": _INT, "b": _INT, "disagreement": _FLOAT, "kl": _FLOAT},
+        # One row per prunable layer: at epoch 0, where endings part, and at the end. weights: how
+        # many it has.
+        "layer_density": _ENDING
+        | {"epoch": _INT, "layer": _STRING, "weights": _INT, "density": _FLOAT},
+        # A ticket of imp-pool, pooled by `pool` without and with the ticket of this sparse training
+        # as its last sibling. coefficient: weight of the pool; null where it was not accepted.
+        "siblings": _ENDING
+        | {"pool": _STRING}
+        | _TICKET
+        | {"split": _STRING, "accuracy_without": _FLOAT, "accuracy_with": _FLOAT}
+        | {"accepted": _BOOL, "coefficient": _FLOAT},
         # One row per stage. item: the ticket or method that it worked on. seconds: wall time.
         # precision: bf16 or fp32, what `auto` came to.
         "stages": {"stage": _STRING, "item": _STRING, "seconds": _FLOAT}

@@ -1,8 +1,8 @@
 """Lay a preset over the default parameters, line by line, so that every comment stays.
 
 Blocks merge key by key. A value on one line, a list, and whatever stands in braces replace the
-default's value. A line of the preset without a comment takes over the default's comment. Data sets
-and recipes that the preset does not use are left out.
+default's value. A line of the preset without a comment takes over the default's comment. Data sets,
+recipes, trainings and endings that the preset does not use are left out.
 """
 
 import re
@@ -76,6 +76,9 @@ def whole(name: str) -> str:
     for section in ("datasets", "corrupt"):
         _keep(entries[section], {values["dataset"]})
     _keep(entries["pooling"].entries["recipes"], values["pooling"]["methods"])
+    sup_tickets, chosen = entries["sup_tickets"].entries, values["sup_tickets"]
+    _keep(sup_tickets["training"], {*chosen["methods"], *chosen["ablated"]})
+    _keep(sup_tickets["ending"], {*chosen["endings"], *chosen["ablations"]})
     return _text(header, entries)
 
 

@@ -22,6 +22,8 @@ from tasks.reporting.summary import metrics, plots, summary
 
 _RUN = ("dataset", "model", "variant", "seed")
 _TRAININGS = "trainings"  # rows that become a column of `tickets`
+# Columns that only some of the stages have anything to say in.
+_OPTIONAL = {"curves": ("method", "ending", "ticket"), "ood": ("ending", "ticket")}
 
 
 def main(_: Namespace) -> None:
@@ -62,7 +64,8 @@ def collect(files: Iterable[RowsFile]) -> Tables:
             raise InputError(f"{file.path}: rows of {unknown}; lp_core/tables.py has no such table")
         run_of_file = {column: file.head[column] for column in _RUN}
         for name, rows in file.tables.items():
-            tables[name] += [run_of_file | row for row in rows]
+            nothing = dict.fromkeys(_OPTIONAL.get(name, ()))
+            tables[name] += [run_of_file | nothing | row for row in rows]
     return tables
 
 

@@ -19,6 +19,7 @@ from lp_core.training.spec import RewindSpec, TrainSpec
 from tasks.kit.needed import circles
 from tasks.kit.params import PARAMS, Params, ParamsError, check, overlay, shown
 from tasks.kit.recipes import read_recipe
+from tasks.kit.sup_tickets import SupTickets
 
 # What a variant may change: how tickets are made. How they are pooled is a method's matter.
 VARIES = ("model", "train", "rewind", "imp")
@@ -64,6 +65,7 @@ class Experiment(BaseModel):
     rewind: RewindSpec
     imp: ImpSpec
     pooling: Pooling
+    sup_tickets: SupTickets
 
 
 def validate(path: Path = PARAMS) -> Experiment:

@@ -17,8 +17,14 @@ def circles(experiment: "Experiment") -> Iterator[str]:
     """What a data set is made from must not be what is made from it: DVC would refuse the whole
     graph, or remove a folder of images before it reads it."""
     names = list(experiment.datasets)
-    made = [Path(each) for each in ("code", "tickets", "pools", paths.ROWS, paths.RESULTS)]
-    made += [paths.VALID, *map(paths.dataset, names), *map(paths.corrupted, names)]
+    made = [Path(each) for each in ("code", "tickets", "pools", "sparse", "endings")]
+    made += [
+        paths.ROWS,
+        paths.RESULTS,
+        paths.VALID,
+        *map(paths.dataset, names),
+        *map(paths.corrupted, names),
+    ]
     for section, specs in (("datasets", experiment.datasets), ("corrupt", experiment.corrupt)):
         for name, spec in specs.items():
             for key in ("watch", "path"):

@@ -6,6 +6,7 @@ RESULTS = Path("results")
 ROWS = Path("rows")
 VALID = Path("data", "params.valid")
 RESUME = Path(".resume")
+END = "ticket.safetensors"  # what a training comes to, in the folder of its ending
 
 
 def code(name: str) -> Path:
@@ -33,6 +34,21 @@ def pooled(variant: str, seed: int, method: str, number: int) -> Path:
     return Path("pools", variant, str(seed), method, f"{number}.safetensors")
 
 
-def rows(stage: str, variant: str, seed: int, item: str | int) -> Path:
+def prefix(variant: str, method: str, seed: int) -> Path:
+    """State of a sparse training where its endings part."""
+    return Path("sparse", variant, method, f"{seed}.safetensors")
+
+
+def ending(variant: str, method: str, name: str, seed: int) -> Path:
+    """Folder of the tickets that one ending of a sparse training leaves."""
+    return Path("endings", variant, method, name, str(seed))
+
+
+def cheap(number: int) -> str:
+    """File of a cheap ticket, from 1, in that folder."""
+    return f"cheap-{number}.safetensors"
+
+
+def rows(stage: str, variant: str, seed: int, *item: str | int) -> Path:
     """Table rows that a stage leaves for the stage `tables`."""
-    return ROWS / stage / variant / str(seed) / f"{item}.json"
+    return Path(ROWS, stage, variant, str(seed), *map(str, item[:-1]), f"{item[-1]}.json")

@@ -31,6 +31,32 @@ FIRST = ["interpolation", "average", "swa", "ema", "ema-newcomer"]
 ON_CIFAR, ON_IMAGENET = FIRST[:4], [*FIRST[:3], FIRST[4]]
 LAST = ["coefficients-3", "coefficients-7", "prune-after", "greedy-soup", "uniform-soup"]
 FULL_SCORING = {"search": "exact", "batch_norm": "re-estimate"}
+# Lottery Pools' settings leave the other flow as the default has it, and switch it off.
+RIGL = {"density": 0.1, "interval": 10}
+NO_SUP_TICKETS: dict[str, Any] = {
+    "variants": [],
+    "methods": ["dense", "rigl", "granet"],
+    "endings": ["plain", "cia"],
+    "corrupted": ["plain", "cia"],
+    "ablated": ["rigl"],
+    "ablations": ["search"],
+    "ensembles": ["dense"],
+    "efficient_ensembles": [],
+    "siblings": {"methods": ["rigl"], "ending": "cia", "pool": "interpolation"},
+    "prunable": "conv+linear",
+    "start": 4,
+    "calibration_images": 512,
+    "training": {
+        "dense": {"recipe": "dense"},
+        "rigl": {"recipe": "rigl"} | RIGL,
+        "granet": {"recipe": "granet", "until": 3} | RIGL,
+    },
+    "ending": {
+        "plain": {"tickets": 0},
+        "cia": {"tickets": 2, "cycle": 1},
+        "search": {"tickets": 2, "cycle": 1, "average": "search"},
+    },
+}
 
 
 def setting(
@@ -72,6 +98,7 @@ def setting(
             "scoring": sections["scoring"],
             "recipes": {name: RECIPES[name] for name in methods},
         },
+        "sup_tickets": NO_SUP_TICKETS,
     }
 
 
@@ -219,7 +246,9 @@ def test_every_key_of_a_setting_has_a_comment_on_its_line(name):
     """Names that a person chooses, and what stands below them, explain themselves."""
     text = whole(name)
     assert max(map(len, text.splitlines())) <= 100
-    chosen = re.compile(r"(datasets|corrupt|variants)\.[^.]+|pooling\.recipes\..+")
+    chosen = re.compile(
+        r"(datasets|corrupt|variants)\.[^.]+|pooling\.recipes\..+|sup_tickets\.(training|ending)\..+"
+    )
     keys = dict(first_lines(parsed(text)[1]))
     assert [at for at, line in keys.items() if "#" not in line and not chosen.fullmatch(at)] == []
 
