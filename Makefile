@@ -1,4 +1,4 @@
-# make run: the default experiment. make test: format, lint, types, tests. Both set up .venv first.
+# make run: all that params.yaml has, at first the default experiment. make test: format, lint, types, tests. Both set up .venv first.
 SHELL := /bin/bash
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 .PHONY: run test clean
 
 run: .venv/installed
-	python -m flows.imp_pool --max-parallel 2
+	python -m flows.imp_pool --targets '*' --max-parallel 2
 	@cat results/summary.md
 
 test: .venv/installed
@@ -18,7 +18,7 @@ test: .venv/installed
 	pytest --numprocesses auto --dist loadfile tests/dag tests/flows tests/drill
 
 clean:
-	rm -rf .venv code data tickets pools rows results .resume .cache
+	rm -rf .venv code data tickets pools sparse endings rows results .resume .cache
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer, not " + sys.version'

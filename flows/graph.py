@@ -77,12 +77,13 @@ def find_root() -> Path:
         ) from None
 
 
-def read_graph(root: Path, targets: Sequence[str] = ("*",)) -> Graph:
+def read_graph(root: Path, targets: Sequence[str] = ("*",), switch: str | None = None) -> Graph:
     """The stages that `targets` choose and everything upstream of them, in topological order.
 
     `targets` are globs over stage names (`pool@*`, `imp@base-0-*`); a plain `imp` means all of
     `imp@*`, as it does to DVC. What a killed DVC has left is mended first (see `flows.mending`).
-    InputError where a target matches nothing or DVC cannot read the graph.
+    InputError where a target matches nothing (with `switch` as in `select`) or DVC cannot read the
+    graph.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo, lock_repo
@@ -100,13 +101,13 @@ def read_graph(root: Path, targets: Sequence[str] = ("*",)) -> Graph:
             if mending.is_cut_short(root):
                 mended.append(mending.mend_lock_file(root))
             try:
-                graph = _read(repo, root, targets)
+                graph = _read(repo, root, targets, switch)
             except DvcException:
                 mended.append(mending.mend_lock_file(root))
                 if mended[-1] is None:
                     raise
                 repo._reset()
-                graph = _read(repo, root, targets)
+                graph = _read(repo, root, targets, switch)
             mending.keep_lock_file(root)
             mending.sweep(root, (out for stage in graph.stages.values() for out in stage.outs))
             return replace(graph, mended=(*filter(None, mended), *graph.mended))
@@ -119,7 +120,7 @@ def read_graph(root: Path, targets: Sequence[str] = ("*",)) -> Graph:
         ) from error
 
 
-def _read(repo: Repo, root: Path, targets: Sequence[str]) -> Graph:
+def _read(repo: Repo, root: Path, targets: Sequence[str], switch: str | None) -> Graph:
     from dvc.repo.reproduce import get_active_graph
     from networkx import lexicographical_topological_sort
 
@@ -134,7 +135,7 @@ def _read(repo: Repo, root: Path, targets: Sequence[str]) -> Graph:
         name: tuple(_name(parent) for parent in active.successors(stage))
         for name, stage in ordered.items()
     }
-    chosen = select(upstream, targets)
+    chosen = select(upstream, targets, switch)
     refilled: list[str] = []
     stages = {
         name: Stage(name, upstream[name], _outs(stage, root), _is_stale(stage, refilled))
@@ -151,18 +152,29 @@ def _read(repo: Repo, root: Path, targets: Sequence[str]) -> Graph:
     return Graph(root, stages, (line,))
 
 
-def select(upstream: Mapping[str, Iterable[str]], targets: Sequence[str]) -> set[str]:
+def select(
+    upstream: Mapping[str, Iterable[str]], targets: Sequence[str], switch: str | None = None
+) -> set[str]:
     """The names that the globs `targets` match, with everything upstream of them.
 
-    `upstream`: for each stage's name, the names it directly builds on.
+    upstream: for each stage's name, the names it directly builds on. switch: None where every
+    target has to match. Else `targets` are all of a flow's, of which an experiment may do without
+    any but the first; `switch` is the list in params.yaml that is empty where that one is missing.
     """
     chosen: set[str] = set()
-    for target in targets:
+    for number, target in enumerate(targets):
         matched = [
             name
             for name in upstream
             if fnmatch.fnmatchcase(name, target) or fnmatch.fnmatchcase(name, f"{target}@*")
         ]
+        if not matched and switch is not None:
+            if number == 0:
+                raise InputError(
+                    f"params.yaml: {switch}: the list is empty, which switches this flow off; "
+                    "give at least one"
+                )
+            continue
         if not matched:
             raise InputError(
                 f"targets: {target!r} matches no stage of the graph; "

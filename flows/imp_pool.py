@@ -1,8 +1,16 @@
-"""Lottery Pools: the whole DVC graph from the data to the report, or a part of it."""
+"""Lottery Pools: tickets by iterative magnitude pruning, pooled, up to tables and report."""
 
 from flows.reproduce import main, reproducing_flow
 
-imp_pool = reproducing_flow("flows.imp_pool", __doc__, targets=["*"])
+imp_pool = reproducing_flow(
+    "flows.imp_pool",
+    __doc__,
+    targets=[
+        *("imp", "ood", "landscape", "pool", "ood_pool", "ensemble"),
+        *("tables", "report"),
+    ],
+    switch="grid",
+)
 
 if __name__ == "__main__":
     main(imp_pool)

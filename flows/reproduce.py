@@ -43,22 +43,25 @@ Args:
 
 
 def reproducing_flow(
-    module: str, description: str, targets: Sequence[str] = ("*",)
+    module: str, description: str, targets: Sequence[str], switch: str
 ) -> Flow[..., Any]:
     """A flow that brings DVC stages up to date, side by side where the graph allows.
 
     module: the name of the module that assigns the flow to a variable of the module's own name;
-    from it comes the flow's name. targets: what it runs by default.
+    from it comes the flow's name. targets: what it runs by default, where that is in the graph.
+    switch: the list in params.yaml that is empty where the first of them is not in the graph; then
+    the flow has nothing to run.
 
     The flow gives the final state of every stage by name. It ends as InvalidInput, before
     anything runs, where params or targets are invalid.
     """
-    default_targets = list(targets)
+    own = _Own(list(targets), switch)
     variable = module.rpartition(".")[2]
     name = variable.replace("_", "-")
+    _own[name] = own
 
     def run(
-        targets: list[str] = default_targets,
+        targets: list[str] = own.targets,
         overrides: list[str] = [],  # noqa: B006  (Prefect shows it, nothing changes it)
         max_parallel: Annotated[int, Field(ge=1)] | None = None,
         force: bool = False,
@@ -72,6 +75,17 @@ def reproducing_flow(
 
 
 @dataclass(frozen=True)
+class _Own:
+    """What a flow runs unless it is told otherwise, and what switches that off."""
+
+    targets: list[str]
+    switch: str
+
+
+_own: dict[str, _Own] = {}  # by the flow's name
+
+
+@dataclass(frozen=True)
 class _Project:
     """What a run has to know before it starts, and the commands that it will run with."""
 
@@ -81,7 +95,9 @@ class _Project:
     commands: Commands
 
 
-def _read_project(targets: list[str], overrides: list[str], force: bool) -> _Project | InputError:
+def _read_project(
+    flow: str, targets: list[str], overrides: list[str], force: bool
+) -> _Project | InputError:
     """The project, once `overrides` are set; or what is wrong with the one or the other.
 
     Where a stage will run, the warm interpreter begins to import at once.
@@ -89,13 +105,18 @@ def _read_project(targets: list[str], overrides: list[str], force: bool) -> _Pro
     try:
         root = find_root()
         params_changed = set_params(root / "params.yaml", overrides)
-        graph = read_graph(root, targets)
+        graph = read_graph(root, targets, _switch(flow, targets))
         project = _Project(graph, devices(root / "params.yaml"), params_changed, Commands())
     except InputError as error:
         return error
     if force or any(stage.stale for stage in graph.stages.values()):
         project.commands.warm_up(stage_environment())
     return project
+
+
+def _switch(flow: str, targets: list[str]) -> str | None:
+    """For `read_graph`: what was asked for by name has to be there."""
+    return _own[flow].switch if targets == _own[flow].targets else None
 
 
 # What `main` has read while Prefect's server started, for the flow run that it starts then.
@@ -106,7 +127,7 @@ def _reproduce(
     flow: str, targets: list[str], overrides: list[str], max_parallel: int | None, force: bool
 ) -> State[Any]:
     logger = get_run_logger()
-    project = _read_ahead.pop(flow, None) or _read_project(targets, overrides, force)
+    project = _read_ahead.pop(flow, None) or _read_project(flow, targets, overrides, force)
     if isinstance(project, InputError):
         return _invalid(project)
     if project.params_changed:
@@ -134,7 +155,7 @@ def _reproduce(
             if not all(state.is_completed() for state in schedule.states.values()):
                 return _verdict(schedule.states)
             try:
-                graph = read_graph(root, targets)
+                graph = read_graph(root, targets, _switch(flow, targets))
             except InputError as error:
                 return _invalid(error)
             context.outcomes = dict.fromkeys(schedule.states, Outcome.UNCHANGED)  # since then
@@ -184,7 +205,8 @@ def main(flow: Flow[..., Any]) -> None:
         nargs="+",
         default=flow.parameters.properties["targets"]["default"],
         metavar="GLOB",
-        help="stages by name, such as 'pool@*', and all that they build on (default: all)",
+        help="stages by name, such as 'pool@*', and all that they build on "
+        f"(default: {' '.join(_own[flow.name].targets)})",
     )
     parser.add_argument(
         "--set",
@@ -207,7 +229,7 @@ def main(flow: Flow[..., Any]) -> None:
         parser.error(f"--max-parallel: {arguments.max_parallel}; give 1 or more")
 
     def read_ahead() -> None:
-        project = _read_project(arguments.targets, arguments.overrides, arguments.force)
+        project = _read_project(flow.name, arguments.targets, arguments.overrides, arguments.force)
         if isinstance(project, InputError):  # no need to wait for a server
             print(f"error: {project}", file=sys.stderr)
             sys.exit(INVALID_INPUT)

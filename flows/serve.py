@@ -16,8 +16,9 @@ from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from flows.imp_pool import imp_pool
+from flows.sup_tickets import sup_tickets
 
-FLOWS = [imp_pool]
+FLOWS = [imp_pool, sup_tickets]
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def test_a_signal_ends_the_flow_and_its_server(
 ) -> None:
     toy, mark = make_toy(SLOW), Mark()
     flow = subprocess.Popen(
-        [sys.executable, "-m", "flows.imp_pool"],
+        [sys.executable, "-m", "tests.flows.everything"],
         env=environment(PREFECT_HOME=str(home), **mark.environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -133,7 +133,7 @@ def test_invalid_input_is_told_without_waiting_for_a_server(toy: Toy, home: Path
     toy.write("dvc.lock", "- nothing that DVC writes\n")
     mark = Mark()
     done = subprocess.run(
-        [sys.executable, "-m", "flows.imp_pool"],
+        [sys.executable, "-m", "tests.flows.everything"],
         env=environment(PREFECT_HOME=str(home), **mark.environment),
         capture_output=True,
         text=True,

@@ -57,6 +57,17 @@ def test_a_target_without_match_is_an_error_that_lists_near_names(toy: Toy) -> N
         read_graph(toy.root, ["zzzzzzzz"])
 
 
+def test_of_a_flows_own_targets_all_but_the_first_may_match_nothing() -> None:
+    upstream = {"base": [], "imp@0": ["base"], "tables": ["imp@0"]}
+    own = ["imp", "pool", "tables"]
+    assert select(upstream, own, switch="grid") == {"base", "imp@0", "tables"}
+    with pytest.raises(ValueError, match="'pool' matches no stage"):
+        select(upstream, own)
+    del upstream["imp@0"]
+    with pytest.raises(ValueError, match="grid: the list is empty, which switches this flow off"):
+        select(upstream, own, switch="grid")
+
+
 @given(
     edges=st.sets(st.tuples(st.integers(0, 8), st.integers(0, 8)).filter(lambda e: e[0] < e[1])),
     chosen=st.sets(st.integers(0, 8), min_size=1),

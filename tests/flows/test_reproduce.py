@@ -21,7 +21,9 @@ from prefect.exceptions import TerminationSignal
 from flows import artifacts, processes, stage
 from flows.imp_pool import imp_pool
 from flows.reproduce import main
+from flows.sup_tickets import sup_tickets
 from lp_core.errors import InputError
+from tests.flows.everything import everything
 from tests.flows.toy import PARAMS, STAGES, Toy
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -62,7 +64,7 @@ def test_flow_and_repro_find_done_what_the_other_did(
     toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A first run does everything, in order, and DVC has nothing to add.
-    first = imp_pool(max_parallel=2, return_state=True)
+    first = everything(max_parallel=2, return_state=True)
     ran = toy.ran()
     assert sorted(ran) == sorted(
         ["base", "aside", "imp-0-0", "imp-0-1", "imp-1-0", "imp-1-1", "table"]
@@ -81,19 +83,19 @@ def test_flow_and_repro_find_done_what_the_other_did(
     # The results are shown.
     with get_client(sync_client=True) as client:
         shown = {a.key: a.data for a in client.read_artifacts()}
-    assert shown["imp-pool-accuracy"] == toy.read("results/summary.md")
-    assert shown["imp-pool-figure"] == "![accuracy](data:image/svg+xml;base64,U1ZH)"
+    assert shown["everything-accuracy"] == toy.read("results/summary.md")
+    assert shown["everything-figure"] == "![accuracy](data:image/svg+xml;base64,U1ZH)"
 
     # A second run starts no process at all.
     with no_commands(monkeypatch):
-        assert imp_pool() == dict.fromkeys(STAGES, "Cached")
+        assert everything() == dict.fromkeys(STAGES, "Cached")
 
     # What `dvc repro` does, the flow finds done.
     toy.write("source.txt", "other\n")
     toy.dvc("repro", "-q")
     assert "base" in toy.ran()
     with no_commands(monkeypatch):
-        assert imp_pool(["table"]) == dict.fromkeys(
+        assert everything(["table"]) == dict.fromkeys(
             ["base", "imp@0-round1", "imp@1-round1", "table"], "Cached"
         )
 
@@ -103,13 +105,13 @@ def test_what_is_downstream_of_a_change_is_asked_again(done_toy: Toy) -> None:
 
     # An upstream that ran and gave other bytes makes a stage stale that was not so at first.
     toy.write("source.txt", "other\n")
-    states = imp_pool(["imp@0-*"])
+    states = everything(["imp@0-*"])
     assert states == {"base": "Completed", "imp@0-round0": "Completed", "imp@0-round1": "Completed"}
     assert sorted(toy.ran()) == ["base", "imp-0-0", "imp-0-1"]
 
     # One that was restored from the run cache counts as cached, and still changes its output.
     toy.write("source.txt", "source\n")
-    states = imp_pool(["imp@0-round0"])
+    states = everything(["imp@0-round0"])
     assert states == {"base": "Cached", "imp@0-round0": "Cached"}
     assert toy.read("base.txt") == "source\n"
     assert "source" in toy.read("t0-0.txt")
@@ -117,14 +119,14 @@ def test_what_is_downstream_of_a_change_is_asked_again(done_toy: Toy) -> None:
 
     # One that ran and gave the same bytes leaves the rest as it is.
     toy.write("dvc.yaml", toy.read("dvc.yaml").replace("cp source.txt", "cp -f source.txt"))
-    states = imp_pool(["imp@0-round0"])
+    states = everything(["imp@0-round0"])
     assert states == {"base": "Completed", "imp@0-round0": "Cached"}
     assert toy.ran() == ["base"]
 
 
 def test_force_runs_what_has_not_changed(done_toy: Toy) -> None:
     toy = done_toy
-    assert imp_pool(["imp@1-round0"], force=True) == {
+    assert everything(["imp@1-round0"], force=True) == {
         "base": "Completed",
         "imp@1-round0": "Completed",
     }
@@ -133,7 +135,7 @@ def test_force_runs_what_has_not_changed(done_toy: Toy) -> None:
 
 def test_overrides_are_written_first_and_stay(done_toy: Toy) -> None:
     toy = done_toy
-    states = imp_pool(["imp@0-round0", "aside"], overrides=["train.epochs=5"])
+    states = everything(["imp@0-round0", "aside"], overrides=["train.epochs=5"])
     assert states == {"base": "Cached", "imp@0-round0": "Completed", "aside": "Cached"}
     assert "epochs: 5" in toy.read("params.yaml")
 
@@ -149,12 +151,29 @@ def test_overrides_are_written_first_and_stay(done_toy: Toy) -> None:
 def test_invalid_parameters_stop_the_flow_before_anything_runs(
     toy: Toy, parameters: dict[str, list[str]], message: str
 ) -> None:
-    state = imp_pool(**parameters, return_state=True)
+    state = everything(**parameters, return_state=True)
     assert state.name == "InvalidInput"
     with pytest.raises(ValueError, match=message):
         state.result()
     assert toy.ran() == []
     assert "epochs: 2" in toy.read("params.yaml")
+
+
+def test_a_flow_runs_what_the_experiment_has_of_it(toy: Toy) -> None:
+    assert set(imp_pool()) == STAGES - {"aside", "table"}  # they are not its own
+
+    # What is asked for by name has to be there.
+    with pytest.raises(InputError, match="'ood' matches no stage"):
+        imp_pool(["imp", "ood"])
+
+    toy.write("params.yaml", PARAMS.replace("seeds: [0, 1]", "seeds: []"))
+    state = imp_pool(return_state=True)
+    assert state.name == "InvalidInput"
+    with pytest.raises(InputError, match=r"params\.yaml: grid: the list is empty"):
+        state.result()
+    state = sup_tickets(return_state=True)
+    with pytest.raises(InputError, match=r"params\.yaml: sup_tickets\.variants: the list is empty"):
+        state.result()
 
 
 WIDE = """\
@@ -174,7 +193,7 @@ def test_parallel_stages_leave_the_lock_file_complete_and_share_the_gpus(
 ) -> None:
     toy = make_toy(WIDE)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
-    imp_pool()  # four GPUs: four at once
+    everything()  # four GPUs: four at once
     assert toy.locked() == {f"one@{n}" for n in range(1, 9)}
 
     spans = [toy.read(f"out{n}.txt").split() for n in range(1, 9)]
@@ -192,7 +211,7 @@ def test_stages_that_train_on_two_gpus_have_two(
 ) -> None:
     toy = make_toy(WIDE.replace("[1, 2, 3, 4, 5, 6, 7, 8]", "[1, 2, 3]"), "train: {devices: 2}\n")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
-    imp_pool(max_parallel=3)
+    everything(max_parallel=3)
     assert {toy.read(f"out{n}.txt").split()[2] for n in (1, 2, 3)} == {"4,5", "6,7"}
     assert "max_parallel is 3, but the GPUs are enough for 2 at once" in caplog.text
 
@@ -230,7 +249,7 @@ def test_failures_are_told_apart_and_independent_branches_go_on(
     make_toy: Callable[..., Toy],
 ) -> None:
     toy = make_toy(BROKEN)
-    state = imp_pool(max_parallel=2, return_state=True)
+    state = everything(max_parallel=2, return_state=True)
     ran = toy.ran()
     tries = {name: ran.count(f"tried-{name}") for name in ("invalid", "crash", "flaky", "forgets")}
     assert tries == {"invalid": 1, "crash": 1 + stage.RETRIES, "flaky": 3, "forgets": 1}
@@ -265,9 +284,9 @@ def test_the_command_line_tells_its_failures_apart(
         (["--set", "train.epochs=-1"], 2),
         (["--targets", "aside", "base"], 1),
     ):
-        monkeypatch.setattr(sys, "argv", ["imp_pool", *arguments])
+        monkeypatch.setattr(sys, "argv", ["everything", *arguments])
         with pytest.raises(SystemExit) as ended:
-            main(imp_pool)
+            main(everything)
         assert ended.value.code == code
         toy.write("dvc.yaml", toy.read("dvc.yaml").replace("echo base >> ran.log;", "exit 2;"))
     assert toy.ran() == ["aside"]
@@ -305,7 +324,7 @@ def test_params_and_code_are_brought_up_to_date_before_the_graph_is_read(
     make_toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toy = make_toy(FIRST.replace("; true", "; echo valid > valid.txt"))
-    imp_pool()
+    everything()
     assert set(toy.ran()) == {"params", "code", "one", "two", "three"}
 
     # Nobody is asked about what the new code does not concern.
@@ -318,7 +337,7 @@ def test_params_and_code_are_brought_up_to_date_before_the_graph_is_read(
 
     monkeypatch.setattr(processes.Commands, "run", count)
     toy.write("source.txt", "edited\n")
-    states = imp_pool()
+    states = everything()
     assert states == {
         "params": "Cached",
         "code": "Completed",
@@ -334,7 +353,7 @@ def test_a_fault_that_the_stage_params_finds_ends_the_flow_before_anything_else_
     make_toy: Callable[..., Toy],
 ) -> None:
     toy = make_toy(FIRST, PARAMS.replace("epochs: 2", "epochs: 99"))
-    state = imp_pool(["three"], return_state=True)
+    state = everything(["three"], return_state=True)
     assert state.name == "InvalidInput"
     with pytest.raises(InputError, match=r"(?s)params exited with 2.*error: too many"):
         state.result()
@@ -386,7 +405,7 @@ def test_a_signal_ends_running_stages_and_starts_no_others(
     start = time.monotonic()
     try:
         with pytest.raises((KeyboardInterrupt, TerminationSignal)):
-            imp_pool(max_parallel=2)
+            everything(max_parallel=2)
     finally:
         thread.join()
         signal.signal(signal.SIGTERM, before)
@@ -403,7 +422,7 @@ def test_a_long_stage_shows_its_progress(
 ) -> None:
     toy = make_toy(SLOW.replace("sleep ${seconds}", "echo > slow.txt"), "seconds: 0\n")
     monkeypatch.setattr(artifacts, "LONG_SECONDS", 0.5)
-    state = imp_pool(["slow"], return_state=True)
+    state = everything(["slow"], return_state=True)
     task_run = task_runs(state)["slow"].id
     with get_client(sync_client=True) as client:  # which also has what other tests have shown
         (bar,) = (a for a in client.read_artifacts() if a.task_run_id == task_run)
@@ -428,7 +447,7 @@ def test_files_that_another_dvc_process_uses_are_waited_for(
         2.5, lambda: (toy.root / ".dvc/tmp/rwlock").write_text('{"write": {}, "read": {}}')
     )
     release.start()
-    assert imp_pool(["aside"]) == {"aside": "Completed"}
+    assert everything(["aside"]) == {"aside": "Completed"}
     release.join()
     assert toy.ran() == ["aside"]
 
@@ -442,7 +461,7 @@ def test_files_of_a_process_that_is_gone_are_not_waited_for(
         in_use(toy, "aside.txt", "/bin/dvc repro another")
 
     monkeypatch.setattr(processes.Commands, "warm_up", gone_meanwhile)  # once the graph is read
-    assert imp_pool(["aside"]) == {"aside": "Completed"}
+    assert everything(["aside"]) == {"aside": "Completed"}
     assert toy.ran() == ["aside"]
     assert not any(json.loads(toy.read(".dvc/tmp/rwlock")).values())
 
@@ -460,7 +479,7 @@ stages:
 
 def test_locks_of_a_dvc_that_died_are_gone_when_the_flow_ends(make_toy: Callable[..., Toy]) -> None:
     toy = make_toy(DVC_DIES)
-    assert imp_pool() == {"one": "Completed"}
+    assert everything() == {"one": "Completed"}
     assert toy.ran() == ["tried", "tried"]
     assert not any(json.loads(toy.read(".dvc/tmp/rwlock")).values())
 
@@ -470,11 +489,11 @@ def test_what_was_mended_is_said_and_nothing_runs_again(
 ) -> None:
     toy = done_toy
     whole = toy.read("dvc.lock")
-    imp_pool()
+    everything()
     toy.write("dvc.lock", whole[: len(whole) // 3])
     shutil.rmtree(toy.root / ".dvc" / "cache")
     toy.write(".dvc/tmp/rwlock", '{"write": {')
-    states = imp_pool()
+    states = everything()
     assert set(states.values()) == {"Cached"}
     assert toy.ran() == []
     assert toy.read("dvc.lock") == whole

@@ -22,6 +22,13 @@ SLOW = """\
     cmd: "echo $$ > pid; sleep 60; echo > slow.txt"
     outs: [slow.txt]
 """
+SPARSE = """\
+  sparse:
+    matrix: {seed: "${seeds}"}
+    cmd: cp base.txt sparse-${item.seed}.txt
+    deps: [base.txt]
+    outs: ["sparse-${item.seed}.txt"]
+"""
 
 
 def prefect(toy: Toy, home: Path, *arguments: str) -> str:
@@ -71,7 +78,7 @@ def test_serve_and_deployment_run_complete_on_a_fresh_home(
 ) -> None:
     # As in the project: prefect.toml, and nothing else, tells Prefect's commands of the server.
     toy.write("prefect.toml", f'[api]\nurl = "{prefect_server}"\n')
-    toy.write("dvc.yaml", DVC_YAML + SLOW)
+    toy.write("dvc.yaml", DVC_YAML + SLOW + SPARSE)
     log = toy.root / "serve.log"
     with log.open("w") as output:
         serve = subprocess.Popen(
@@ -82,13 +89,21 @@ def test_serve_and_deployment_run_complete_on_a_fresh_home(
             stderr=output,
         )
     try:
-        wait(lambda: "Serving imp-pool/imp-pool" in log.read_text())
+        wait(lambda: "Serving imp-pool/imp-pool, sup-tickets/sup-tickets;" in log.read_text())
         arguments = ["deployment", "run", "imp-pool/imp-pool", "--watch"]
         chosen = ["--param", 'targets=["imp@0-*"]', "--param", "max_parallel=2"]
         output = prefect(toy, prefect_home, *arguments, *chosen)
         assert "finished successfully in 'Completed'" in output
         assert toy.locked() == {"base", "imp@0-round0", "imp@0-round1"}
         assert "up to 2 at once" in log.read_text()
+
+        # The other flow runs its own stages.
+        output = prefect(
+            toy, prefect_home, "deployment", "run", "sup-tickets/sup-tickets", "--watch"
+        )
+        assert "finished successfully in 'Completed'" in output
+        assert {"sparse@0", "sparse@1"} <= toy.locked()
+        assert "imp@1-round0" not in toy.locked()
 
         # Cancelling a run ends what it has started.
         run, shell = start_slow(toy)
