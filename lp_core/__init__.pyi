@@ -5,6 +5,7 @@ from . import models as models
 from . import pooling as pooling
 from . import seeds as seeds
 from . import sparsity as sparsity
+from . import superposing as superposing
 from . import tables as tables
 from . import tickets as tickets
 from . import training as training

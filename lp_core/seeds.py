@@ -16,3 +16,10 @@ def noise_seed(noise: int, ticket: int | None, epoch: int) -> int:
     """
     run = 0 if ticket is None else ticket + 1
     return int(np.random.SeedSequence([noise, run, epoch]).generate_state(1, np.uint32)[0])
+
+
+def mask_seed(noise: int, step: int) -> int:
+    """Seed of the random draws of a mask at one step: of the initial one at 0, then of growth."""
+    # A spawn key keeps them apart from the seeds of epochs.
+    sequence = np.random.SeedSequence([noise, step], spawn_key=(1,))
+    return int(sequence.generate_state(1, np.uint32)[0])

@@ -1,4 +1,5 @@
-"""Which weights survive: masks by magnitude, over the whole network at once."""
+"""Which weights survive: masks by magnitude, over the whole network at once or layer by layer, and
+methods of sparse training, which change them while a network trains."""
 
 import lazy_loader
 

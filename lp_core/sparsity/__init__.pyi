@@ -1,4 +1,15 @@
+from . import methods as methods
+from .densities import erk_densities as erk_densities
+from .densities import kept_counts as kept_counts
+from .densities import uniform_densities as uniform_densities
+from .dynamic import DynamicMethod as DynamicMethod
+from .exploration import prune_and_grow as prune_and_grow
 from .magnitude import magnitude_mask as magnitude_mask
+from .magnitude import magnitude_mask_within as magnitude_mask_within
+from .method import SparseMethod as SparseMethod
+from .random_draws import random_masks as random_masks
 from .rounds import next_mask as next_mask
 from .spec import ImpSpec as ImpSpec
 from .spec import Round as Round
+from .spec import method_class as method_class
+from .updates import Updates as Updates

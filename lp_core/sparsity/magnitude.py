@@ -55,3 +55,15 @@ def _kth_largest(values: Tensor, k: int) -> Tensor:
     if values.is_cuda:
         return values.sort().values[-k]
     return torch.as_tensor(np.partition(values.numpy(), len(values) - k)[len(values) - k])
+
+
+def magnitude_mask_within(
+    masks: Mapping[str, Tensor], weights: Mapping[str, Tensor], keep: int
+) -> dict[str, Tensor]:
+    """Of what `masks` keep, the `keep` weights of largest magnitude.
+
+    The kept ones are ranked among themselves: one that is zero (or NaN) still outranks one that is
+    not kept. Otherwise as `magnitude_mask`, which see for errors.
+    """
+    survivors = magnitude_mask({name: weights[name][mask] for name, mask in masks.items()}, keep)
+    return {name: mask.masked_scatter(mask, survivors[name]) for name, mask in masks.items()}

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from lp_core.sparsity.magnitude import magnitude_mask
+from lp_core.sparsity.magnitude import magnitude_mask_within
 from lp_core.tickets import Ticket
 
 
@@ -12,8 +12,4 @@ def next_mask(parent: Ticket, fraction: float) -> dict[str, Tensor]:
     At least one weight survives. A weight that is pruned once stays pruned.
     """
     keep = max(1, parent.kept - round(fraction * parent.kept))
-    # The survivors are ranked among themselves: a weight that training made zero (or NaN) still
-    # outranks one that was pruned before.
-    survivors = {name: parent.weights[name][mask] for name, mask in parent.mask.items()}
-    kept = magnitude_mask(survivors, keep)
-    return {name: mask.masked_scatter(mask, kept[name]) for name, mask in parent.mask.items()}
+    return magnitude_mask_within(parent.mask, parent.weights, keep)

@@ -7,6 +7,7 @@ killed run goes on with it bit for bit.
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from lp_core.compute import Compute
@@ -26,6 +27,8 @@ class Progress:
     batches. lr: rate of this step. curve: the finished epochs. workers: the processes that share
     the run; a batch is this one's share, gradients after `backward` are the mean over all.
 
+    dense_steps: at how many of this process's steps a hook has asked for dense gradients.
+
     batch is there from `before_step` on. logits (B×classes, of the type in which the network made
     them, detached) and loss (mean cross-entropy over this process's share, a tensor on the device,
     detached) are there from `after_backward` on. Each stays until the next step has its own.
@@ -41,9 +44,27 @@ class Progress:
     epoch: int = 0
     step: int = 0
     lr: float = 0.0
+    dense_steps: int = 0
     batch: Batch = field(init=False)
     logits: Tensor = field(init=False)
     loss: Tensor = field(init=False)
+    _dense_step: int | None = field(init=False, default=None)
+
+    def dense_gradients(self) -> dict[str, Tensor]:
+        """The gradients of the masked parameters, by name, those outside the masks included.
+
+        They are there in `after_backward` alone, and cost what sparse training means to save: the
+        steps at which they are asked for count as dense (`dense_steps`). Not to be written into.
+        """
+        if self._dense_step != self.step:
+            self._dense_step = self.step
+            self.dense_steps += 1
+        gradients: dict[str, Tensor] = {}
+        for name in self.masks:
+            parameter = self.model.get_parameter(name)
+            gradient = parameter.grad
+            gradients[name] = torch.zeros_like(parameter) if gradient is None else gradient
+        return gradients
 
 
 class Hook:
@@ -63,10 +84,11 @@ class Hook:
         """The batch is there; the network has not seen it."""
 
     def after_backward(self, progress: Progress) -> None:
-        """Gradients are there, those of weights outside the masks included."""
+        """Gradients are there. Of those outside the masks (see `Progress.dense_gradients`) the
+        optimiser learns nothing; the masks that count are those that the last hook leaves."""
 
     def after_step(self, progress: Progress) -> None:
-        """The optimiser has moved the weights and the masks have been applied."""
+        """The optimiser has moved the weights that the masks keep."""
 
     def after_epoch(self, progress: Progress) -> None:
         """The network has been validated and the curve has the epoch's row. What is changed here

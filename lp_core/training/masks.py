@@ -12,6 +12,7 @@ class Masks(Mapping[str, Tensor]):
     """For each prunable parameter by name, which of its weights are kept: bool, of its shape.
 
     They lie where the parameters lie and in their layout. `change` them, do not write into them.
+    kept: how many weights of each parameter are, counted when they change.
     """
 
     def __init__(self, model: nn.Module, optimizer: SGD, masks: Mapping[str, Tensor]) -> None:
@@ -31,21 +32,26 @@ class Masks(Mapping[str, Tensor]):
         return len(self._masks)
 
     @torch.no_grad()
-    def change(self, masks: Mapping[str, Tensor], reset_momentum: bool = False) -> None:
+    def change(self, masks: Mapping[str, Tensor]) -> None:
         """Take other masks, of all parameters that have one or of some of them.
 
-        Weights that are no longer kept become zero. Weights that are kept anew start from what the
-        parameter holds, which is zero unless the caller wrote something else there before.
-        reset_momentum: the optimiser forgets the momentum of every weight that left or came.
+        Weights that are no longer kept become zero, and the optimiser forgets their momentum.
+        Weights that are kept anew have none, therefore, and start from what the parameter holds,
+        which is zero unless the caller wrote something else there before.
         """
         for name, mask in masks.items():
             parameter = self._parameters[name]
             kept = torch.empty_like(parameter, dtype=torch.bool).copy_(mask)
             momentum = self._optimizer.momenta.get(parameter)
-            if reset_momentum and momentum is not None and name in self._masks:
-                momentum.masked_fill_(kept ^ self._masks[name], 0.0)
+            if momentum is not None:
+                # Or it would move them, whatever their gradients are.
+                momentum.masked_fill_(~kept, 0.0)
             self._masks[name] = kept
-        sparse = [name for name, kept in self._masks.items() if not kept.all()]
+        # Counted at once: on a GPU each number asked for waits for all that was begun.
+        counts = [kept.count_nonzero() for kept in self._masks.values()]
+        numbers = torch.stack(counts).tolist() if counts else []
+        self.kept: dict[str, int] = dict(zip(self._masks, numbers, strict=True))
+        sparse = [name for name, kept in self._masks.items() if self.kept[name] < kept.numel()]
         self._pruned: list[Tensor] = [self._parameters[name] for name in sparse]
         self._factors = [self._masks[name].to(self._parameters[name].dtype) for name in sparse]
         self.clear()
@@ -57,6 +63,19 @@ class Masks(Mapping[str, Tensor]):
         # (So it is where masks lie in memory as the parameters do.)
         if self._pruned:
             torch._foreach_mul_(self._pruned, self._factors)
+
+    @torch.no_grad()
+    def apply_to_gradients(self) -> None:
+        """Set the gradients of weights outside the masks to zero, as fast, so that the optimiser
+        keeps no momentum of them and leaves them zero."""
+        with_gradient = [
+            (parameter.grad, factor)
+            for parameter, factor in zip(self._pruned, self._factors, strict=True)
+            if parameter.grad is not None
+        ]
+        if with_gradient:
+            gradients, factors = zip(*with_gradient, strict=True)
+            torch._foreach_mul_(gradients, factors)
 
     @torch.no_grad()
     def clear(self) -> None:

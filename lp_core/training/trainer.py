@@ -182,8 +182,9 @@ class Trainer:
             progress.logits, progress.loss = logits.detach(), loss.detach()
             for hook in hooks:
                 hook.after_backward(progress)
+                masks.apply()
+            masks.apply_to_gradients()
             optimizer.step(progress.lr)
-            masks.apply()
             for hook in hooks:
                 hook.after_step(progress)
                 masks.apply()

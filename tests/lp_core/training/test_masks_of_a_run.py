@@ -28,32 +28,61 @@ def _mask(seed: int) -> torch.Tensor:
 
 @settings(deadline=None, max_examples=20)
 @given(layout=st.sampled_from(LAYOUTS), first=st.integers(0, 99), second=st.integers(0, 99))
-def test_changed_weights_and_their_momentum_are_zero_and_the_others_untouched(
+def test_weights_that_leave_or_come_and_their_momentum_are_zero_and_the_others_untouched(
     layout, first, second
 ):
     model, optimizer = _network(layout)
     masks = Masks(model, optimizer, {"weight": _mask(first)})
     old, momentum = model.weight.detach().clone(), optimizer.momenta[model.weight]
     before = momentum.clone()
-    masks.change({"weight": _mask(second)}, reset_momentum=True)
-    changed, stays = _mask(first) ^ _mask(second), _mask(first) & _mask(second)
+    masks.change({"weight": _mask(second)})
+    stays = _mask(first) & _mask(second)
     assert torch.equal(masks["weight"], _mask(second))
     assert not model.weight[~stays].any()  # what came starts at zero
     assert torch.equal(model.weight[stays], old[stays])
-    assert not momentum[changed].any()
-    assert torch.equal(momentum[~changed], before[~changed])
+    assert not momentum[~stays].any()
+    assert torch.equal(momentum[stays], before[stays])
+    assert masks.kept == {"weight": int(_mask(second).sum())}
     with torch.no_grad():
         model.weight.fill_(1.0)
     masks.apply()
     assert torch.equal(model.weight != 0, _mask(second))
 
 
-def test_momentum_stays_unless_asked():
+@settings(deadline=None, max_examples=20)
+@given(layout=st.sampled_from(LAYOUTS), seed=st.integers(0, 99), steps=st.integers(1, 4))
+def test_masked_gradients_move_kept_weights_to_the_bit_as_dense_ones_and_no_others(
+    layout, seed, steps
+):
+    """The other way is to let every weight move, and set those outside to zero after each step."""
+    model, optimizer = _network(layout)
+    other, dense = _network(layout)
+    masks, theirs = (
+        Masks(m, o, {"weight": _mask(seed)}) for m, o in ((model, optimizer), (other, dense))
+    )
+    for step in range(steps):
+        images = torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(step))
+        for network in (model, other):
+            network.zero_grad()
+            network(images).square().sum().backward()
+        masks.apply_to_gradients()
+        optimizer.step(0.1)
+        dense.step(0.1)
+        theirs.apply()
+    kept = _mask(seed)
+    assert torch.equal(model.weight[kept], other.weight[kept])
+    assert not model.weight[~kept].any()
+    assert not optimizer.momenta[model.weight][~kept].any()
+    assert torch.equal(optimizer.momenta[model.weight][kept], dense.momenta[other.weight][kept])
+    assert torch.equal(model.bias, other.bias)
+
+
+def test_a_layer_without_gradients_is_passed_over():
     model, optimizer = _network(torch.channels_last)
     masks = Masks(model, optimizer, {"weight": _mask(0)})
-    before = optimizer.momenta[model.weight].clone()
-    masks.change({"weight": _mask(1)})
-    assert torch.equal(optimizer.momenta[model.weight], before)
+    model.zero_grad()
+    masks.apply_to_gradients()
+    assert model.weight.grad is None
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

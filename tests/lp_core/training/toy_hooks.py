@@ -23,17 +23,17 @@ class PruneAndGrow(Hook):
         if (progress.step + 1) % self.every:
             return
         self.updates += 1
-        changed = {}
+        changed, gradients = {}, progress.dense_gradients()
         for name, kept in progress.masks.items():
             weight = progress.model.get_parameter(name)
             count = min(int(self.share * int(kept.sum())), int((~kept).sum()))
             smallest = weight.detach().abs().masked_fill(~kept, float("inf")).flatten()
-            steepest = weight.grad.abs().masked_fill(kept, -1).flatten()
+            steepest = gradients[name].abs().masked_fill(kept, -1).flatten()
             mask = kept.flatten().clone()
             mask[smallest.topk(count, largest=False).indices] = False
             mask[steepest.topk(count).indices] = True
             changed[name] = mask.view(kept.shape)
-        progress.masks.change(changed, reset_momentum=True)
+        progress.masks.change(changed)
 
     def state_dict(self) -> dict[str, Any]:
         return {"updates": self.updates}
