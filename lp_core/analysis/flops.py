@@ -22,11 +22,7 @@ def flops(
     convolution multiplies with its padding counts. The model is left as it was. Raises InputError
     for a mask that belongs to no such weight or has another shape.
     """
-    layers: dict[str, nn.Conv2d | nn.Linear] = {
-        f"{name}.weight" if name else "weight": module
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-    }
+    layers = _layers(model)
     multiplied = {name: module.weight.numel() for name, module in layers.items()}
     for name, mask in (masks or {}).items():
         if name not in layers:
@@ -39,16 +35,26 @@ def flops(
                 f"but its weight has {tuple(layers[name].weight.shape)}"
             )
         multiplied[name] = int(mask.count_nonzero())
-    uses = _uses(model, layers, input_shape)
+    uses = layer_uses(model, input_shape)
     return sum(2 * multiplied[name] * uses[name] for name in layers)
 
 
-def _uses(
-    model: nn.Module,
-    layers: Mapping[str, nn.Conv2d | nn.Linear],
-    input_shape: Sequence[int],
-) -> dict[str, int]:
-    """How many times each weight of a layer is multiplied: once for each position of its output."""
+def _layers(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
+    """The layers that multiply, by the names of their weights."""
+    return {
+        f"{name}.weight" if name else "weight": module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    }
+
+
+def layer_uses(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
+    """How many times one image of input_shape (C, H, W) multiplies each weight of a layer: once for
+    each position of the layer's output.
+
+    By the names of convolutions' and linear layers' weights. The model is left as it was.
+    """
+    layers = _layers(model)
     uses = dict.fromkeys(layers, 0)
 
     def count(name: str, output: torch.Tensor) -> None:

@@ -16,3 +16,5 @@ from .result import PoolResult as PoolResult
 from .result import Step as Step
 from .spec import ScoringSpec as ScoringSpec
 from .spec import recipe_class as recipe_class
+from .superposition import Superposition as Superposition
+from .superposition import superpose as superpose
