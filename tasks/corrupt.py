@@ -46,4 +46,4 @@ def main(arguments: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run(main, dataset=str, code=("corrupt", "corruptions/{dataset}"))
+    run(main, dataset="datasets", code=("corrupt", "corruptions/{dataset}"))

@@ -20,4 +20,4 @@ def main(arguments: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run(main, dataset=str)
+    run(main, dataset="datasets")

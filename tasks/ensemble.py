@@ -68,4 +68,4 @@ def main(arguments: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run(main, variant=str, seed=int, code=("ensemble", "networks/{variant}"))
+    run(main, variant="variants", seed=int, code=("ensemble", "networks/{variant}"))

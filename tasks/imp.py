@@ -24,7 +24,8 @@ from tasks.kit.training import StageTrainer
 def main(arguments: Namespace) -> None:
     """Train one ticket; `--parent rewind` makes the dense one."""
     variant, seed, number = arguments.variant, arguments.seed, arguments.ticket
-    trainer = StageTrainer(variant, seed, number)
+    name = resume.stage_name("imp", variant, seed, f"round{number}")
+    trainer = StageTrainer(name, variant, seed, number)
     rewind = paths.ticket(variant, seed, "rewind")
     parent = paths.ticket(variant, seed, arguments.parent)
     start, origin = Ticket.load(rewind), Ticket.load(parent)
@@ -36,7 +37,8 @@ def main(arguments: Namespace) -> None:
     best = KeepBest()
     wants_best = trainer.params.section("imp.checkpoint", str) == "best"
 
-    finished = trainer.train(masks, epochs, [rewind, parent], hooks=[best] if wants_best else [])
+    state = trainer.state(masks, epochs, [rewind, parent], settings=[wants_best])
+    finished = trainer.train(masks, epochs, state, hooks=[best] if wants_best else [])
     if not trainer.workers.first:
         return
     end = finished.curve[-1]
@@ -65,16 +67,15 @@ def main(arguments: Namespace) -> None:
         paths.rows("imp", variant, seed, number),
         trainer.bench.head("imp", variant, seed, ticket=number),
         {
-            "curves": trainer.curve_rows(finished, ticket.density),
+            "curves": trainer.curve_rows(finished, ticket=number, density=ticket.density),
             "trainings": [{"ticket": number, "train_seconds": finished.seconds}],
             "stages": [ran],
         },
     )
     resume.finish(finished.state)
     # These tickets are recorded, or this stage would not have started.
-    resume.forget(resume.pretrain_stage(variant, seed))
-    if parent != rewind:
-        resume.forget(resume.imp_stage(variant, seed, int(arguments.parent)))
+    resume.forget(resume.stage_name("pretrain", variant, seed))
+    resume.forget(resume.stage_name("imp", variant, seed, f"round{arguments.parent}"))
 
 
 def _outcome(trainer: StageTrainer, end: Epoch) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def _outcome(trainer: StageTrainer, end: Epoch) -> dict[str, Any]:
 if __name__ == "__main__":
     run(
         under_torchrun(main),
-        variant=str,
+        variant="variants",
         seed=int,
         ticket=int,
         parent=str,

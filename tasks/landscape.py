@@ -157,4 +157,4 @@ def barriers(interpolation: list[Row]) -> list[Row]:
 
 
 if __name__ == "__main__":
-    run(main, variant=str, seed=int, code=("landscape", "networks/{variant}"))
+    run(main, variant="variants", seed=int, code=("landscape", "networks/{variant}"))

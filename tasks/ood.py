@@ -24,7 +24,7 @@ def main(arguments: Namespace) -> None:
     ticket = bench.load(
         paths.ticket(variant, seed, number), variant=variant, seed=seed, ticket=number
     )
-    resume.forget(resume.imp_stage(variant, seed, number))
+    resume.forget(resume.stage_name("imp", variant, seed, f"round{number}"))
     row = {
         "ticket": number,
         "density": ticket.density,
@@ -51,7 +51,7 @@ def main(arguments: Namespace) -> None:
 if __name__ == "__main__":
     run(
         main,
-        variant=str,
+        variant="variants",
         seed=int,
         ticket=int,
         parent=str,  # not read: DVC hands over the whole round

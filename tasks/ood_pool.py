@@ -34,4 +34,10 @@ def main(arguments: Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run(main, variant=str, seed=int, method=str, code=("ood_pool", "networks/{variant}"))
+    run(
+        main,
+        variant="variants",
+        seed=int,
+        method="pooling.recipes",
+        code=("ood_pool", "networks/{variant}"),
+    )

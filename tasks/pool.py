@@ -89,8 +89,8 @@ def _named(ticket: Ticket, method: str, members: list[int]) -> Ticket:
 if __name__ == "__main__":
     run(
         main,
-        variant=str,
+        variant="variants",
         seed=int,
-        method=str,
+        method="pooling.recipes",
         code=("pool", "networks/{variant}", "recipes/{method}"),
     )

@@ -18,16 +18,16 @@ from tasks.kit.training import StageTrainer
 def main(arguments: Namespace) -> None:
     """Train the dense network for `rewind.epochs` epochs and keep it."""
     variant, seed = arguments.variant, arguments.seed
-    trainer = StageTrainer(variant, seed, ticket=None)
+    trainer = StageTrainer(resume.stage_name("pretrain", variant, seed), variant, seed)
     kind = cast(Prunable, trainer.params.section("imp.prunable", str))
-    epochs = trainer.params.section("rewind.epochs", int)
+    epochs = range(trainer.params.section("rewind.epochs", int))
     weights = dict(trainer.model.named_parameters())
     masks = {
         name: torch.ones_like(weights[name], dtype=torch.bool)
         for name in prunable(trainer.model, kind)
     }
 
-    finished = trainer.train(masks, range(epochs), inputs=[])
+    finished = trainer.train(masks, epochs, trainer.state(masks, epochs))
     if not trainer.workers.first:
         return
     meta = {
@@ -36,7 +36,7 @@ def main(arguments: Namespace) -> None:
         "variant": variant,
         "init_seed": trainer.seeds.init,
         "noise_seed": trainer.seeds.noise,
-        "epochs": epochs,
+        "epochs": len(epochs),
         "precision": trainer.compute.precision,
     }
     ticket = Ticket.of(trainer.model, masks, meta)
@@ -45,10 +45,13 @@ def main(arguments: Namespace) -> None:
     write_rows(
         paths.rows("pretrain", variant, seed, "rewind"),
         trainer.bench.head("pretrain", variant, seed),
-        {"curves": trainer.curve_rows(finished, ticket.density), "stages": [ran]},
+        {
+            "curves": trainer.curve_rows(finished, ticket=None, density=ticket.density),
+            "stages": [ran],
+        },
     )
     resume.finish(finished.state)
 
 
 if __name__ == "__main__":
-    run(under_torchrun(main), variant=str, seed=int, code=("pretrain", "networks/{variant}"))
+    run(under_torchrun(main), variant="variants", seed=int, code=("pretrain", "networks/{variant}"))

@@ -7,7 +7,7 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
 from tqdm import tqdm
@@ -17,8 +17,6 @@ from tasks.kit.guard import Guard
 from tasks.kit.params import Params, shown
 
 _OF_A_ROUND = ("ticket", "parent")  # keys of a line of `imp.rounds`
-# Where params.yaml has what an argument names.
-_SECTIONS = {"variant": "variants", "method": "pooling.recipes", "dataset": "datasets"}
 INVALID_INPUT = 2  # retrying cannot mend it; the flow reads this code
 
 _PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
@@ -30,12 +28,13 @@ def run(
     main: Callable[[argparse.Namespace], None],
     *,
     code: Sequence[str] | None = None,
-    **arguments: type,
+    **arguments: type | str,
 ) -> None:
     """Run a stage with the arguments of its command line.
 
-    arguments: name and type of each, all required. DVC writes `round: {ticket: 1}` as
-    `--round.ticket 1`; the argument `ticket` is found under both names.
+    arguments: all required. For each its type, or the section of params.yaml that has what it
+    names, such as `variants`. DVC writes `round: {ticket: 1}` as `--round.ticket 1`; the argument
+    `ticket` is found under both names.
     code: the fingerprints that dvc.yaml has the stage depend on, `{variant}` standing for that
     argument; by default the stage's own.
 
@@ -50,13 +49,13 @@ def run(
     )
     for name, kind in arguments.items():
         aliases = [f"--round.{name}"] if name in _OF_A_ROUND else []
-        convert = _whole_number if kind is int else kind
+        convert = _whole_number if kind is int else str
         parser.add_argument(f"--{name}", *aliases, type=convert, required=True)
     if "DVC_STAGE" in os.environ:
         die_with_parent()
     try:
         values = parser.parse_args()
-        _require_listed(values)
+        _require_listed(values, arguments)
         names = [stage] if code is None else [name.format(**vars(values)) for name in code]
         guard = Guard(names)
         main(values)
@@ -88,11 +87,13 @@ def _whole_number(text: str) -> int:
     )
 
 
-def _require_listed(values: argparse.Namespace) -> None:
+def _require_listed(values: argparse.Namespace, arguments: Mapping[str, type | str]) -> None:
     """Raises InputError for a name that params.yaml does not have; it is part of paths."""
-    for argument, section in _SECTIONS.items():
-        name = getattr(values, argument, None)
-        if name is not None and name not in (known := Params().value(section) or {}):
+    for argument, section in arguments.items():
+        if not isinstance(section, str):
+            continue
+        name = getattr(values, argument)
+        if name not in (known := Params().value(section) or {}):
             raise InputError(
                 f"--{argument} {shown(name)} is not in {section}; it has {', '.join(known)}"
             )

@@ -7,6 +7,7 @@ state, since that stage starts only when the ticket is recorded.
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, is_dataclass
@@ -21,19 +22,19 @@ from tasks.kit import paths
 _MONTH = 30 * 24 * 3600
 
 
-def pretrain_stage(variant: str, seed: int) -> str:
-    """DVC's name for the stage that trains to the rewind point."""
-    return f"pretrain@{variant}-{seed}"
-
-
-def imp_stage(variant: str, seed: int, ticket: int) -> str:
-    """DVC's name for the stage that trains a ticket."""
-    return f"imp@{variant}-{seed}-round{ticket}"
+def stage_name(stage: str, *item: str | int) -> str:
+    """A stage of `item` (variant, seed, …) as DVC names it, such as `pretrain@base-0`."""
+    return f"{stage}@{'-'.join(map(str, item))}"
 
 
 def state(stage: str, key: str) -> Path:
     """File of a stage's state. key: of everything that shapes the run (`run_key`)."""
     return paths.RESUME / f"{stage}.{key}.safetensors"
+
+
+def beside(file: Path) -> Path:
+    """Folder of what else an unfinished training keeps, beside its state."""
+    return file.with_suffix(".kept")
 
 
 def finish(file: Path) -> None:
@@ -46,7 +47,7 @@ def forget(stage: str) -> None:
     """Drop the states of a finished training whose ticket is recorded."""
     for file in paths.RESUME.glob(f"{stage}.*.safetensors"):
         if file.with_suffix(".done").exists():
-            _drop(file)
+            drop(file)
 
 
 def forget_old() -> None:
@@ -54,14 +55,18 @@ def forget_old() -> None:
 
     Until then they wait for whoever goes back to the settings that they are of.
     """
-    for file in paths.RESUME.glob("*.safetensors"):
-        if time.time() - file.stat().st_mtime > _MONTH:
-            _drop(file)
+    for each in list(paths.RESUME.glob("*")):
+        file = each.with_suffix(".safetensors")  # each may be what lies beside it
+        ages = [time.time() - path.stat().st_mtime for path in (each, file) if path.exists()]
+        if ages and min(ages) > _MONTH:
+            drop(file)
 
 
-def _drop(file: Path) -> None:
+def drop(file: Path) -> None:
+    """Remove a state and all that belongs to it."""
     file.unlink(missing_ok=True)
     file.with_suffix(".done").unlink(missing_ok=True)
+    shutil.rmtree(beside(file), ignore_errors=True)
 
 
 def run_key(settings: Iterable[Any], inputs: Iterable[Path], compute: Compute) -> str:

@@ -60,7 +60,7 @@ class Trail:
                 f"{self.path(number)}: not the ticket that {self.path(self.numbers[-1])} descends "
                 "from; run `dvc repro` for the tickets first"
             )
-        resume.forget(resume.imp_stage(self.variant, self.seed, number))
+        resume.forget(resume.stage_name("imp", self.variant, self.seed, f"round{number}"))
         return bool(converged)
 
 

@@ -1,8 +1,8 @@
-"""What the stages `pretrain` and `imp` do alike: one training run, resumable, and its scores."""
+"""What all stages that train do alike: one training run, resumable, and its scores."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from tasks.kit.params import Params
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that is over: its curve, the wall time of all its epochs in seconds, its state."""
+    """A run that is over: the curve of its epochs, their wall time in seconds, its state."""
 
     curve: list[Epoch]
     seconds: float
@@ -53,61 +53,97 @@ class WithProgressBar:
 
 
 class StageTrainer:
-    """One stage's training: its settings, bench, and the processes that share it."""
+    """One stage's training: its settings, network, bench, and the processes that share it."""
 
-    def __init__(self, variant: str, seed: int, ticket: int | None) -> None:
-        """ticket: None for the run to the rewind point. seed: the entry of `seeds`."""
+    def __init__(self, stage: str, variant: str, seed: int, ticket: int | None = None) -> None:
+        """stage: as DVC names it. seed: the entry of `seeds`. ticket: whose noise the run sees;
+        None for one of no ticket's."""
         self.params = Params(variant)
         self.spec = self.params.section("train", TrainSpec)
         self.seeds = self.spec.seeds(seed)
-        self.ticket = ticket
-        self.stage = resume.pretrain_stage(variant, seed)
-        if ticket is not None:
-            self.stage = resume.imp_stage(variant, seed, ticket)
+        self.stage, self.ticket = stage, ticket
         self.workers = Workers()
         self.bench = Bench(self.params, self.seeds.init, self.workers.local_rank)
         self.model, self.compute = self.bench.model, self.bench.compute
+        self.loader = self._loader()
+
+    def state(
+        self,
+        masks: dict[str, Tensor],
+        epochs: range,
+        inputs: Sequence[Path] = (),
+        *,
+        settings: Sequence[Any] = (),
+        code: Sequence[str] = (),
+    ) -> Path:
+        """Where the state of a run lies while it is not finished: under a hash of everything that
+        shapes the run.
+
+        inputs: files beside the data set, such as the parent ticket. settings: beside those of the
+        sections train, model and compute. code: modules beside the stage's own and the network's.
+        Neither inputs nor settings tell what was pruned: the masks do.
+        """
+        model = self.bench.model_spec
+        code = [f"tasks.{self.stage.partition('@')[0]}", module_of(NETWORKS, model.name), *code]
+        every = [self.spec, model, self.compute.spec, self.seeds, self.stage, fingerprint(code)]
+        key = resume.run_key(
+            [*every, list(epochs), mask_digest(masks), *settings],
+            # It has a checksum of each array, with which the arrays have been compared.
+            [paths.dataset(self.bench.dataset.name) / DESCRIPTION, *inputs],
+            self.compute,
+        )
+        return resume.state(self.stage, key)
 
     def train(
         self,
         masks: dict[str, Tensor],
         epochs: range,
-        inputs: list[Path],
+        state: Path,
+        *,
         hooks: Sequence[Hook] = (),
+        lr: Callable[[int], float] | None = None,
+        start: Path | None = None,
     ) -> Finished:
-        """Train `self.model` in place, from where a killed run of the same key left off.
+        """Train `self.model` in place, from where a killed run of the same state left off.
 
-        inputs: files beside the data set that shape the run, such as the parent ticket.
+        hooks, lr, start: as the Trainer has them.
         """
-        state = resume.state(self.stage, self.key(masks, epochs, inputs, hooks))
         if self.workers.first:
             resume.forget_old()
             if state.exists():
                 print(f"{self.stage}: going on from {state}", flush=True)
-        trainer = Trainer(
+        self.trainer = Trainer(
             self.model,
-            self._loader(),
+            self.loader,
             self.spec,
             self.compute,
             noise=lambda epoch: noise_seed(self.seeds.noise, self.ticket, epoch),
             validate=self._validate,
+            lr=lr,
             hooks=hooks,
             workers=self.workers,
             on_epoch=self._print_epoch,
         )
-        curve = trainer.train(masks, epochs, state=state)
+        curve = self.trainer.train(masks, epochs, state=state, start=start)
+        curve = [epoch for epoch in curve if epoch.epoch in epochs]
         return Finished(curve, sum(epoch.seconds for epoch in curve), state)
+
+    def save(self, path: Path) -> None:
+        """Keep the state after the last epoch for others to start from: equal of equal runs."""
+        curve = self.trainer.progress.curve
+        curve[:] = [replace(epoch, seconds=0.0) for epoch in curve]
+        self.trainer.save(path)
 
     def _validate(self, model: nn.Module) -> Scores:
         """Scores of the network as it stands, on the held-out split without augmentation."""
         batches = eval_batches(self.bench.dataset, "val", EVAL_BATCH, self.compute.device)
         return evaluate(model, batches, self.compute)
 
-    def curve_rows(self, finished: Finished, density: float) -> list[dict[str, Any]]:
-        """Rows of the table `curves`."""
+    def curve_rows(self, finished: Finished, **whose: Any) -> list[dict[str, Any]]:
+        """Rows of the table `curves`. whose: columns that are the same in all of them."""
         rows = []
         for epoch in finished.curve:
-            row = {"ticket": self.ticket, "density": density, "epoch": epoch.epoch, "lr": epoch.lr}
+            row = whose | {"epoch": epoch.epoch, "lr": epoch.lr}
             rows.append(row | {"split": "train", "accuracy": epoch.accuracy, "loss": epoch.loss})
             rows.append(
                 row | {"split": "val", "accuracy": epoch.val_accuracy, "loss": epoch.val_loss}
@@ -124,27 +160,6 @@ class StageTrainer:
             world=self.workers.world,
         )
         return WithProgressBar(loader, self.stage) if self.workers.first else loader
-
-    def key(
-        self,
-        masks: dict[str, Tensor],
-        epochs: range,
-        inputs: list[Path],
-        hooks: Sequence[Hook] = (),
-    ) -> str:
-        """Hash of everything that shapes the run, 16 hex digits: the name of its state.
-
-        Neither inputs nor settings tell what was pruned: the masks do.
-        """
-        model = self.bench.model_spec
-        code = [f"tasks.{self.stage.partition('@')[0]}", module_of(NETWORKS, model.name)]
-        settings = [self.spec, model, self.compute.spec, self.seeds, self.stage, fingerprint(code)]
-        return resume.run_key(
-            [*settings, list(epochs), mask_digest(masks), [hook.name for hook in hooks]],
-            # It has a checksum of each array, with which the arrays have been compared.
-            [paths.dataset(self.bench.dataset.name) / DESCRIPTION, *inputs],
-            self.compute,
-        )
 
     def _print_epoch(self, epoch: Epoch) -> None:
         print(

@@ -126,11 +126,11 @@ def test_a_training_of_other_code_has_another_key(monkeypatch):
     """The fingerprint of the stage's code is among the settings."""
     monkeypatch.setattr(training, "fingerprint", lambda modules: {"loop.py": "a", "of": modules})
     Path("params.yaml").write_text(json.dumps(PARAMS | {"train": TRAINING}))
-    trainer = training.StageTrainer("base", 0, 1)
-    before = trainer.key({}, range(2), [])
-    assert trainer.key({}, range(2), []) == before
+    trainer = training.StageTrainer("imp@base-0-round1", "base", 0, 1)
+    before = trainer.state({}, range(2))
+    assert trainer.state({}, range(2)) == before
     monkeypatch.setattr(training, "fingerprint", lambda modules: {"loop.py": "b", "of": modules})
-    assert trainer.key({}, range(2), []) != before
+    assert trainer.state({}, range(2)) != before
 
 
 @pytest.mark.usefixtures("root")
@@ -138,10 +138,10 @@ def test_a_training_on_other_images_has_another_key(monkeypatch):
     """One pixel, of one image, of the split that decides."""
     monkeypatch.setattr(training, "fingerprint", lambda modules: {"of": modules})
     Path("params.yaml").write_text(json.dumps(PARAMS | {"train": TRAINING}))
-    before = training.StageTrainer("base", 0, 1).key({}, range(2), [])
+    before = training.StageTrainer("imp@base-0-round1", "base", 0, 1).state({}, range(2))
     dataset = Dataset.load("data/noise")
     images = dataset.split("val").images.clone()
     images[0, 0, 0, 0] ^= 1
     parts = {**dataset.parts, "val": Split(images, dataset.labels("val"))}
     replace(dataset, parts=parts).save("data/noise")
-    assert training.StageTrainer("base", 0, 1).key({}, range(2), []) != before
+    assert training.StageTrainer("imp@base-0-round1", "base", 0, 1).state({}, range(2)) != before

@@ -34,9 +34,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _trained(variant: str, seed: int = 0) -> tuple[dict[str, bytes], dict[str, bytes], Finished]:
-    trainer = StageTrainer(variant, seed, ticket=None)
+    trainer = StageTrainer(f"pretrain@{variant}-{seed}", variant, seed)
     before = bits(trainer.model.state_dict())
-    finished = trainer.train({}, range(1), inputs=[])
+    finished = trainer.train({}, range(1), trainer.state({}, range(1)))
     return before, bits(trainer.model.state_dict()), finished
 
 
@@ -56,7 +56,7 @@ def test_init_and_noise_are_settable_apart_and_come_from_the_seed_otherwise():
 @pytest.mark.usefixtures("root")
 def test_runs_of_other_seeds_masks_or_epochs_keep_their_states_apart():
     def key(variant: str, seed: int, masks: dict[str, torch.Tensor], epochs: range) -> str:
-        return StageTrainer(variant, seed, 1).key(masks, epochs, [])
+        return StageTrainer("imp@x", variant, seed, 1).state(masks, epochs).name
 
     ones = {"conv1.weight": torch.ones(2, 2, dtype=torch.bool)}
     keys = [
