@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tasks.reporting.figures.style import (
+from tasks.reporting.style import (
     add_legend,
     density_axis,
     draw_lines,

@@ -12,13 +12,9 @@ from lp_core.tables import TABLES
 from tasks.kit import paths
 from tasks.kit.cli import run
 from tasks.kit.params import Params
-from tasks.reporting import summary
-from tasks.reporting.converged import unconverged_sentences, without_unconverged
-from tasks.reporting.figures import style
-from tasks.reporting.figures.catalogue import CHAPTERS, Entry
-from tasks.reporting.figures.results import NoData, Results
-from tasks.reporting.page import Picture, render
-from tasks.reporting.published import read_published
+from tasks.reporting import style
+from tasks.reporting.imp_pool.part import part as imp_pool
+from tasks.reporting.page import render
 
 FIGURES = paths.RESULTS / "figures"
 PAGE = paths.RESULTS / "report.html"
@@ -27,17 +23,15 @@ PAGE = paths.RESULTS / "report.html"
 def main(_: Namespace) -> None:
     """Draw every figure that the tables have rows for; the page says why one is left out."""
     frames = {name: _table(name) for name in TABLES}
-    converged = without_unconverged(frames)
-    results = Results(converged, Params(), read_published())
+    params = Params()
     with style.reproducible_files():
-        chapters = {
-            chapter.heading: [_draw(entry, results) for entry in chapter.entries]
-            for chapter in CHAPTERS
-        }
-    page = render(results, summary.paired_tests(converged), chapters, unconverged_sentences(frames))
+        of_flows = [part(frames, params, FIGURES) for part in (imp_pool,)]
+    parts = [part for part in of_flows if part is not None]
+    page = render(parts, frames["stages"], params.path.read_text())
     with atomic_write(PAGE) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    count = sum(len(picture.files) for pictures in chapters.values() for picture in pictures)
+    pictures = [p for part in parts for section in part.sections for p in section.pictures]
+    count = sum(len(picture.files) for picture in pictures)
     print(f"report: {count} figures in {FIGURES}/, {PAGE}", flush=True)
 
 
@@ -49,17 +43,6 @@ def _table(name: str) -> pd.DataFrame:
         return pq.read_table(path, page_checksum_verification=True).to_pandas()
     except (pa.ArrowException, OSError) as error:
         raise DamagedError(path, f"not a whole table ({' '.join(str(error).split())})") from error
-
-
-def _draw(entry: Entry, results: Results) -> Picture:
-    try:
-        figures = entry.draw(results)
-    except NoData as reason:
-        return Picture(entry.heading, entry.caption, {}, str(reason))
-    for name, figure in figures.items():
-        style.save(figure, FIGURES / name)
-    files = {name: FIGURES / f"{name}.svg" for name in figures}
-    return Picture(entry.heading, entry.caption, files)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from tasks.kit.listed import Listed
 from tasks.kit.origin import origin
 from tasks.kit.params import Params
 from tasks.kit.rows import Row, RowsFile, Tables, read_all
-from tasks.reporting.converged import unconverged_sentences, without_unconverged
 from tasks.reporting.summary import metrics, plots, summary
 
 _RUN = ("dataset", "model", "variant", "seed")
@@ -41,10 +40,9 @@ def main(_: Namespace) -> None:
         name: write_table(name, rows, paths.RESULTS, whence).to_pandas()
         for name, rows in tables.items()
     }
-    converged = without_unconverged(frames)
-    _write("metrics.json", json.dumps(metrics(converged), indent=2) + "\n")
-    _write("summary.md", "\n".join([summary(converged), *unconverged_sentences(frames)]))
-    for name, frame in plots(converged).items():
+    _write("metrics.json", json.dumps(metrics(frames), indent=2) + "\n")
+    _write("summary.md", summary(frames))
+    for name, frame in plots(frames).items():
         _write(f"plots/{name}.csv", frame.to_csv(index=False))
     print(f"tables: {', '.join(frames)} and a summary in {paths.RESULTS}/", flush=True)
     removed = remove_restorable(file.path for file in files if not listed.has(file))

@@ -131,7 +131,7 @@ def _the_loss(project: Project) -> None:
 
 
 def _the_figures(project: Project) -> None:
-    project.edit("tasks/reporting/figures/style.py", "WIDTH = 9.6", "WIDTH = 9.5")
+    project.edit("tasks/reporting/style.py", "WIDTH = 9.6", "WIDTH = 9.5")
 
 
 def _the_template(project: Project) -> None:

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from ruamel.yaml import YAML
 
 from lp_core.corruptions.names import FAMILIES
 from lp_core.tables import TABLES, write_table
 from tasks.kit.params import Params
-from tasks.reporting.figures.results import Results
-from tasks.reporting.published import read_published
+from tasks.reporting.imp_pool.published import read_published
+from tasks.reporting.imp_pool.results import Results
 
 METHODS: dict[str, dict[str, Any]] = {
     "interpolation": {"recipe": "search"},
@@ -35,6 +36,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "uniform-soup": {"recipe": "uniform-soup"},
 }
 RUN = "0123abcd"
+_NO_ENDING = {"ending": None}  # which imp-pool's rows have none of
 _LAYERS = [f"stages.{k // 2}.conv{1 + k % 2}.weight" for k in range(7)]
 
 
@@ -96,7 +98,9 @@ class Made:
 
     def frames(self) -> dict[str, pd.DataFrame]:
         return {
-            name: pd.DataFrame(rows, columns=TABLES[name].names).assign(run=RUN)
+            name: pa.Table.from_pylist(
+                [row | {"run": RUN} for row in rows], schema=TABLES[name]
+            ).to_pandas()
             for name, rows in self.rows().items()
         }
 
@@ -122,7 +126,10 @@ class _Run:
             "disagreement": list(self._disagreement()),
             "stages": [self._stage("landscape", "tickets"), self._stage("imp", "0")],
             "curves": [
-                _at(0) | {"epoch": 1, "split": "train", "accuracy": 0.5, "loss": 1.0, "lr": 0.1}
+                _NO_ENDING
+                | {"method": None, "epoch": 1, "split": "train"}
+                | _at(0)
+                | {"accuracy": 0.5, "loss": 1.0, "lr": 0.1}
             ],
             "ood": list(self._ood()),
         }
@@ -179,7 +186,7 @@ class _Run:
                     for severity in range(1, 6):
                         more = gain * (1 + 0.1 * index - 0.2 * severity) - 0.03 * severity
                         row = {"method": method, "corruption": corruption, "severity": severity}
-                        yield row | _at(k) | self._scores(self.accuracy[k] + more)
+                        yield _NO_ENDING | row | _at(k) | self._scores(self.accuracy[k] + more)
 
     def _heatmap(self) -> Iterable[dict[str, Any]]:
         for a in self.numbers:

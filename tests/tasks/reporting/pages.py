@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from tasks.report import main
-from tasks.reporting.figures import style
+from tasks.reporting import style
 from tests.tasks.reporting.made import Made
 
 SMALL = Made(tickets=4, corruptions=("gaussian_noise", "fog", "pixelate"))
