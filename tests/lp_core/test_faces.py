@@ -14,17 +14,21 @@ from lp_core.models.network import Network
 from lp_core.models.spec import NETWORKS
 from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.spec import RECIPES
+from lp_core.sparsity.method import SparseMethod
+from lp_core.sparsity.spec import METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
-REGISTRIES = [NETWORKS, RECIPES, KINDS]
+REGISTRIES = [NETWORKS, RECIPES, KINDS, METHODS]
 
 
 def test_entries_are_found_by_the_names_that_settings_use():
     assert all(isinstance(faces.member(NETWORKS, n), Network) for n in faces.names(NETWORKS))
     assert all(issubclass(faces.member(RECIPES, n), Recipe) for n in faces.names(RECIPES))
     assert all(faces.member(KINDS, n).__name__ == n for n in faces.names(KINDS))
+    assert all(issubclass(faces.member(METHODS, n), SparseMethod) for n in faces.names(METHODS))
     assert set(faces.names(KINDS)) == {*CORRUPTIONS, *EXTRA}
     assert {"search", "greedy-soup"} <= set(faces.names(RECIPES))
+    assert {"rigl", "granet"} <= set(faces.names(METHODS))
     assert {"resnet8", "wrn28_10"} <= set(faces.names(NETWORKS))
 
 

@@ -137,11 +137,18 @@ def test_no_room_is_called_as_a_name_of_its_package(package):
 _SPECS = """
 import sys
 import lp_core.corruptions.spec, lp_core.data.spec, lp_core.models.spec, lp_core.pooling.spec
+import lp_core.sparsity.spec, lp_core.superposing.spec
 from lp_core import faces
 lp_core.models.spec.ModelSpec("resnet18", "imagenet").stem_for(224, 224)
 lp_core.corruptions.spec.CorruptSpec(watch="constraints.txt")
 for name in faces.names(lp_core.pooling.spec.RECIPES):
     lp_core.pooling.spec.recipe_class(name)(candidates=2)
+for name in faces.names(lp_core.sparsity.spec.METHODS):
+    more = {"until": 3} if name == "granet" else {}
+    density = 1.0 if name == "dense" else 0.5
+    method = lp_core.sparsity.spec.method_class(name)(density=density, **more)
+    method.require_fits(epochs=10, superposing=9)
+lp_core.superposing.spec.EndingSpec(tickets=3).require_fits(epochs=250, start=225)
 for name in faces.names(lp_core.models.spec.NETWORKS):
     lp_core.models.spec.ModelSpec(name)
 heavy = {"torch", "torchvision", "numpy", "cv2", "scipy", "PIL"} & set(sys.modules)
@@ -158,6 +165,8 @@ def test_the_published_names_are_where_the_design_has_them():
         *("tickets.Ticket", "sparsity.magnitude_mask", "pooling.interpolate", "pooling.search"),
         *("data.corrupt", "analysis.expected_calibration_error", "tables.TABLES"),
         *("analysis.error_barrier", "analysis.disagreement", "analysis.kl_divergence"),
+        *("sparsity.erk_densities", "sparsity.method_class", "pooling.superpose"),
+        *("superposing.Superposing", "superposing.EndingSpec", "superposing.TrainingCost"),
         *("training.superposing_lr", "training.Trainer", "training.Hook", "compute.Compute"),
     ):
         found = lp_core

@@ -69,6 +69,7 @@ class TinyRun:
     )
     network: Callable[[], nn.Module] = residual_network
     density: float = 0.5
+    masks: Callable[[nn.Module], dict[str, Tensor]] | None = None  # others than by magnitude
     stop: int | None = None  # before the schedule's end
     state: Path | None = None
     start: Path | None = None
@@ -79,6 +80,9 @@ class TinyRun:
 
     def __post_init__(self) -> None:
         self.model = self.network()
+        if self.masks:
+            self.mask = self.masks(self.model)
+            return
         weights = {n: self.model.get_parameter(n) for n in prunable(self.model)}
         total = sum(weight.numel() for weight in weights.values())
         self.mask = magnitude_mask(weights, round(self.density * total))
