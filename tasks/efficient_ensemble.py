@@ -13,7 +13,8 @@ from torch import Tensor
 
 from lp_core import faces
 from lp_core.data.loading import EVAL_BATCH, eval_batches
-from lp_core.models.ensembles.ensemble import ENSEMBLES, Ensemble
+from lp_core.models.ensembles.ensemble import Ensemble
+from lp_core.models.ensembles.spec import ENSEMBLES
 from lp_core.models.factory import build
 from lp_core.training.evaluation import float32_logits
 from tasks.kit import paths, resume

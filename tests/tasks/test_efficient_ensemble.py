@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lp_core import faces
-from lp_core.models.ensembles.ensemble import ENSEMBLES
+from lp_core.models.ensembles.spec import ENSEMBLES
 from tasks import efficient_ensemble
 from tasks.kit import paths
 from tasks.kit.bench import Bench

@@ -7,9 +7,6 @@ from torch import Tensor, nn
 
 from lp_core.errors import InputError
 
-# Where efficient ensembles are found by name.
-ENSEMBLES = "lp_core.models.ensembles"
-
 # As many as the cheap tickets that the paper superposes on CIFAR: three cycles of 8 epochs.
 MEMBERS = 3
 

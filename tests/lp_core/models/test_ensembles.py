@@ -13,7 +13,8 @@ from lp_core import faces
 from lp_core.errors import InputError
 from lp_core.models.cutting import blocks
 from lp_core.models.ensembles.batch_ensemble import BatchEnsemble
-from lp_core.models.ensembles.ensemble import ENSEMBLES, Ensemble
+from lp_core.models.ensembles.ensemble import Ensemble
+from lp_core.models.ensembles.spec import ENSEMBLES
 from lp_core.models.ensembles.tree_net import TreeNet
 from lp_core.models.factory import build
 from lp_core.models.spec import NETWORKS
