@@ -1,5 +1,5 @@
-"""Runs that several processes share, as torchrun starts them: `tiny`'s own, and one whose gradients
-do not fit into one message."""
+"""Runs that several processes share, as torchrun starts them: `tiny`'s own, one whose gradients do
+not fit into one message, and sparse trainings with Sup-tickets."""
 
 import hashlib
 import json
@@ -11,6 +11,7 @@ from torch import nn
 
 from lp_core.training.distributed import Workers
 from lp_core.training.hooks import Hook
+from tests.lp_core.sparse import SUP, method, sparse_run
 from tests.lp_core.tiny import CLASSES, TinyRun, shared
 from tests.lp_core.training.toy_hooks import PruneAndGrow, RunningAverage
 
@@ -43,7 +44,21 @@ def main(folder: Path) -> None:
     resumed.train()
     digests = [_digest(run.model) for run in (whole, resumed)]
     (folder / f"{workers.rank}.json").write_text(json.dumps(digests))
+    sparse = {name: _sparse(name, workers) for name in ("snip", "set", "rigl", "granet")}
+    (folder / f"sparse-{workers.rank}.json").write_text(json.dumps(sparse))
     workers.close()
+
+
+def _sparse(name: str, workers: Workers) -> dict[str, object]:
+    """What a sparse training with Sup-tickets came to in this process."""
+    taken: list[int] = []
+    run = sparse_run(
+        method(name), SUP, workers=workers, on_ticket=lambda number, _: taken.append(number)
+    )
+    run.train()
+    masks = run.trainer.progress.masks
+    kept = {layer: mask.nonzero().tolist() for layer, mask in masks.items()}
+    return {"weights": _digest(run.model), "kept": kept, "taken": taken}
 
 
 def _hooks() -> list[Hook]:

@@ -66,6 +66,16 @@ def test_four_processes_resume_bit_for_bit_a_network_that_they_sum_in_pieces(lef
     assert len({whole for whole, _ in digests}) == 1
 
 
+@pytest.mark.parametrize("name", ["snip", "set", "rigl", "granet"])
+def test_sparse_training_comes_to_the_same_masks_in_every_process(left, name):
+    texts = [(left / f"sparse-{rank}.json").read_text() for rank in range(WORLD)]
+    runs = [json.loads(text)[name] for text in texts]
+    assert all(run["kept"] == runs[0]["kept"] for run in runs)
+    assert all(run["weights"] == runs[0]["weights"] for run in runs)
+    # The batch-norm statistics of a ticket are the first process's own.
+    assert [run["taken"] for run in runs] == [[1, 2]] + [[]] * (WORLD - 1)
+
+
 def test_together_they_resume_bit_for_bit(left):
     whole, resumed = (_read(left / f"{run}-0.json") for run in ("whole", "resumed"))
     assert resumed[0] == whole[0]
