@@ -1,7 +1,12 @@
 """What README.md and docs/ say of the project's names is so."""
 
 import re
+import subprocess
+import sys
+from dataclasses import fields
+from itertools import product
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from ruamel.yaml import YAML
@@ -10,7 +15,9 @@ from docs.picture import PANELS, read_table
 from lp_core import faces
 from lp_core.models.spec import NETWORKS
 from lp_core.pooling.spec import RECIPES
-from lp_core.tables import TABLES
+from lp_core.sparsity.spec import METHODS, method_class
+from lp_core.superposing.spec import Average, EndingSpec
+from lp_core.tables import TABLES, write_table
 from presets.overlays import names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,10 +67,81 @@ def test_the_method_page_lists_every_recipe():
     assert {name for row in rows for name in in_code(row[0])} == set(faces.names(RECIPES))
 
 
+def test_the_method_page_lists_every_sparse_training_and_its_settings():
+    rows = table_rows("docs/method.md", "training")
+    assert sorted(in_code(row[0])[0] for row in rows) == sorted(faces.names(METHODS))
+    said = {"density", *(name for row in rows for name in in_code(row[1]))}
+    settings = {field.name for name in faces.names(METHODS) for field in fields(method_class(name))}
+    assert said == settings
+
+
+def test_the_method_page_lists_every_setting_of_an_ending_with_its_default():
+    rows = table_rows("docs/method.md", "ending's setting")
+    names = [name for row in rows for name in in_code(row[0])]
+    assert names == [field.name for field in fields(EndingSpec)]
+    defaults = [text for row in rows for text in row[1].replace("`", "").split(", ")]
+    assert defaults == ["", *(str(field.default) for field in fields(EndingSpec)[1:])]
+    averages = table_rows("docs/method.md", "average")
+    assert [in_code(row[0])[0] for row in averages] == list(get_args(Average))
+
+
 def test_the_data_page_lists_every_network():
     section = (ROOT / "docs" / "data.md").read_text().split("## Networks", 1)[1]
     listed = in_code(section.split(" are there.", 1)[0])
     assert sorted(listed) == sorted(faces.names(NETWORKS))
+
+
+THREE_MORE = re.findall(
+    r"```python\n(.*?)```",
+    (ROOT / "docs" / "tables.md").read_text().split("## Three more", 1)[1],
+    re.DOTALL,
+)
+
+
+@pytest.fixture
+def sparse_trainings(tmp_path: Path) -> Path:
+    """Tables of two methods, two endings and two seeds, of which cheap tickets win 10 points."""
+    whose = [
+        {"method": method, "ending": ending}
+        for method, ending in product(("dense", "rigl"), ("plain", "cia"))
+    ]
+    scores = {"split": "test", "density": 0.1, "nll": 1.0, "ece": 0.1}
+    cheap = {"accuracy": 0.5, "average_accuracy": 0.7, "epoch": 5.0}
+    cost = {"train_flops": 3, "test_flops": 1, "train_fraction": 0.3, "test_fraction": 0.1}
+    how = {"average": "cia", "cycle": 1, "tickets": 2, "converged": True, "train_seconds": 1.0}
+    layer = {"epoch": 5, "layer": "stem.0.weight", "weights": 432, "density": 0.8}
+    apart = {"a": 1, "b": 2, "disagreement": 0.1, "kl": 0.2}
+    rows: dict[str, list[dict[str, Any]]] = {
+        "sup_tickets": [
+            scores | cost | how | one | {"sup": sup, "accuracy": 0.6 + 0.1 * sup}
+            for one in whose
+            for sup in [one["ending"] == "cia"]
+        ],
+        "cheap_tickets": [scores | cheap | whose[1] | {"cheap": number} for number in (1, 2)],
+        "diversity": [
+            apart | whose[1] | {"kind": "cheap"},
+            apart | {"kind": "tree-net", "method": None, "ending": None},
+        ],
+        "layer_density": [layer | one for one in [*whose, {"method": "rigl", "ending": None}]],
+    }
+    for name, of_each in rows.items():
+        runs = [{"dataset": "d", "model": "m", "variant": "base", "seed": seed} for seed in (0, 1)]
+        each = [run | row for run in runs for row in of_each]
+        write_table(name, each, tmp_path / "results", {"run": "12345678"})
+    return tmp_path
+
+
+@pytest.mark.parametrize(("number", "shown"), [(0, "0.1"), (1, "0.7"), (2, "tree-net")])
+def test_the_questions_about_sparse_trainings_are_answered(sparse_trainings, number, shown):
+    command = [sys.executable, "-W", "error", "-c", THREE_MORE[number]]
+    answer = subprocess.run(command, cwd=sparse_trainings, capture_output=True, text=True)
+    assert answer.stderr == ""
+    assert shown in answer.stdout
+    assert "Empty" not in answer.stdout
+
+
+def test_the_docs_ask_no_question_about_them_that_is_not_tested():
+    assert len(THREE_MORE) == 3
 
 
 @pytest.mark.parametrize("measured", PANELS)
