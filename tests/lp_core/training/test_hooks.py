@@ -175,3 +175,58 @@ def test_forgetting_counts_what_a_count_over_saved_predictions_gives():
 def test_two_hooks_of_one_name_are_refused():
     with pytest.raises(ValueError, match="names of their own"):
         TinyRun(hooks=lambda: [Forgetting(), Forgetting()]).train()
+
+
+class Asks(Hook):
+    """For dense gradients, twice, at every second step."""
+
+    def __init__(self) -> None:
+        self.dense_steps: list[int] = []
+
+    def after_backward(self, progress: Progress) -> None:
+        if progress.step % 2:
+            gradients = progress.dense_gradients()
+            assert list(gradients) == list(progress.masks)
+            assert gradients.keys() == progress.dense_gradients().keys()
+            assert all(gradients[name][~kept].any() for name, kept in progress.masks.items())
+
+    def after_step(self, progress: Progress) -> None:
+        self.dense_steps.append(progress.dense_steps)
+        for name, kept in progress.masks.items():
+            parameter = progress.model.get_parameter(name)
+            assert not parameter.grad[~kept].any()
+            assert not progress.optimizer.momenta[parameter][~kept].any()
+
+
+def test_steps_that_ask_for_dense_gradients_are_counted_and_the_optimiser_sees_none():
+    run = TinyRun(epochs=2, hooks=lambda: [Asks()])
+    run.train()
+    assert run.trainer.hooks[0].dense_steps == [0, 1, 1, 2, 2, 3]
+
+
+class Writes(Hook):
+    """Into weights outside the masks, at every point."""
+
+    @torch.no_grad()
+    def _write(self, progress: Progress) -> None:
+        for name in progress.masks:
+            parameter = progress.model.get_parameter(name)
+            parameter += 1.0
+
+    before_step = after_backward = after_step = after_epoch = _write
+
+
+class Looks(Hook):
+    """That they are zero at each point all the same."""
+
+    def _look(self, progress: Progress) -> None:
+        for name, kept in progress.masks.items():
+            assert not progress.model.get_parameter(name)[~kept].any()
+
+    before_step = after_backward = after_step = after_epoch = _look
+
+
+def test_whatever_a_hook_writes_weights_outside_the_masks_are_zero_for_the_next():
+    run = TinyRun(epochs=2, hooks=lambda: [Writes(), Looks()])
+    run.train()
+    Looks()._look(run.trainer.progress)
