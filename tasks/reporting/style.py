@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from lp_core.files import atomic_write
@@ -157,6 +159,27 @@ def points(gain: float, form: str = "+.2f") -> str:
 def percent(density: float) -> str:
     """A density, given as a fraction, in percent, for a tick or a cell: `51.2`."""
     return f"{100 * density:.3g}"
+
+
+def legend_entry(
+    label: str,
+    colour: str = "0.25",
+    marker: str = "",
+    line: Literal["-", "--", ":", "none"] = "none",
+    hollow: bool = False,
+    size: float = 6,
+) -> Line2D:
+    """An entry of a legend that stands for several things drawn."""
+    return Line2D(
+        [],
+        [],
+        color=colour,
+        marker=marker,
+        linestyle=line,
+        mfc="white" if hollow else colour,
+        markersize=size,
+        label=label,
+    )
 
 
 def add_legend(figure: Figure, axis: Axes, extra: Sequence[Artist] = ()) -> None:

@@ -10,11 +10,17 @@ from tasks.reporting.imp_pool import summary as imp_pool
 from tasks.reporting.imp_pool.converged import unconverged_sentences, without_unconverged
 from tasks.reporting.imp_pool.rows import own
 from tasks.reporting.part import Frames
+from tasks.reporting.sup_tickets import rows as sup_rows
+from tasks.reporting.sup_tickets import summary as sup_tickets
 
 
 def metrics(frames: Frames) -> dict[str, Any]:
-    """Numbers by variant."""
-    return imp_pool.metrics(without_unconverged(own(frames)))
+    """Numbers by variant; those of sparse training below `sup_tickets`."""
+    numbers = imp_pool.metrics(without_unconverged(own(frames)))
+    sparse = sup_tickets.metrics(sup_rows.without_unconverged(sup_rows.own(frames)))
+    for variant, by_method in sparse.items():
+        numbers.setdefault(variant, {})["sup_tickets"] = by_method
+    return numbers
 
 
 def plots(frames: Frames) -> Frames:
@@ -28,4 +34,8 @@ def summary(frames: Frames) -> str:
     lines = []
     if len(mine["tickets"]):
         lines += [imp_pool.summary(without_unconverged(mine)), *unconverged_sentences(mine)]
+    sparse = sup_rows.own(frames)
+    if len(sparse["sup_tickets"]):
+        lines.append(sup_tickets.summary(sup_rows.without_unconverged(sparse)))
+        lines += sup_rows.unconverged_sentences(sparse)
     return "\n".join(lines)

@@ -4,8 +4,10 @@ The numbers are drawn at random around the shapes that the method has (neighbour
 rewound, sparse tickets gain less), so that figures of them look like figures of a run.
 """
 
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +22,7 @@ from lp_core.tables import TABLES, write_table
 from tasks.kit.params import Params
 from tasks.reporting.imp_pool.published import read_published
 from tasks.reporting.imp_pool.results import Results
+from tests.tasks.reporting.made_sup import MadeSup
 
 METHODS: dict[str, dict[str, Any]] = {
     "interpolation": {"recipe": "search"},
@@ -36,6 +39,9 @@ METHODS: dict[str, dict[str, Any]] = {
     "uniform-soup": {"recipe": "uniform-soup"},
 }
 RUN = "0123abcd"
+_PUBLISHED = Path(__file__).resolve().parents[3] / "presets" / "published"
+_Rows = Iterable[dict[str, Any]]
+_Tables = dict[str, list[dict[str, Any]]]
 _NO_ENDING = {"ending": None}  # which imp-pool's rows have none of
 _LAYERS = [f"stages.{k // 2}.conv{1 + k % 2}.weight" for k in range(7)]
 
@@ -43,7 +49,7 @@ _LAYERS = [f"stages.{k // 2}.conv{1 + k % 2}.weight" for k in range(7)]
 @dataclass(frozen=True)
 class Made:
     """What to make. barrier: error barrier of neighbours by variant; 0 rewinding epochs where the
-    name has `no-rewind` in it."""
+    name has `no-rewind` in it. sup: the other flow's, if it ran, too."""
 
     variants: Sequence[str] = ("base", "no-rewind")
     pooled: Sequence[str] = ("base",)
@@ -55,6 +61,7 @@ class Made:
     model: str = "resnet8"
     barriers: Sequence[float] = (0.004, 0.25)
     corruptions: Sequence[str] = tuple(FAMILIES)
+    sup: MadeSup | None = None
 
     def write(self, root: Path) -> None:
         """results/*.parquet, params.yaml and presets/published/ below `root`."""
@@ -66,12 +73,14 @@ class Made:
     def params(self) -> dict[str, Any]:
         chain = [{"ticket": k, "parent": k - 1 if k else "rewind"} for k in range(self.tickets)]
         corrupt = {"source": "generate", "watch": "constraints.txt", "images": 200}
+        sup = self.sup or MadeSup(variants=())
         return {
             "dataset": self.dataset,
             "corrupt": {self.dataset: corrupt},
             "seeds": list(self.seeds),
             "grid": list(self.variants),
-            "variants": {v: self._over(v) for v in self.variants},
+            "variants": {v: self._over(v) for v in (*self.variants, *sup.variants)},
+            "train": {"epochs": sup.epochs},
             "rewind": {"epochs": 2},
             "imp": {"rounds": chain},
             "pooling": {
@@ -80,6 +89,7 @@ class Made:
                 "corrupted": [m for m in self.ood if m in self.methods],
                 "recipes": {m: METHODS.get(m, {"recipe": "search"}) for m in self.methods},
             },
+            "sup_tickets": sup.params(),
         }
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
@@ -87,14 +97,18 @@ class Made:
         tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
         for variant, barrier in zip(self.variants, self.barriers, strict=False):
             for seed in self.seeds:
-                run_of_row = {"dataset": self.dataset, "model": self.model}
-                run_of_row |= {"variant": variant, "seed": seed}
                 number = self.variants.index(variant)
                 rng = np.random.default_rng([seed, number, self.tickets])
                 run = _Run(self, rng, barrier, variant in self.pooled)
-                for name, rows in run.rows().items():
-                    tables[name] += [run_of_row | row for row in rows]
+                self._add(tables, variant, seed, run.rows())
+        for variant, seed in product(self.sup.variants, self.sup.seeds) if self.sup else ():
+            self._add(tables, variant, seed, self.sup.rows(variant, seed))
         return tables
+
+    def _add(self, tables: _Tables, variant: str, seed: int, more: Mapping[str, _Rows]) -> None:
+        run = {"dataset": self.dataset, "model": self.model, "variant": variant, "seed": seed}
+        for name, rows in more.items():
+            tables[name] += [run | row for row in rows]
 
     def frames(self) -> dict[str, pd.DataFrame]:
         return {
@@ -245,8 +259,11 @@ def results(made: Made) -> Results:
 
 
 def write_published(folder: Path) -> None:
-    """The paper's files with made-up numbers, of one setting: vgg16 on cifar100."""
+    """The files with made-up numbers of one setting, vgg16 on cifar100; of Sup-tickets' paper the
+    real ones."""
     folder.mkdir(parents=True, exist_ok=True)
+    for path in _PUBLISHED.glob("sup_tickets*.csv"):
+        shutil.copy(path, folder)
     setting = {"source": "Paper, table 6", "dataset": "cifar100", "model": "vgg16"}
     pd.DataFrame(
         [

@@ -11,6 +11,9 @@ from tasks.reporting.imp_pool.numbers import claims_tables
 from tasks.reporting.machine import machine_table
 from tests.tasks.reporting.made import METHODS, results
 from tests.tasks.reporting.pages import ALWAYS, POOLED, SMALL, draw, report, stub_files
+from tests.tasks.reporting.sup_tickets.results_of import FEW
+
+SUP_TABLES = {"sup_tickets", "cheap_tickets", "diversity", "layer_density", "siblings"}
 
 
 @pytest.fixture
@@ -26,9 +29,10 @@ def whole(tmp_path_factory):
 
 def test_the_made_tables_are_not_empty():
     rows = SMALL.rows()
-    sup_tickets = {"sup_tickets", "cheap_tickets", "diversity", "layer_density", "siblings"}
     unread = {"pool_search"}
-    assert {name for name in rows if not rows[name]} == sup_tickets | unread
+    assert {name for name in rows if not rows[name]} == SUP_TABLES | unread
+    both = replace(SMALL, sup=FEW).rows()
+    assert {name for name in both if not both[name]} == unread
 
 
 def test_every_figure_is_on_the_page_and_in_a_file(whole):
@@ -200,6 +204,8 @@ def test_what_the_report_reads_beside_its_modules_is_part_of_its_code():
         "tasks/reporting/report.html.j2",
         "presets/published/claims.csv",
         "presets/published/results.csv",
+        "presets/published/sup_tickets.csv",
+        "presets/published/sup_tickets_diversity.csv",
     }
     # What the report does not run must not redraw it: no corruption, recipe or network.
     assert not any("kinds" in path or "recipes" in path or "networks" in path for path in files)
