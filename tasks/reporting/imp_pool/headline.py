@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from tasks.reporting.corrupted import corrupted_sentences
 from tasks.reporting.imp_pool.results import Results
 from tasks.reporting.imp_pool.rewinding import rewinding
 from tasks.reporting.imp_pool.summary import accuracy_by_density, gains
@@ -16,7 +17,8 @@ def sentences(results: Results, tests: pd.DataFrame, unconverged: list[str]) -> 
     tests: of `tasks.reporting.imp_pool.summary.paired_tests`. unconverged: of
     `tasks.reporting.imp_pool.converged.unconverged_sentences`.
     """
-    lines = [_setting(results), *unconverged, *_corrupted(results)]
+    lines = [_setting(results), *unconverged]
+    lines += corrupted_sentences(results.frames["ood"], results.params, results.dataset)
     if results.pooled:
         variant, method = results.pooled[0], results.headline_methods[0]
         for images in IMAGES:
@@ -34,21 +36,6 @@ def _setting(results: Results) -> str:
         f"{percent(densities.max())}% to {percent(densities.min())}% density, {seeds} "
         f"seed{'s' if seeds > 1 else ''}; variants: {names}."
     )
-
-
-def _corrupted(results: Results) -> list[str]:
-    counts = results.frames["ood"][["corruption", "severity"]].nunique()
-    if not counts["corruption"]:
-        return []
-    source, images = results.corrupted_images()
-    origin = "the official ones"
-    if source == "generate":
-        origin = "generated (comparable with published sets where images are 32×32)"
-    sample = "all" if images is None else f"a class-balanced {images} of the"
-    return [
-        f"Corrupted images: {counts['corruption']} corruptions (the benchmark's own mean is over "
-        f"15) at {counts['severity']} severities, {origin}, {sample} test images for each."
-    ]
 
 
 def _gain(

@@ -48,12 +48,6 @@ class Results:
         """
         return self.params.section("pooling.corrupted", list[str])
 
-    def corrupted_images(self) -> tuple[str, int | None]:
-        """Where the corrupted images come from (`generate` or `official`), and how many test
-        images are in each corruption and severity (None: all)."""
-        settings = self.params.section(f"corrupt.{self.dataset}", dict[str, Any])
-        return settings.get("source", "generate"), settings.get("images")
-
     def variants_with(self, table: str) -> list[str]:
         """The variants that have rows in a table, in the grid's order.
 

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from tasks.reporting.corrupted import corrupted_sentences
 from tasks.reporting.part import NoData
 from tasks.reporting.style import points
 from tasks.reporting.sup_tickets.figures.meeting import search_gains
@@ -11,7 +12,8 @@ from tasks.reporting.sup_tickets.scores import is_dense, paired
 
 def sentences(results: Results, unconverged: list[str]) -> list[str]:
     """The headline. unconverged: of `rows.unconverged_sentences`."""
-    lines = [*unconverged]
+    ood = results.frames["ood"]
+    lines = [*unconverged, *corrupted_sentences(ood, results.params, results.dataset)]
     for variant in results.variants:
         lines += [_setting(results, variant)]
         for say in (gain, best, costs):
@@ -43,16 +45,16 @@ def gain(results: Results, variant: str) -> list[str]:
         return ["Nothing is said of Sup-tickets: no sparse training has both endings."]
     gains = rows["gain"].round(9)
     equal = (gains == 0).sum()
-    ties = f" and {equal} {'is' if equal == 1 else 'are'} unchanged" if equal else ""
+    ties = f" and no difference in {equal}" if equal else ""
     by_seed = rows.groupby("seed")["gain"].mean()
     spread = ""
     if len(by_seed) > 1:
         spread = f" (standard deviation {points(by_seed.std(), '.2f')} over the seeds' means)"
     return [
         f"Sup-tickets ({results.endings.described(first)}) against the plain ending of the same "
-        f"prefix: {points(gains.mean())} points of test accuracy on average{spread}; "
-        f"{(gains > 0).sum()} of {_count(len(rows), 'pair')} of a sparse method and a seed "
-        f"gain{'s' if (gains > 0).sum() == 1 else ''}{ties}. {_chance(by_seed)}"
+        f"prefix: {points(gains.mean())} points of test accuracy on average{spread}, a gain in "
+        f"{(gains > 0).sum()} of {len(rows)} pairs of a sparse method and a seed{ties}. "
+        f"{_chance(by_seed)}"
     ]
 
 
@@ -97,7 +99,7 @@ def costs(results: Results, variant: str) -> list[str]:
     added = ""
     if len(change):
         furthest = change[change.abs().idxmax()]
-        added = f"; the ending with Sup-tickets changes that by at most {points(furthest)} points"
+        added = f"; the ending with Sup-tickets changes that by up to {points(furthest)} points"
     return [f"Training FLOPs, as a share of the dense network's: {', '.join(spent)}{added}."]
 
 
@@ -113,8 +115,8 @@ def search(results: Results) -> list[str]:
     counts = f"better in {(gains > 0).sum()}, worse in {(gains < 0).sum()}"
     return [
         "Lottery Pools' greedy search over the cheap tickets, instead of CIA: "
-        f"{points(gains.mean())} points of test accuracy on average, {counts} of "
-        f"{_count(len(gains), 'pair')} of a method and a seed."
+        f"{points(gains.mean())} points of test accuracy on average, {counts} of {len(gains)} "
+        "pairs of a method and a seed."
     ]
 
 

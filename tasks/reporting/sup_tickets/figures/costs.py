@@ -27,9 +27,10 @@ def flops(results: Results) -> dict[str, Figure]:
     for variant in results.variants:
         rows = _rows(results, variant)
         title = f"Accuracy against training FLOPs: {results.setting(variant)}"
-        figure = empty_figure(4.6, title, error_bar_note(results.seeds(variant)))
-        axis = figure.subplots()
         chosen = results.trained(rows["method"])
+        height = 4.2 + 0.08 * len(chosen)  # the legend grows with them
+        figure = empty_figure(height, title, error_bar_note(results.seeds(variant)))
+        axis = figure.subplots()
         for method in chosen:
             _draw_method(axis, rows[rows["method"] == method.name], method)
         papers = _draw_paper(axis, results, variant, chosen)
