@@ -1,8 +1,8 @@
 """Stage `code`: the fingerprint of what each stage runs, `code/<stage>.json`.
 
 Every other stage depends on its own file there, which a comment, a docstring or a reformatting
-leaves as it is. What a user picks by name in params.yaml (a network, a recipe, corruptions) has
-files of its own, so that a new one makes nothing stale that does not use it.
+leaves as it is. What a user picks by name in params.yaml (a network, a recipe, …) has files of its
+own, so that a new one makes nothing stale that does not use it.
 """
 
 import json
@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from lp_core.corruptions.spec import KINDS, CorruptSpec
-from lp_core.faces import module_of
+from lp_core.faces import module_of, names
 from lp_core.files import atomic_write
+from lp_core.models.ensembles.spec import ENSEMBLES
 from lp_core.models.spec import NETWORKS, ModelSpec
 from lp_core.pooling.spec import RECIPES
+from lp_core.sparsity.spec import METHODS
+from lp_core.superposing.spec import SELECTIONS, EndingSpec
 from tasks.kit import paths
 from tasks.kit.cli import run
 from tasks.kit.code import PROJECT, fingerprint
@@ -59,13 +62,20 @@ def _chosen(params: Params) -> Iterator[tuple[str, list[Entry], list[str]]]:
         yield _used(f"networks/{variant}", NETWORKS, [name])
     for method, settings in params.section("pooling.recipes", dict).items():
         yield _used(f"recipes/{method}", RECIPES, [settings["recipe"]])
+    for method, settings in params.section("sup_tickets.training", dict).items():
+        yield _used(f"sparse_methods/{method}", METHODS, [settings["recipe"]])
+    for name, ending in params.section("sup_tickets.ending", dict[str, EndingSpec]).items():
+        selects = ending.average in names(SELECTIONS)
+        yield _used(f"endings/{name}", SELECTIONS, [ending.average] if selects else [])
+    for name in params.section("sup_tickets.efficient_ensembles", list[str]):
+        yield _used(f"ensembles/{name}", ENSEMBLES, [name])
     for dataset, spec in params.section("corrupt", dict[str, CorruptSpec]).items():
         yield _used(f"corruptions/{dataset}", KINDS, spec.corruptions)
 
 
-def _used(file: str, registry: str, names: list[str]) -> tuple[str, list[Entry], list[str]]:
-    modules = {module_of(registry, name) for name in names}
-    return file, [[registry, name] for name in names], sorted(modules)
+def _used(file: str, registry: str, used: list[str]) -> tuple[str, list[Entry], list[str]]:
+    modules = {module_of(registry, name) for name in used}
+    return file, [[registry, name] for name in used], sorted(modules)
 
 
 if __name__ == "__main__":

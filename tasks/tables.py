@@ -6,6 +6,7 @@ Reads every rows file that params.yaml lists, by the file's own head.
 import json
 from argparse import Namespace
 from collections.abc import Iterable
+from typing import Any
 
 from lp_core.errors import InputError
 from lp_core.files import atomic_write
@@ -20,7 +21,7 @@ from tasks.kit.rows import Row, RowsFile, Tables, read_all
 from tasks.reporting.summary import metrics, plots, summary
 
 _RUN = ("dataset", "model", "variant", "seed")
-_TRAININGS = "trainings"  # rows that become a column of `tickets`
+_TRAININGS = "trainings"  # rows that become columns of `tickets` and `sup_tickets`
 # Columns that only some of the stages have anything to say in.
 _OPTIONAL = {"curves": ("method", "ending", "ticket"), "ood": ("ending", "ticket")}
 
@@ -32,7 +33,7 @@ def main(_: Namespace) -> None:
     files = read_all(paths.ROWS)
     tables = collect(sorted(filter(listed.has, files), key=listed.position))
     listed.require_complete(tables)
-    add_train_seconds(tables)
+    add_trainings(tables)
     add_winning(tables)
     add_gains(tables)
     whence = origin(params)
@@ -67,40 +68,40 @@ def collect(files: Iterable[RowsFile]) -> Tables:
     return tables
 
 
-def add_train_seconds(tables: Tables) -> None:
-    """Add the wall time of its training to each row of a ticket.
+def add_trainings(tables: Tables) -> None:
+    """Add to each row of what was trained the wall time of its training, and what that cost.
 
-    The stage that trained the ticket has measured it; another stage has measured the accuracy.
+    The stage that trained it has measured both; another stage has measured the accuracy.
     """
-
-    def key(row: Row) -> tuple[str, int, int]:
-        return row["variant"], row["seed"], row["ticket"]
-
-    seconds = {key(row): row["train_seconds"] for row in tables.pop(_TRAININGS)}
+    trainings = tables.pop(_TRAININGS)
+    of_ticket = {_key(row, "ticket"): row for row in trainings if "ticket" in row}
     for row in tables["tickets"]:
-        row["train_seconds"] = seconds[key(row)]
+        row["train_seconds"] = of_ticket[_key(row, "ticket")]["train_seconds"]
+    of_ending = {_key(row, "method", "ending"): row for row in trainings if "ending" in row}
+    for row in tables["sup_tickets"]:
+        prefix = of_ending[_key(row | {"ending": None}, "method", "ending")]
+        ending = of_ending[_key(row, "method", "ending")]
+        row |= {name: ending[name] for name in ("train_flops", "train_fraction")}
+        row["train_seconds"] = prefix["train_seconds"] + ending["train_seconds"]
+
+
+def _key(row: Row, *columns: str) -> tuple[Any, ...]:
+    return row["variant"], row["seed"], *(row[column] for column in columns)
 
 
 def add_winning(tables: Tables) -> None:
     """Mark the papers' winning tickets: at least as accurate as the dense one trained alike."""
-
-    def key(row: Row) -> tuple[str, int, str]:
-        return row["variant"], row["seed"], row["split"]
-
-    dense = {key(row): row["accuracy"] for row in tables["tickets"] if row["ticket"] == 0}
-    for row in tables["tickets"]:
-        row["winning"] = row["accuracy"] >= dense[key(row)]
+    tickets = tables["tickets"]
+    dense = {_key(row, "split"): row["accuracy"] for row in tickets if row["ticket"] == 0}
+    for row in tickets:
+        row["winning"] = row["accuracy"] >= dense[_key(row, "split")]
 
 
 def add_gains(tables: Tables) -> None:
     """Add each pooled ticket's gain in accuracy over the unpooled ticket on the same split."""
-
-    def key(row: Row) -> tuple[str, int, str, int]:
-        return row["variant"], row["seed"], row["split"], row["ticket"]
-
-    unpooled = {key(row): row["accuracy"] for row in tables["tickets"]}
+    unpooled = {_key(row, "split", "ticket"): row["accuracy"] for row in tables["tickets"]}
     for row in tables["pools"]:
-        row["gain"] = row["accuracy"] - unpooled[key(row)]
+        row["gain"] = row["accuracy"] - unpooled[_key(row, "split", "ticket")]
 
 
 def _write(name: str, text: str) -> None:

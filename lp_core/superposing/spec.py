@@ -9,6 +9,9 @@ Average = Literal["cia", "caa", "cima", "search"]
 Cycle = Literal["triangular", "fge", "swa"]
 BatchNorm = Literal["average", "re-estimate"]
 
+# Where averages that choose among all cheap tickets, when these are made, are found by name.
+SELECTIONS = "lp_core.superposing.selections"
+
 
 @dataclass(frozen=True, kw_only=True)
 class EndingSpec:

@@ -28,7 +28,14 @@ _FORMAT = "lottery-pools run 1"
 
 
 class StateError(InputError):
-    """A file that should hold the state of a run does not, or holds that of another run."""
+    """A file that should hold the state of a run does not, or holds that of another run.
+
+    path: the file. found: what is wrong with it.
+    """
+
+    def __init__(self, path: Path, found: str) -> None:
+        super().__init__(f"{path}: {found}")
+        self.path, self.found = path, found
 
 
 def save_state(path: Path, progress: Progress, hooks: Sequence[Hook] = ()) -> None:
@@ -84,7 +91,7 @@ def load_state(path: Path, progress: Progress, hooks: Sequence[Hook] = ()) -> No
     }
     if odd:
         raise StateError(
-            f"{path}: the state of another network: {len(odd)} tensors differ, such as {min(odd)}"
+            path, f"the state of another network: {len(odd)} tensors differ, such as {min(odd)}"
         )
 
     progress.model.load_state_dict(state)
@@ -102,6 +109,15 @@ def load_state(path: Path, progress: Progress, hooks: Sequence[Hook] = ()) -> No
             hook.load_state_dict(own_tensors | saved["values"])
 
 
+def read_hooks(path: Path) -> dict[str, dict[str, Any]]:
+    """What the hooks of the run in a file kept, by hook, but for tensors.
+
+    Raises MissingInputError if there is no file, and StateError if it is damaged.
+    """
+    head, _ = _read(path)
+    return {name: saved["values"] for name, saved in head["hooks"].items()}
+
+
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The head and the tensors of a file that is whole."""
     if not path.exists():
@@ -112,11 +128,11 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         head: dict[str, Any] = metadata["head"]
         if metadata["digest"] != tensors_digest(json.dumps(head), tensors):
-            raise StateError(f"{path}: damaged: its digest is not that of its contents")
+            raise StateError(path, "damaged: its digest is not that of its contents")
         if head["format"] != _FORMAT:
-            raise StateError(f"{path}: format {head['format']!r}, not {_FORMAT!r}")
+            raise StateError(path, f"format {head['format']!r}, not {_FORMAT!r}")
     except (OSError, SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise StateError(f"{path}: not the state of a run ({error})") from error
+        raise StateError(path, f"not the state of a run ({error})") from error
     return head, tensors
 
 

@@ -47,8 +47,8 @@ class Bench:
         self.model = self.compute.to_device(model)
         self._splits: dict[str, Split] = {}
 
-    def head(self, stage: str, variant: str, seed: int, **item: str | int) -> Row:
-        """What a rows file says of its rows. item: ticket or method."""
+    def head(self, stage: str, variant: str, seed: int, **item: str | int | None) -> Row:
+        """What a rows file says of its rows. item: what they are of, such as ticket or method."""
         return {
             "stage": stage,
             "dataset": self.dataset.name,

@@ -1,7 +1,6 @@
 """The whole params file, checked before anything runs: every key, type, name and round."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,10 @@ from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.spec import ScoringSpec
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.training.spec import RewindSpec, TrainSpec
+from tasks.kit import sup_tickets
+from tasks.kit.faults import empty, no_names, repeated, same_stages, unlisted
 from tasks.kit.needed import circles
-from tasks.kit.params import PARAMS, Params, ParamsError, check, overlay, shown
+from tasks.kit.params import PARAMS, Params, ParamsError, check, overlay
 from tasks.kit.recipes import read_recipe
 from tasks.kit.sup_tickets import SupTickets
 
@@ -25,7 +26,6 @@ from tasks.kit.sup_tickets import SupTickets
 VARIES = ("model", "train", "rewind", "imp")
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 _MOST = 2**63  # beyond every seed: the tables hold signed 64-bit numbers
 
 
@@ -74,7 +74,7 @@ def validate(path: Path = PARAMS) -> Experiment:
     experiment = check(raw, Experiment, path, "")
     recipes, faults = _recipes(experiment, Params(path=path))
     faults += [*_choices(experiment), *_names(experiment), *_siblings(experiment, recipes)]
-    faults += circles(experiment)
+    faults += [*circles(experiment), *sup_tickets.faults(experiment, Params(path=path))]
     for variant, over in experiment.variants.items():
         faults += _variant(variant, over or {}, raw, path)
     if faults:
@@ -108,23 +108,18 @@ def _choices(experiment: Experiment) -> list[str]:
         ("pooling.corrupted", pooling.corrupted, "pooling.methods", pooling.methods),
         ("pooling.ensemble", [pooling.ensemble], "pooling.methods", pooling.methods),
     ):
-        faults += [
-            f"{key}: {name!r} is not in {section}, which has {', '.join(known)}"
-            for name in chosen
-            if name not in known
-        ]
-    lists: dict[str, list[Any]] = {
+        faults += unlisted(key, chosen, section, known)
+    lists: dict[str, Sequence[Any]] = {
         "seeds": experiment.seeds,
-        "grid": experiment.grid,
-        "pooling.variants": pooling.variants,
         "pooling.methods": pooling.methods,
         "pooling.corrupted": pooling.corrupted,
     }
-    for key, values in lists.items():
-        if len(set(values)) < len(values):
-            faults.append(f"{key}: {values}; give each once")
-        if not values and key != "pooling.variants":
-            faults.append(f"{key}: the list is empty; give at least one")
+    may_be_empty = {"grid": experiment.grid, "pooling.variants": pooling.variants}
+    faults += [*repeated(lists | may_be_empty), *empty(lists)]
+    if not experiment.grid and not experiment.sup_tickets.variants:
+        faults.append(
+            "grid: the list is empty, and so is sup_tickets.variants; name a variant in one of them"
+        )
     if any(not 0 <= seed < _MOST for seed in experiment.seeds):
         faults.append(f"seeds: {experiment.seeds}; give 0 or more, below 2**63")
     return faults
@@ -132,44 +127,29 @@ def _choices(experiment: Experiment) -> list[str]:
 
 def _names(experiment: Experiment) -> list[str]:
     """Names become those of stages, folders and files."""
-    sections: dict[str, Iterable[str]] = {
-        "datasets": experiment.datasets,
-        "variants": experiment.variants,
-        "pooling.recipes": experiment.pooling.recipes,
-    }
-    faults = [
-        f"{section}.{shown(name)}: a name has up to 64 letters, digits, - and _, and does not "
-        "begin with -"
-        for section, names in sections.items()
-        for name in names
-        if not _NAME.fullmatch(name)
-    ]
+    pooling = experiment.pooling
+    faults = no_names(
+        {
+            "datasets": experiment.datasets,
+            "variants": experiment.variants,
+            "pooling.recipes": pooling.recipes,
+            "sup_tickets.training": experiment.sup_tickets.training,
+            "sup_tickets.ending": experiment.sup_tickets.ending,
+        }
+    )
     faults += [
         f"datasets.{name}: data/{name} stands for the corrupted images of {name[:-2]}; "
         "give a name that does not end in -C"
         for name in experiment.datasets
         if name.endswith("-C")
     ]
-    if "ticket" in experiment.pooling.recipes:
+    if "ticket" in pooling.recipes:
         faults.append(
             "pooling.recipes.ticket: this name stands for the unpooled ticket; give another"
         )
-    return faults + _same_stages(experiment)
-
-
-def _same_stages(experiment: Experiment) -> list[str]:
-    """DVC joins variant, seed and method by hyphens; of two stages of one name it keeps one."""
-    stages: dict[str, tuple[str, int, str]] = {}
-    pooling = experiment.pooling
-    for stage in product(pooling.variants, experiment.seeds, pooling.methods):
-        name = "-".join(map(str, stage))
-        first = stages.setdefault(name, stage)
-        if first != stage:
-            return [
-                f"pooling: variant {first[0]!r} with method {first[2]!r} and variant {stage[0]!r} "
-                f"with method {stage[2]!r} would both be the stage pool@{name}; rename one of them"
-            ]
-    return []
+    stages = product(pooling.variants, experiment.seeds, pooling.methods)
+    items = [dict(zip(("variant", "seed", "method"), stage, strict=True)) for stage in stages]
+    return [*faults, *same_stages("pooling", "pool", items)]
 
 
 def _recipes(experiment: Experiment, params: Params) -> tuple[dict[str, Recipe], list[str]]:

@@ -2,47 +2,54 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
 from lp_core.errors import InputError
-from lp_core.sparsity.spec import Round
+from tasks.kit.listed_endings import ListedEndings
+from tasks.kit.listed_tickets import ListedTickets
 from tasks.kit.params import Params
 from tasks.kit.rows import Row, RowsFile, Tables
 
 _NAMED = 4  # missing rows that an error names before it counts the rest
 
-# Variant, seed, method (in tables that have one) and ticket.
-_Key = tuple[Any, ...]
+# What a row is of, by column.
+_Key = tuple[tuple[str, Any], ...]
+
+
+class Flow(Protocol):
+    """What one flow lists."""
+
+    def has(self, file: RowsFile) -> bool:
+        """Whether everything that the head of a rows file names is listed."""
+
+    def position(self, head: Row) -> tuple[int, ...]:
+        """Where the rows of a listed file stand among those of its variant and seed."""
+
+    def items(self) -> dict[str, Iterable[Row]]:
+        """By table, what it must have rows of."""
+
+    def item(self, table: str, row: Row) -> Row | None:
+        """What a row is of; None for a row that `items` says nothing about."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """The variants, seeds, tickets and methods of an experiment.
-
-    pooled: the variants whose tickets are pooled. corrupted: the methods whose pooled tickets are
-    measured on corrupted images, too.
-    """
+    """The data set, variants and seeds of an experiment, and what its flows list."""
 
     dataset: str
     variants: list[str]
     seeds: list[int]
-    tickets: list[int]
-    pooled: list[str]
-    methods: list[str]
-    corrupted: list[str]
+    flows: tuple[ListedTickets, ListedEndings]
 
     @classmethod
     def read(cls, params: Params) -> "Listed":
         """Raises ParamsError for a value of another kind."""
+        tickets, endings = ListedTickets.read(params), ListedEndings.read(params)
         return cls(
             dataset=params.section("dataset", str),
-            variants=params.section("grid", list[str]),
+            variants=list(dict.fromkeys([*tickets.variants, *endings.variants])),
             seeds=params.section("seeds", list[int]),
-            tickets=[line.ticket for line in params.section("imp.rounds", list[Round])],
-            pooled=params.section("pooling.variants", list[str]),
-            methods=params.section("pooling.methods", list[str]),
-            corrupted=params.section("pooling.corrupted", list[str]),
+            flows=(tickets, endings),
         )
 
     def has(self, file: RowsFile) -> bool:
@@ -50,60 +57,39 @@ class Listed:
         head = file.head
         if head["dataset"] != self.dataset or head["seed"] not in self.seeds:
             return False
-        if "ticket" in head and head["ticket"] not in self.tickets:
-            return False
-        if "method" not in head:
-            return head["variant"] in self.variants
-        methods = self.corrupted if "ood" in file.tables else self.methods
-        return head["variant"] in self.pooled and head["method"] in methods
+        return self._flow(head).has(file)
 
     def position(self, file: RowsFile) -> tuple[int, ...]:
         """Where a listed file stands in the tables: in the order in which params.yaml lists."""
-        head = file.head
+        head, flow = file.head, self._flow(file.head)
         return (
             self.variants.index(head["variant"]),
             self.seeds.index(head["seed"]),
-            self.methods.index(head["method"]) if "method" in head else -1,
-            head.get("ticket", -1),
+            self.flows.index(flow),
+            *flow.position(head),
         )
 
     def require_complete(self, tables: Tables) -> None:
-        """Raises InputError unless the tables have the rows of exactly the tickets and methods that
-        are listed: a table that silently lacks some would pass for the result."""
-        for name, listed in self._keys().items():
-            present = set(_keys_of(tables.get(name, []), with_method=name in ("pools", "ood")))
-            _refuse(listed - present, f"table {name} would lack")
-            _refuse(present - listed, f"params.yaml does not list, but table {name} would have")
+        """Raises InputError unless the tables have the rows of exactly what is listed: a table that
+        silently lacks some would pass for the result."""
+        for flow in self.flows:
+            for name, items in flow.items().items():
+                listed = {_key(item) for item in items}
+                present = {_key(i) for row in tables[name] if (i := flow.item(name, row))}
+                _refuse(listed - present, f"table {name} would lack")
+                _refuse(present - listed, f"params.yaml does not list, but table {name} would have")
 
-    def _keys(self) -> dict[str, set[_Key]]:
-        """The rows that each of the tables must have."""
-        every = set(product(self.variants, self.seeds, self.tickets))
-        pooled = set(product(self.pooled, self.seeds, self.methods, self.tickets))
-        corrupted = set(product(self.pooled, self.seeds, self.corrupted, self.tickets))
-        unpooled = set(product(self.variants, self.seeds, ["ticket"], self.tickets))
-        return {
-            "curves": {*every},
-            "tickets": {*every},
-            "heatmap": {*every},
-            "pools": {*pooled},
-            "ood": {*unpooled, *corrupted},
-            "ensembles": {*product(self.pooled, self.seeds, self.tickets)},
-        }
+    def _flow(self, head: Row) -> ListedTickets | ListedEndings:
+        return self.flows[ListedEndings.is_of(head)]
 
 
-def _keys_of(rows: Iterable[Row], with_method: bool) -> Iterable[_Key]:
-    for row in rows:
-        ticket = row["ticket_b"] if "ticket_b" in row else row["ticket"]
-        if ticket is None:  # the curve of the way to the rewind point
-            continue
-        if with_method:
-            yield row["variant"], row["seed"], row["method"], ticket
-        else:
-            yield row["variant"], row["seed"], ticket
+def _key(item: Row) -> _Key:
+    return tuple(item.items())
 
 
 def _refuse(keys: Iterable[_Key], fault: str) -> None:
-    ordered = sorted(keys)
+    # None, of an item that has no such thing, comes before any value.
+    ordered = sorted(keys, key=lambda key: [(value is not None, value) for _, value in key])
     if not ordered:
         return
     names = [_name(key) for key in ordered[:_NAMED]]
@@ -113,6 +99,4 @@ def _refuse(keys: Iterable[_Key], fault: str) -> None:
 
 
 def _name(key: _Key) -> str:
-    variant, seed, *method, ticket = key
-    of_method = f", method {method[0]}" if method else ""
-    return f"variant {variant}, seed {seed}{of_method}, ticket {ticket}"
+    return ", ".join(f"{column} {value}" for column, value in key if value is not None)

@@ -6,7 +6,7 @@ its result. Validation of the whole file is `tasks.kit.experiment`'s.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -121,6 +121,21 @@ def check(value: Any, kind: type[T], path: Path, at: str) -> T:
             for keys, same_path in faults.items()
         ]
         raise ParamsError("\n".join(lines)) from None
+
+
+def check_recipe(
+    settings: Mapping[str, Any], class_of: Callable[[str], type[T]], path: Path, at: str
+) -> T:
+    """What `recipe` names, with the other settings beside it.
+
+    class_of: the class of a name; InputError for one that there is not. Raises ParamsError.
+    """
+    others = {key: value for key, value in settings.items() if key != "recipe"}
+    try:
+        kind = class_of(str(settings.get("recipe", "")))
+    except InputError as error:
+        raise ParamsError(f"{path}: {at}.recipe: {error}") from None
+    return check(others, kind, path, at)
 
 
 def shown(text: str) -> str:

@@ -21,8 +21,8 @@ Tables = dict[str, list[Row]]
 
 @dataclass(frozen=True)
 class RowsFile:
-    """head: stage, dataset, model, variant, seed and, where the stage is of one, ticket and method.
-    tables: rows by table name, without what the head says of all of them."""
+    """head: stage, dataset, model, variant, seed and what else the stage is of: ticket, method, …
+    tables: rows by table name, without dataset, model, variant and seed."""
 
     path: Path
     head: Row

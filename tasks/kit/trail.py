@@ -5,7 +5,7 @@ on the last one alone. That ticket's meta lists its ancestors (`lineage`): the d
 whether it converged. An ancestor that is not as listed is refused.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -67,8 +67,16 @@ class Trail:
 class OnDevice(Sequence[Ticket]):
     """Tickets in the order of their numbers, each loaded when it is asked for and kept nowhere."""
 
-    def __init__(self, trail: Trail, numbers: Sequence[int], compute: Compute) -> None:
+    def __init__(
+        self,
+        trail: Trail,
+        numbers: Sequence[int],
+        compute: Compute,
+        others: Mapping[int, Ticket] | None = None,
+    ) -> None:
+        """others: tickets that are not of the trail, by numbers that it does not have."""
         self._trail, self._numbers, self._compute = trail, numbers, compute
+        self._others = others or {}
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -84,6 +92,7 @@ class OnDevice(Sequence[Ticket]):
 
     def __getitem__(self, index: int | slice) -> "Ticket | OnDevice":
         if isinstance(index, slice):
-            return OnDevice(self._trail, self._numbers[index], self._compute)
-        ticket = self._trail.load(self._numbers[index])
+            return OnDevice(self._trail, self._numbers[index], self._compute, self._others)
+        number = self._numbers[index]
+        ticket = self._others.get(number) or self._trail.load(number)
         return ticket.to(self._compute.device, self._compute.layout)

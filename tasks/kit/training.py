@@ -128,6 +128,22 @@ class StageTrainer:
         curve = [epoch for epoch in curve if epoch.epoch in epochs]
         return Finished(curve, sum(epoch.seconds for epoch in curve), state)
 
+    def first_batch(self) -> Batch:
+        """What a run from epoch 0 begins with; whole, however many processes share the run."""
+        data, device = self.bench.dataset, self.compute.device
+        loader = train_loader(data, self.spec.batch_size, self.spec.augment, device)
+        return next(loader.epoch(noise_seed(self.seeds.noise, self.ticket, 0)))
+
+    @property
+    def curve(self) -> list[Epoch]:
+        """Of the whole training, from before `start` on."""
+        return self.trainer.progress.curve
+
+    @property
+    def masks(self) -> dict[str, Tensor]:
+        """As the training left them."""
+        return dict(self.trainer.progress.masks)
+
     def save(self, path: Path) -> None:
         """Keep the state after the last epoch for others to start from: equal of equal runs."""
         curve = self.trainer.progress.curve

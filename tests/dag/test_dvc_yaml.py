@@ -147,5 +147,5 @@ def test_a_stage_takes_about_ten_lines() -> None:
     text = (ROOT / "dvc.yaml").read_text().partition("  tables:")[0]
     stages = re.split(r"\n  (?=\w+:\n)", text)[1:]
     lines = [sum(1 for line in s.splitlines() if line.split("#")[0].strip()) for s in stages]
-    assert sum(lines) / len(lines) < 14
+    assert sum(lines) / len(lines) < 15
     assert Path(ROOT, "dvc.yaml").read_text().count("\n") < 450

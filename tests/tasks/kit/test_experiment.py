@@ -137,7 +137,8 @@ def test_the_default_params_file_is_valid():
         ({"variants.$(rm -r x)": {}}, "variants.$(rm -r x): a name has"),
         ({"variants.a b": {}}, "params.yaml: variants.a b: a name has"),
         ({"grid": ["other"]}, "params.yaml: grid: 'other' is not in variants"),
-        ({"grid": []}, "params.yaml: grid: the list is empty"),
+        ({"grid": []}, "params.yaml: pooling.variants: 'base' is not in grid, which is empty"),
+        ({"grid": [], "sup_tickets.variants": []}, "params.yaml: grid: the list is empty, and so"),
         ({"variants.base": 3}, "params.yaml: variants.base: found 3"),
         ({"dataset": "cifar10"}, "params.yaml: dataset: 'cifar10' is not in datasets"),
         (
@@ -225,6 +226,7 @@ def test_a_method_that_does_not_run_may_ask_for_siblings_that_are_not_there():
 def test_a_single_ticket_has_no_siblings_and_may_be_pooled_with_all_of_them():
     single = {"imp.rounds": [{"ticket": 0, "parent": "rewind"}]}
     method = {"pooling.methods": ["swa"], "pooling.corrupted": ["swa"], "pooling.ensemble": "swa"}
+    method["sup_tickets.siblings.pool"] = "swa"
     _write(single | method)
     assert len(validate().imp.rounds) == 1
     nearest = {"pooling.recipes.swa.candidates": 1}
@@ -232,7 +234,7 @@ def test_a_single_ticket_has_no_siblings_and_may_be_pooled_with_all_of_them():
 
 
 def test_an_experiment_that_pools_nothing_is_valid():
-    _write({"pooling.variants": []})
+    _write({"pooling.variants": [], "sup_tickets.siblings.methods": []})
     assert validate().pooling.variants == []
 
 

@@ -1,0 +1,1 @@
+from .greedy import search as search
