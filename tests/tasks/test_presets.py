@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from presets.__main__ import main
 from presets.overlays import Entry, names, parsed, whole
+from tests.tasks import sup_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ALPHAS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
@@ -195,7 +196,65 @@ def patient() -> dict[str, Any]:
     }
 
 
+def sup_tickets(
+    model: str, dataset: str, images: dict[str, Any], section: dict[str, Any], **changes: Any
+) -> dict[str, Any]:
+    """What the settings of Sup-tickets have in common; imp-pool is off, and else the default."""
+    expected = setting(
+        model,
+        dataset,
+        images,
+        corrupted=changes.get("corrupted"),
+        seeds=changes.get("seeds", 3),
+        rounds=4,
+        methods=[*FIRST, "candidates-2", "coefficients-3", *LAST[-2:]],
+        on_corrupted=FIRST[:2],
+        grid=[],
+        threads=changes.get("threads", 0),
+        train=changes["train"],
+        rewind=2,
+        scoring={"search": "halving", "batch_norm": "re-estimate", "calibration_images": 512},
+    )
+    pooling = expected["pooling"] | {"variants": []}
+    only_base = {"variants": {"base": {}}}
+    return expected | only_base | {"pooling": pooling, "sup_tickets": section}
+
+
+def sup_tickets_on_cifar(model: str, dataset: str) -> dict[str, Any]:
+    """Sup-tickets, section 4.1: 250 epochs of batches of 128, three seeds."""
+    images = on_cifar("vgg16", dataset)["datasets"][dataset]
+    section = sup_settings.on_cifar(model, dataset)
+    settings = train(250, 128, 5e-4, 0.1, [125, 187], 0.0, 4)
+    return sup_tickets(model, dataset, images, section, train=settings)
+
+
+def sup_tickets_on_imagenet() -> dict[str, Any]:
+    """Sup-tickets, section 4.1: 100 epochs, one run."""
+    images = on_imagenet("resnet18")["datasets"]["imagenet"]
+    settings = train(100, 128, 1e-4, 0.1, [30, 60, 85], 5.0, 1) | {"devices": 2}
+    section = sup_settings.on_imagenet()
+    return sup_tickets(
+        "resnet50", "imagenet", images, section, corrupted=1000, seeds=1, train=settings
+    )
+
+
+def sup_tickets_on_two_cores() -> dict[str, Any]:
+    """ResNet-8 on 40,000 images of CIFAR-10: six epochs, two seeds."""
+    images = on_two_cores()["datasets"]["cifar10-jpeg"] | {"val_fraction": 0.2}
+    settings = train(6, 128, 5e-4, 0.1, [3, 4], 0.0, 4)
+    section = sup_settings.on_two_cores()
+    changes = {"corrupted": 100, "seeds": 2, "threads": 1, "train": settings}
+    return sup_tickets("resnet8", "cifar10-jpeg", images, section, **changes)
+
+
 SETTINGS = {
+    "cifar10-cpu-sup": sup_tickets_on_two_cores(),
+    "sup-resnet50-imagenet": sup_tickets_on_imagenet(),
+    **{
+        f"sup-{m.replace('_', '-')}-{d}": sup_tickets_on_cifar(m, d)
+        for m in sup_settings.METHODS
+        for d in ("cifar10", "cifar100")
+    },
     "cifar10-cpu": on_two_cores(),
     "cifar10-patient": patient(),
     **{f"{m}-{d}": on_cifar(m, d) for m in ("resnet18", "vgg16") for d in ("cifar10", "cifar100")},
@@ -232,6 +291,18 @@ def test_26000_of_imagenets_training_images_are_held_out(network):
     """Lottery Pools, table 3. A split's total does not depend on the classes' sizes."""
     images = SETTINGS[f"{network}-imagenet"]["datasets"]["imagenet"]
     assert round(images["val_fraction"] * 1_281_167) == 26_000
+
+
+@pytest.mark.parametrize("name", [name for name in SETTINGS if "sup" in name])
+def test_superposing_takes_the_last_tenth_of_a_published_training(name):
+    """Section 3.2.1: 24 epochs of 250, and 8 of 100. Every ending fits behind the common epochs."""
+    settings = SETTINGS[name]
+    endings = settings["sup_tickets"]["ending"]
+    epochs, start = settings["train"]["epochs"], settings["sup_tickets"]["start"]
+    superposing = {n: e["tickets"] * e.get("cycle", 0) for n, e in endings.items()}
+    assert max(superposing.values()) == epochs - start
+    if "cpu" not in name:
+        assert superposing["cia"] == {250: 24, 100: 8}[epochs]
 
 
 @pytest.mark.parametrize("before", names())
