@@ -18,7 +18,7 @@ from lp_core.files import atomic_write
 from lp_core.models.ensembles.spec import ENSEMBLES
 from lp_core.models.spec import NETWORKS, ModelSpec
 from lp_core.pooling.spec import RECIPES
-from lp_core.sparsity.spec import METHODS
+from lp_core.sparsity.method_spec import METHODS
 from lp_core.superposing.spec import SELECTIONS, EndingSpec
 from tasks.kit import paths
 from tasks.kit.cli import run

@@ -1,17 +1,9 @@
-"""Settings of iterative magnitude pruning (Lottery Pools, Algorithm 1), and where sparse training
-methods are found."""
+"""Settings of iterative magnitude pruning (Lottery Pools, Algorithm 1)."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from lp_core import faces
 from lp_core.errors import InputError
-
-if TYPE_CHECKING:
-    from lp_core.sparsity.method import SparseMethod
-
-# Where sparse training methods are found by name.
-METHODS = "lp_core.sparsity.methods"
 
 
 @dataclass(frozen=True)
@@ -60,16 +52,3 @@ class ImpSpec:
                     f"rounds.{index}.parent is {line.parent}; the chain is broken: "
                     f"ticket {index} {origin}"
                 )
-
-
-def method_class(name: str) -> "type[SparseMethod]":
-    """The class of a sparse training method; its fields are its settings. PyTorch is not imported.
-
-    name: such as `rigl` or `erk`. Raises InputError, with the names that there are, for another
-    one.
-    """
-    known = faces.names(METHODS)
-    if name not in known:
-        raise InputError(f"recipe {name!r} is unknown; it can be one of {', '.join(known)}")
-    method: type[SparseMethod] = faces.member(METHODS, name)
-    return method

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lp_core.sparsity.method import SparseMethod
-from lp_core.sparsity.spec import method_class
+from lp_core.sparsity.method_spec import method_class
 from tasks.kit.params import Params, check_recipe
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from lp_core.errors import DamagedError
 from lp_core.faces import module_of
 from lp_core.models.structure import Prunable, prunable
-from lp_core.sparsity.spec import METHODS
+from lp_core.sparsity.method_spec import METHODS
 from lp_core.superposing.costs import TrainingCost
 from lp_core.training.hooks import Hook
 from lp_core.training.resume import StateError, read_hooks

@@ -18,7 +18,7 @@ from lp_core.data.memory import MemoryLoader
 from lp_core.models.structure import prunable
 from lp_core.seeds import noise_seed
 from lp_core.sparsity.method import SparseMethod
-from lp_core.sparsity.spec import method_class
+from lp_core.sparsity.method_spec import method_class
 from lp_core.superposing.cheap_tickets import Superposing
 from lp_core.superposing.costs import TrainingCost
 from lp_core.superposing.rates import rate

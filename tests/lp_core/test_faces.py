@@ -15,7 +15,7 @@ from lp_core.models.spec import NETWORKS
 from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.spec import RECIPES
 from lp_core.sparsity.method import SparseMethod
-from lp_core.sparsity.spec import METHODS
+from lp_core.sparsity.method_spec import METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
 REGISTRIES = [NETWORKS, RECIPES, KINDS, METHODS]

@@ -137,16 +137,16 @@ def test_no_room_is_called_as_a_name_of_its_package(package):
 _SPECS = """
 import sys
 import lp_core.corruptions.spec, lp_core.data.spec, lp_core.models.spec, lp_core.pooling.spec
-import lp_core.sparsity.spec, lp_core.superposing.spec
+import lp_core.sparsity.method_spec, lp_core.superposing.spec
 from lp_core import faces
 lp_core.models.spec.ModelSpec("resnet18", "imagenet").stem_for(224, 224)
 lp_core.corruptions.spec.CorruptSpec(watch="constraints.txt")
 for name in faces.names(lp_core.pooling.spec.RECIPES):
     lp_core.pooling.spec.recipe_class(name)(candidates=2)
-for name in faces.names(lp_core.sparsity.spec.METHODS):
+for name in faces.names(lp_core.sparsity.method_spec.METHODS):
     more = {"until": 3} if name == "granet" else {}
     density = 1.0 if name == "dense" else 0.5
-    method = lp_core.sparsity.spec.method_class(name)(density=density, **more)
+    method = lp_core.sparsity.method_spec.method_class(name)(density=density, **more)
     method.require_fits(epochs=10, superposing=9)
 lp_core.superposing.spec.EndingSpec(tickets=3).require_fits(epochs=250, start=225)
 for name in faces.names(lp_core.models.spec.NETWORKS):

@@ -15,7 +15,7 @@ from docs.picture import PANELS, read_table
 from lp_core import faces
 from lp_core.models.spec import NETWORKS
 from lp_core.pooling.spec import RECIPES
-from lp_core.sparsity.spec import METHODS, method_class
+from lp_core.sparsity.method_spec import METHODS, method_class
 from lp_core.superposing.spec import Average, EndingSpec
 from lp_core.tables import TABLES, write_table
 from presets.overlays import names

@@ -15,7 +15,7 @@ from lp_core.compute import Compute
 from lp_core.errors import InputError
 from lp_core.models.structure import prunable
 from lp_core.sparsity.densities import erk_densities, kept_counts
-from lp_core.sparsity.spec import METHODS, method_class
+from lp_core.sparsity.method_spec import METHODS, method_class
 from tests.lp_core.sparse import (
     COMPUTE,
     DYNAMIC,
