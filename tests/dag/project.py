@@ -62,7 +62,35 @@ TINY: dict[str, Any] = {
             "greedy-soup": {"recipe": "greedy-soup"},
         },
     },
+    "sup_tickets": {
+        "variants": ["base"],
+        "methods": ["rigl"],
+        "endings": ["plain", "cia"],
+        "corrupted": ["cia"],
+        "ablated": ["rigl"],
+        "ablations": [],
+        "ensembles": [],
+        "efficient_ensembles": [],
+        "siblings": {"methods": ["rigl"], "ending": "cia", "pool": "interpolation"},
+        "prunable": "conv+linear",
+        "start": 1,
+        "calibration_images": 128,
+        "training": {
+            "dense": {"recipe": "dense"},
+            "rigl": {"recipe": "rigl", "density": 0.2, "interval": 5},
+            "set": {"recipe": "set", "density": 0.2, "interval": 5},
+        },
+        "ending": {
+            "plain": {"tickets": 0},
+            "cia": {"tickets": 2, "cycle": 1},
+            "caa": {"tickets": 1, "cycle": 1, "average": "caa"},
+            "search": {"tickets": 2, "cycle": 1, "average": "search"},
+        },
+    },
 }
+
+# Folders in which stages leave what they make.
+MADE = ("code", "data", "tickets", "pools", "sparse", "endings", "rows", "results")
 
 
 class Project:

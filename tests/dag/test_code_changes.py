@@ -9,7 +9,18 @@ from collections.abc import Callable
 import pytest
 
 from tests.dag.project import TINY, Project
-from tests.dag.stages import AFTER_TRAINING, OOD, OOD_POOL, RESULTS, TRAINING
+from tests.dag.stages import (
+    ENDING_SCORES,
+    ENDINGS,
+    IMP_POOL,
+    OOD,
+    OOD_ENDING,
+    OOD_POOL,
+    POOLING,
+    RESULTS,
+    SIBLING,
+    SUP_TICKETS,
+)
 
 
 def _comments_docstrings_and_blank_lines(project: Project) -> None:
@@ -139,15 +150,40 @@ def _the_template(project: Project) -> None:
     template.write_text(template.read_text() + "<!-- more -->\n")
 
 
+def _append(project: Project, file: str, text: str) -> None:
+    with (project.root / file).open("a") as code:
+        code.write(text)
+
+
+def _the_recipe_of_swa(project: Project) -> None:
+    _append(project, "lp_core/pooling/recipes/swa.py", "\n\nEXTRA = 1\n")
+
+
+def _the_stage_pool(project: Project) -> None:
+    _append(project, "tasks/pool.py", "\n\nEXTRA = 1\n")
+
+
+def _rigl(project: Project) -> None:
+    _append(project, "lp_core/sparsity/methods/rigl.py", "    prune_rate: float = 0.4\n")
+
+
+def _superposing(project: Project) -> None:
+    project.edit("lp_core/superposing/rates.py", "step - first_step + 1, cycle", "1, cycle")
+
+
+def _the_stage_ending(project: Project) -> None:
+    _append(project, "tasks/ending.py", "\n\nEXTRA = 1\n")
+
+
 MINE = ["pretrain@mine-0", *(f"{s}@mine-0-round{k}" for s in ("imp", "ood") for k in (0, 1))]
 NOTHING: list[str] = []
 CODE: dict[Callable[[Project], None], list[str]] = {
     _comments_docstrings_and_blank_lines: NOTHING,
     _another_layout: NOTHING,
-    _snow: ["corrupt@digits", *OOD, *OOD_POOL, *RESULTS],
+    _snow: ["corrupt@digits", *OOD, *OOD_POOL, *OOD_ENDING, *RESULTS],
     _fog: ["corrupt@digits"],  # in the same file as snow: made again, to the same bytes
     _contrast: NOTHING,  # not one of the corruptions that are listed
-    _a_column_of_ood: [*OOD, *OOD_POOL, *RESULTS],
+    _a_column_of_ood: [*OOD, *OOD_POOL, *OOD_ENDING, *RESULTS],
     _a_recipe_that_nobody_uses: NOTHING,
     _a_recipe_that_is_used: ["params", "pool@base-0-again", *RESULTS],
     _a_model: NOTHING,
@@ -155,7 +191,13 @@ CODE: dict[Callable[[Project], None], list[str]] = {
     _a_stage: ["greeting"],
     # The tables keep the params, and the report shows them.
     _a_data_set: ["params", "dataset@more", "corrupt@more", *RESULTS],
-    _the_loss: [*TRAINING, *AFTER_TRAINING],
+    _the_loss: [*IMP_POOL, *SUP_TICKETS, *RESULTS],
+    # Of one flow alone.
+    _the_recipe_of_swa: [POOLING[1], *RESULTS],
+    _the_stage_pool: [*POOLING, *RESULTS],
+    _rigl: [*SUP_TICKETS, *RESULTS],
+    _superposing: [*ENDINGS, ENDING_SCORES[1], *OOD_ENDING, *SIBLING, *RESULTS],
+    _the_stage_ending: [*ENDINGS, *RESULTS],
     _the_figures: ["report"],
     _the_template: ["report"],
 }

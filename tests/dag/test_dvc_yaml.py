@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tempfile
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -10,11 +11,25 @@ from dvc.repo import Repo
 
 from tasks.kit.code import PROJECT as ROOT
 from tasks.kit.code import fingerprint
+from tests.dag.project import TINY, Project
+
+# Whatever the default experiment switches off.
+ALL_ON = {
+    "sup_tickets": TINY["sup_tickets"]
+    | {"ablations": ["caa"], "ensembles": ["rigl"], "efficient_ensembles": ["tree-net"]}
+}
 
 
 def _stages() -> dict[str, tuple[str, str, set[str], set[str]]]:
     """By stage name: module, command, the code/ files and the params sections it declares."""
-    with Repo(str(ROOT)) as repo:
+    with tempfile.TemporaryDirectory() as folder:
+        project = Project(Path(folder))
+        project.params(ALL_ON)
+        return _stages_of(project.root)
+
+
+def _stages_of(root: Path) -> dict[str, tuple[str, str, set[str], set[str]]]:
+    with Repo(str(root)) as repo:
         stages = {}
         for stage in repo.index.stages:
             module = re.search(r"python -m (tasks\.\w+)", str(stage.cmd))
@@ -122,12 +137,21 @@ def test_stage_names_are_those_that_scripts_rely_on() -> None:
         "dataset@digits",
         "corrupt@digits",
         "pretrain@base-0",
-        "imp@base-0-round3",
-        "ood@base-0-round3",
+        "imp@base-0-round1",
+        "ood@base-0-round1",
         "pool@base-0-interpolation",
         "ood_pool@base-0-interpolation",
         "landscape@base-0",
         "ensemble@base-0",
+        "sparse@base-0-rigl",
+        "ending@base-0-rigl-cia",
+        "ablation@base-0-rigl-caa",
+        "ending_scores@base-0-rigl-cia",
+        "ablation_scores@base-0-rigl-caa",
+        "ood_ending@base-0-rigl-cia",
+        "seeds_ensemble@base-0-rigl",
+        "efficient_ensemble@base-0-tree-net",
+        "sibling@base-0-rigl-interpolation",
         "tables",
         "report",
     ):
@@ -135,11 +159,26 @@ def test_stage_names_are_those_that_scripts_rely_on() -> None:
 
 
 def test_no_stage_of_training_runs_pooling_corruptions_or_schemas() -> None:
-    for name in ("pretrain@base-0", "imp@base-0-round3"):
+    for name in ("pretrain@base-0", "imp@base-0-round1"):
         module, _, _, params = STAGES[name]
         files = fingerprint([module])
-        assert not [f for f in files if re.search("pooling|corrupt|tables|reporting|experim", f)]
-        assert not [p for p in params if re.match("pooling|corrupt|imp.rounds|seeds|grid", p)]
+        assert not [
+            f
+            for f in files
+            if re.search("pooling|corrupt|tables|reporting|experim|superpos|methods/", f)
+        ]
+        assert not [
+            p for p in params if re.match("pooling|corrupt|imp.rounds|seeds|grid|sup_tickets", p)
+        ]
+
+
+def test_no_stage_of_the_shared_part_of_a_sparse_training_knows_how_it_ends() -> None:
+    module, _, _, params = STAGES["sparse@base-0-rigl"]
+    files = fingerprint([module])
+    endings = "cheap_tickets|rates|pooling"
+    assert not [f for f in files if re.search(f"{endings}|corrupt|tables|reporting", f)]
+    assert not [p for p in params if re.match("pooling|corrupt|imp|rewind|seeds|grid", p)]
+    assert not [p for p in params if p.startswith("sup_tickets.ending")]
 
 
 def test_a_stage_takes_about_ten_lines() -> None:

@@ -1,4 +1,4 @@
-"""A round that is killed -9 goes on from its last finished epoch, to the same bytes."""
+"""A training that is killed -9 goes on from its last finished epoch, to the same bytes."""
 
 import os
 import random
@@ -14,18 +14,31 @@ from tests.dag.project import TINY, Project
 from tests.drill.marked import Mark
 
 EPOCHS = 8
+START = 2
 IMP = TINY["imp"] | {
     "rounds": [{"ticket": k, "parent": k - 1 if k else "rewind"} for k in range(3)],
 }
+SUP_TICKETS = TINY["sup_tickets"] | {
+    "start": START,
+    "ending": TINY["sup_tickets"]["ending"] | {"cia": {"tickets": 2, "cycle": 3}},
+}
 ROUND = "imp@base-0-round1"
 COMMAND = ["dvc", "repro", "--single-item", ROUND]
+# By stage: what it leaves, and the epochs after which it is killed: those of an ending are in the
+# middle of its second cycle, when a running average and a cheap ticket are there.
+KILLED = {
+    ROUND: ("tickets/base/0/1.safetensors", range(2, EPOCHS)),
+    "ending@base-0-rigl-cia": ("endings/base/rigl/cia/0/*.safetensors", range(6, EPOCHS)),
+}
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(tmp_path_factory.mktemp("killed"))
-    made.params({"train": {**TINY["train"], "epochs": EPOCHS}, "imp": IMP})
-    made.repro("imp@base-0-round0")
+    made.params(
+        {"train": {**TINY["train"], "epochs": EPOCHS}, "imp": IMP, "sup_tickets": SUP_TICKETS}
+    )
+    made.repro("imp@base-0-round0", "sparse@base-0-rigl")
     return made
 
 
@@ -34,23 +47,27 @@ def nothing_kept(project: Project) -> None:
     shutil.rmtree(project.root / ".resume", ignore_errors=True)
 
 
-def _kept(project: Project) -> list[Path]:
-    return list(Path(project.root, ".resume").glob(f"{ROUND}.*.safetensors"))
+def _kept(project: Project, stage: str = ROUND) -> list[Path]:
+    return list(Path(project.root, ".resume").glob(f"{stage}.*.safetensors"))
 
 
-def _outputs(project: Project) -> list[bytes]:
-    return [(project.root / "tickets/base/0/1.safetensors").read_bytes()]
+def _outputs(project: Project, stage: str = ROUND) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in project.root.glob(KILLED[stage][0])}
 
 
-def test_a_killed_round_gives_the_bytes_of_an_undisturbed_one(project: Project) -> None:
-    project.run(*COMMAND, "--force", "--no-run-cache")
-    undisturbed = _outputs(project)
-    _kept(project)[0].unlink()
-    after = random.randint(2, EPOCHS - 1)
+@pytest.mark.parametrize("stage", KILLED)
+def test_a_killed_training_gives_the_bytes_of_an_undisturbed_one(
+    project: Project, stage: str
+) -> None:
+    command = ["dvc", "repro", "--single-item", "--force", "--no-run-cache", stage]
+    project.run(*command)
+    undisturbed = _outputs(project, stage)
+    _kept(project, stage)[0].unlink()
+    after = random.choice(KILLED[stage][1])
     print(f"killed after epoch {after}")  # which pytest shows where the test fails
 
     process = subprocess.Popen(
-        [*COMMAND, "--force", "--no-run-cache"],
+        command,
         cwd=project.root,
         env=project.env,
         stdout=subprocess.PIPE,
@@ -66,12 +83,12 @@ def test_a_killed_round_gives_the_bytes_of_an_undisturbed_one(project: Project) 
             break
     process.wait()
     assert process.returncode == -signal.SIGKILL
-    assert len(_kept(project)) == 1, "the state of the killed round is kept"
+    assert len(_kept(project, stage)) == 1, "the state of the killed training is kept"
 
-    output = project.run(*COMMAND, "--force", "--no-run-cache")
+    output = project.run(*command)
     assert "going on from" in output
     assert f"epoch {after - 1}/{EPOCHS}" not in output, "a finished epoch ran again"
-    assert _outputs(project) == undisturbed
+    assert _outputs(project, stage) == undisturbed
 
 
 def test_a_ticket_that_was_never_recorded_is_written_again_without_training(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.dag.project import TINY, Project
-from tests.dag.stages import ENSEMBLE, LANDSCAPES, OOD_POOL, POOLING, RESULTS
+from tests.dag.project import MADE, TINY, Project
+from tests.dag.stages import ENSEMBLE, LANDSCAPES, OOD_POOL, POOLING, RESULTS, SIBLING
 
 
 def _pooling(**changes: Any) -> dict[str, Any]:
@@ -18,7 +18,8 @@ def test_another_coefficient_pools_that_method_again(project: Project) -> None:
     search = {"recipe": "search", "coefficients": [0.3, 0.7]}
     project.params(_pooling(recipes=TINY["pooling"]["recipes"] | {"interpolation": search}))
     ran = project.repro()
-    assert sorted(ran) == sorted(["params", "code", POOLING[0], OOD_POOL[0], *ENSEMBLE, *RESULTS])
+    again = [POOLING[0], OOD_POOL[0], *ENSEMBLE, *SIBLING]
+    assert sorted(ran) == sorted(["params", "code", *again, *RESULTS])
     tried = project.table("pool_search").query("method == 'interpolation'")
     assert set(tried["coefficient"]) == {0.3, 0.7}
 
@@ -42,7 +43,7 @@ def test_another_round_trains_and_measures_that_round_alone(project: Project) ->
     before = {path: path.stat().st_mtime_ns for path in _tickets(project)}
     project.params({"imp": LONGER})
     round_2 = [f"{s}@{v}-0-round2" for s in ("imp", "ood") for v in ("base", "no-rewind")]
-    others = [*LANDSCAPES, *POOLING, *ENSEMBLE, *OOD_POOL, *RESULTS]
+    others = [*LANDSCAPES, *POOLING, *ENSEMBLE, *OOD_POOL, *SIBLING, *RESULTS]
     assert sorted(project.repro()) == sorted(["params", *round_2, *others])
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert set(project.table("tickets")["ticket"]) == {0, 1, 2}
@@ -70,7 +71,7 @@ def test_a_clone_that_pulls_has_nothing_to_do(project: Project, tmp_path: Path) 
     project.run("dvc", "remote", "add", "-q", "-d", "store", str(tmp_path / "remote"))
     project.run("dvc", "push", "-q")
     clone = project.copy(tmp_path / "clone")
-    for name in ("code", "data", "tickets", "pools", "rows", "results", ".dvc/cache", ".dvc/tmp"):
+    for name in (*MADE, ".dvc/cache", ".dvc/tmp"):
         shutil.rmtree(clone.root / name)
     clone.run("dvc", "pull", "-q")
     dry = clone.run("dvc", "repro", "--dry")
@@ -95,7 +96,12 @@ def test_a_name_in_a_foreign_params_file_runs_no_command(
 ) -> None:
     name = "$(touch pwned)"
     project.params(
-        {"grid": [name], "variants": {name: {}}, "pooling": _pooling(variants=[])["pooling"]}
+        {
+            "grid": [name],
+            "variants": {name: {}},
+            "pooling": _pooling(variants=[])["pooling"],
+            "sup_tickets": TINY["sup_tickets"] | {"variants": []},
+        }
     )
     project.run("dvc", "repro", *target, check=False)
     project.run("dvc", "repro", "--single-item", f"pretrain@{name}-0", check=False)

@@ -8,16 +8,19 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tests.dag.project import TINY, Project
+from tests.dag.project import MADE, TINY, Project
 
 SMALL: dict[str, Any] = TINY | {
     "corrupt": {"digits": TINY["corrupt"]["digits"] | {"corruptions": ["snow"], "images": 20}},
     "grid": ["base"],
     "pooling": TINY["pooling"] | {"methods": ["interpolation"], "corrupted": ["interpolation"]},
 }
-MADE = ("code", "data", "tickets", "pools", "rows", "results")
 # Wall times, of which no two runs have the same.
-TIMES = {"stages": ["seconds"], "tickets": ["train_seconds"]}
+TIMES = {
+    "stages": ["seconds"],
+    "tickets": ["train_seconds"],
+    "sup_tickets": ["train_seconds"],
+}
 TIMED = ("rows/", "results/")
 
 
