@@ -130,9 +130,11 @@ def check_recipe(
 
     class_of: the class of a name; InputError for one that there is not. Raises ParamsError.
     """
+    if "recipe" not in settings:
+        raise ParamsError(f"{path}: {at}.recipe: missing; add it, as in presets/default.yaml")
     others = {key: value for key, value in settings.items() if key != "recipe"}
     try:
-        kind = class_of(str(settings.get("recipe", "")))
+        kind = class_of(str(settings["recipe"]))
     except InputError as error:
         raise ParamsError(f"{path}: {at}.recipe: {error}") from None
     return check(others, kind, path, at)

@@ -101,6 +101,8 @@ def _methods(section: SupTickets, params: Params) -> tuple[dict[str, SparseMetho
     methods: dict[str, SparseMethod] = {}
     found = []
     for method in section.training:
+        if "." in method:  # no name, which is a fault of its own, and no place in the file
+            continue
         try:
             methods[method] = read_method(params, method)
         except ParamsError as error:
@@ -188,16 +190,12 @@ def _misfits(
         return
     for method in section.methods:
         endings = section.endings_of(method)
-        for ending in endings:
-            yield from _misfit(
-                f"sup_tickets.ending.{ending}", section.ending[ending], epochs, section.start
-            )
-        first = min(epochs - section.ending[ending].superposing for ending in endings)
-        yield from _misfit(f"sup_tickets.training.{method}", methods[method], epochs, first)
-
-
-def _misfit(key: str, spec: EndingSpec | SparseMethod, epochs: int, other: int) -> Iterator[str]:
-    try:
-        spec.require_fits(epochs, other)
-    except InputError as error:
-        yield f"{key}.{error}"
+        try:
+            for name in endings:
+                key = f"sup_tickets.ending.{name}"
+                section.ending[name].require_fits(epochs, section.start)
+            first = min(epochs - section.ending[name].superposing for name in endings)
+            key = f"sup_tickets.training.{method}"
+            methods[method].require_fits(epochs, first)
+        except InputError as error:
+            yield f"{key}.{error}"

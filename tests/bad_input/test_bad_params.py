@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bad_input.table import Case, Spoil, check, params, removed, table, written
+from tests.bad_input.table import Case, Spoil, check, params, removed, run, table, written
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
@@ -105,6 +105,105 @@ def _value(name: str, changes: dict[str, Any]) -> Case:
 )
 def test_a_wrong_value(case: Case, root: Path, monkeypatch: Any, capsys: Any):
     check(case, root, monkeypatch, capsys)
+
+
+def _sup(name: str, changes: dict[str, Any]) -> Case:
+    return _value(name, {f"sup_tickets/{key}": value for key, value in changes.items()})
+
+
+_TEN: dict[str, Any] = {"recipe": "rigl", "density": 0.1}
+
+
+@table(
+    "sup-tickets",
+    _sup("unknown-key", {"cycles": 3}),
+    _sup("missing-key", {"start": ...}),
+    _sup("unknown-variant", {"variants": ["wide"], "siblings/methods": []}),
+    _sup("unknown-method", {"methods": ["dense", "rigl", "granet", "sett"]}),
+    _sup("no-methods", {"methods": [], "ablated": [], "ensembles": [], "siblings/methods": []}),
+    _sup("method-twice", {"methods": ["dense", "rigl", "granet", "rigl"]}),
+    _sup("unknown-training", {"training/rigl/recipe": "riggle"}),
+    _sup("no-training", {"training/rigl/recipe": ...}),
+    _sup("no-density", {"training/rigl/density": ...}),
+    _sup("density-0", {"training/rigl/density": 0}),
+    _sup("density-10", {"training/rigl/density": 10}),
+    _sup("sparse-dense", {"training/dense/density": 0.5}),
+    _sup("static-interval", {"training/erk/interval": 10}),
+    _sup("interval-0", {"training/rigl/interval": 0}),
+    _sup("half-interval", {"training/rigl/interval": 1.5}),
+    _sup("prune-rate-1", {"training/rigl/prune_rate": 1}),
+    _sup("unknown-decay", {"training/rigl/decay": "linear"}),
+    _sup("unknown-layers", {"training/rigl/layers": "er"}),
+    _sup("late-last-update", {"training/rigl/last_update": 7}),
+    _sup("no-until", {"training/granet/until": ...}),
+    _sup("until-in-cycles", {"training/granet/until": 5}),
+    _sup("last-update-before-until", {"training/granet/last_update": 2}),
+    _sup("thin-beginning", {"training/granet/initial_density": 0.05}),
+    _sup("unknown-ending", {"endings": ["plain", "cia", "cai"]}),
+    _sup("no-endings", {"endings": [], "corrupted": [], "ensembles": [], "siblings/methods": []}),
+    _sup("ending-and-ablation", {"ablations": ["search", "cia"]}),
+    _sup("ablations-of-nobody", {"ablated": ["set"]}),
+    _sup("corrupted-but-not-trained", {"corrupted": ["plain", "caa"]}),
+    _sup("no-tickets", {"ending/cia/tickets": ...}),
+    _sup("negative-tickets", {"ending/cia/tickets": -1}),
+    _sup("plain-with-cycle", {"ending/plain/cycle": 1}),
+    _sup("plain-that-is-not", {"ending/plain/tickets": 2, "ending/plain/cycle": 1}),
+    _sup("cycle-0", {"ending/cia/cycle": 0}),
+    _sup("too-many-cycles", {"ending/cia/cycle": 2}),
+    _sup("unknown-average", {"ending/cia/average": "mean"}),
+    _sup("beta-of-cia", {"ending/cia/beta": 0.5}),
+    _sup("beta-2", {"ending/cima/beta": 2}),
+    _sup("unknown-schedule", {"ending/cia/schedule": "cosine"}),
+    _sup("rates-swapped", {"ending/cia/lr1": 0.01}),
+    _sup("no-rate", {"ending/cia/lr1": 0}),
+    _sup("explore-all", {"ending/cia/prune_rate": 1}),
+    _sup("unknown-batch-norm", {"ending/cia/batch_norm": "mean"}),
+    _sup("search-of-one", {"ending/search/tickets": 1}),
+    _sup("search-re-estimated", {"ending/search/batch_norm": "re-estimate"}),
+    _sup("start-0", {"start": 0}),
+    _sup("start-at-the-end", {"start": 6}),
+    _sup("one-calibration-image", {"calibration_images": 1}),
+    _sup("prunable-biases", {"prunable": "all"}),
+    _sup("ensemble-of-nobody", {"ensembles": ["erk"]}),
+    _sup("ensemble-without-plain", {"endings": ["cia"], "corrupted": ["cia"]}),
+    _sup("unknown-ensemble", {"efficient_ensembles": ["forest"]}),
+    _sup("sibling-of-nobody", {"siblings/methods": ["erk"]}),
+    _sup("sibling-of-no-ending", {"siblings/ending": "caa"}),
+    _sup("sibling-of-no-pool", {"siblings/pool": "candidates-1"}),
+    _value("sibling-without-pools", {"pooling/variants": []}),
+    _value("nothing-to-do", {"grid": [], "pooling/variants": [], "sup_tickets/variants": []}),
+    _value(
+        "grid-off-alone",
+        {"grid": [], "sup_tickets/siblings/methods": []},
+    ),
+    _sup("method-with-dot", {"training/a.b": _TEN}),
+    _sup("ending-with-hyphen-first", {"ending/-x": {"tickets": 0}}),
+    _sup("method-of-an-ensemble", {"training/tree-net": _TEN}),
+    _sup(
+        "stage-twice",
+        {
+            "training/rigl-a": _TEN,
+            "ending/a-plain": {"tickets": 0},
+            "methods": ["dense", "rigl", "granet", "rigl-a"],
+            "endings": ["plain", "cia", "a-plain"],
+        },
+    ),
+    _value(
+        "short-variant", {"variants/base": {"train": {"epochs": 4, "schedule": {"drops": [3]}}}}
+    ),
+)
+def test_a_wrong_value_of_sup_tickets(case: Case, root: Path, monkeypatch: Any, capsys: Any):
+    check(case, root, monkeypatch, capsys)
+
+
+def test_either_flow_can_be_switched_off(root: Path, monkeypatch: Any):
+    for off in (
+        {"sup_tickets/variants": []},
+        {"grid": [], "pooling/variants": [], "sup_tickets/siblings/methods": []},
+    ):
+        params(off)(root)
+        assert run("tasks.params", monkeypatch) == 0
+        params({"sup_tickets/variants": ["base"]})(root)
 
 
 DIGITS = {"source": "digits", "watch": "constraints.txt"}
