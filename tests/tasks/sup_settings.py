@@ -102,8 +102,6 @@ def on_two_cores() -> dict[str, Any]:
         training[method] = {"recipe": method, "density": 0.1} | more
     training["granet"] = {"recipe": "granet", "density": 0.1, "interval": 50, "until": 3}
     ablations = {
-        "caa": cia(2, 1, average="caa"),
-        "swa": cia(2, 1, schedule="swa"),
         "re-estimated": cia(2, 1, batch_norm="re-estimate"),
         "search": cia(2, 1, average="search"),
     }

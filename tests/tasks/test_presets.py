@@ -40,7 +40,7 @@ NO_SUP_TICKETS: dict[str, Any] = {
     "endings": ["plain", "cia"],
     "corrupted": ["plain", "cia"],
     "ablated": ["rigl"],
-    "ablations": ["search"],
+    "ablations": ["re-estimated", "search"],
     "ensembles": ["dense"],
     "efficient_ensembles": [],
     "siblings": {"methods": ["rigl"], "ending": "cia", "pool": "interpolation"},
@@ -55,6 +55,7 @@ NO_SUP_TICKETS: dict[str, Any] = {
     "ending": {
         "plain": {"tickets": 0},
         "cia": {"tickets": 2, "cycle": 1},
+        "re-estimated": {"tickets": 2, "cycle": 1, "batch_norm": "re-estimate"},
         "search": {"tickets": 2, "cycle": 1, "average": "search"},
     },
 }

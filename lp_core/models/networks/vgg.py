@@ -1,6 +1,6 @@
 """torchvision's VGG-16 with batch norm, for any number of image channels.
 
-With the cifar stem it ends in one linear layer, as the papers train it on CIFAR. The ImageNet
+With the cifar stem it ends in one linear layer, as Lottery Pools trains it on CIFAR. The ImageNet
 classifier is without dropout: that would draw from the global random state in the middle of
 training, where only data order and augmentation may be random. Parameters keep torchvision's names.
 """

@@ -140,9 +140,9 @@ class Endings:
         return {e: f"{100 * self.settings[e]['prune_rate']:.3g}% exchanged" for e in found}
 
     def searches(self) -> list[tuple[str, str]]:
-        """Each search over cheap tickets with the first ending that averages as many by CIA and
-        is alike in all else, but batch norm's statistics, which a search settles itself. CIA
-        first. Raises NoData where there is none."""
+        """Each search over cheap tickets with an ending that averages as many by CIA and is alike
+        in all else. CIA first. Of several, one that re-estimates batch norm's statistics, as a
+        search does to each average that it tries. Raises NoData where there is none."""
         own = self.settings
         free = ["average", "batch_norm"]
         pairs = []
@@ -150,6 +150,7 @@ class Endings:
             fixed = self._without(search, free)
             averages = [e for e in self.sup if own[e]["average"] == "cia"]
             alike = [e for e in averages if self._without(e, free) == fixed]
+            alike.sort(key=lambda name: own[name]["batch_norm"] != "re-estimate")
             pairs += [(cia, search) for cia in alike[:1]]
         if not pairs:
             raise NoData("no ending of `average: search` has one of `average: cia` beside it")

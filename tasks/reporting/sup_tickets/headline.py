@@ -59,10 +59,13 @@ def gain(results: Results, variant: str) -> list[str]:
 
 
 def best(results: Results, variant: str) -> list[str]:
-    """The sparse network that held-out accuracy would choose, against the dense one."""
+    """The sparse network that held-out accuracy would choose, against the dense one.
+
+    A search is left out: it has used the held-out images to make its ticket.
+    """
     rows = results.rows_of("sup_tickets", variant)
     plain = rows[~rows["sup"].astype(bool) & is_dense(rows) & (rows["split"] == "test")]
-    sparse = rows[~is_dense(rows)]
+    sparse = rows[~is_dense(rows) & (rows["average"] != "search")]
     held_out = sparse[sparse["split"] == "val"]
     if plain.empty or held_out.empty:
         return []
@@ -113,10 +116,16 @@ def search(results: Results) -> list[str]:
         return []
     gains = rows["gain"].round(9)
     counts = f"better in {(gains > 0).sum()}, worse in {(gains < 0).sum()}"
+    cia, _ = results.endings.searches()[0]
+    apart = ""
+    if results.endings.settings[cia]["batch_norm"] != "re-estimate":
+        apart = (
+            " The search re-estimates batch norm's statistics, too, so it differs in two things."
+        )
     return [
-        "Lottery Pools' greedy search over the cheap tickets, instead of CIA: "
+        f"Lottery Pools' greedy search over the cheap tickets, instead of CIA (`{cia}`): "
         f"{points(gains.mean())} points of test accuracy on average, {counts} of {len(gains)} "
-        "pairs of a method and a seed."
+        f"pairs of a method and a seed.{apart}"
     ]
 
 
@@ -135,9 +144,12 @@ def siblings(results: Results) -> list[str]:
             lines.append(f"{offer} none of {len(own)} searches.")
             continue
         change = (taken["accuracy_with"] - taken["accuracy_without"]).mean()
+        weight = 1 - taken["coefficient"].mean()
         lines.append(
-            f"{offer} {len(taken)} of {_count(len(own), 'search', 'searches')}, and changed test "
-            f"accuracy by {points(change)} points on average where it was."
+            f"{offer} {len(taken)} of {_count(len(own), 'search', 'searches')}, with a weight of "
+            f"{100 * weight:.0f}% on average, and changed test accuracy by {points(change)} points "
+            "on average where it was. A search accepts what does not hurt, so a small weight says "
+            "little."
         )
     return lines
 

@@ -82,10 +82,17 @@ def test_the_search_is_held_against_cia_of_the_same_run():
     (sentence,) = search(results_of(FEW))
     rows = FRAMES["sup_tickets"].query("split == 'test' and method == 'rigl'")
     wide = rows.pivot(index="seed", columns="ending", values="accuracy")
-    gains = wide["search"] - wide["cia"]
+    gains = wide["search"] - wide["re-estimate"]
     assert f"{100 * gains.mean():+.2f}".replace("-", "−") in sentence
     assert f"better in {(gains > 0).sum()}, worse in {(gains < 0).sum()} of 2 pairs" in sentence
+    assert "two things" not in sentence
     assert search(results_of(MadeSup(ablations=("caa",)))) == []
+
+
+def test_a_search_beside_averaged_statistics_alone_is_said_to_differ_in_two_things():
+    (sentence,) = search(results_of(MadeSup(methods=("dense", "rigl"), ablations=("search",))))
+    assert "instead of CIA (`cia`)" in sentence
+    assert "differs in two things" in sentence
 
 
 def test_it_is_said_whether_a_pool_accepted_the_sup_ticket():
