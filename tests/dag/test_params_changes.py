@@ -100,11 +100,15 @@ def test_a_name_in_a_foreign_params_file_runs_no_command(
             "grid": [name],
             "variants": {name: {}},
             "pooling": _pooling(variants=[])["pooling"],
-            "sup_tickets": TINY["sup_tickets"] | {"variants": []},
+            "sup_tickets": TINY["sup_tickets"]
+            | {key: [name] for key in ("variants", "methods", "endings", "corrupted")}
+            | {"ablated": [], "siblings": TINY["sup_tickets"]["siblings"] | {"methods": []}}
+            | {"training": {name: {"recipe": "dense"}}, "ending": {name: {"tickets": 0}}},
         }
     )
     project.run("dvc", "repro", *target, check=False)
-    project.run("dvc", "repro", "--single-item", f"pretrain@{name}-0", check=False)
+    for stage in (f"pretrain@{name}-0", f"ending@{name}-0-{name}-{name}"):
+        project.run("dvc", "repro", "--single-item", stage, check=False)
     project.run("python", "-m", "flows.imp_pool", check=False)
     assert not list(project.root.rglob("pwned"))
 
