@@ -60,3 +60,17 @@ def test_a_training_of_other_settings_stays_for_a_month():
     resume.forget_old()
     assert young.exists()
     assert not old.exists()
+
+
+def test_what_lies_beside_a_state_goes_with_it_and_alone_after_a_month():
+    file = keep("ending@base-0-rigl-cia")
+    folders = [resume.beside(each) for each in (file, resume.state("ending@x", "b"))]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "cheap-1.safetensors").touch()
+    resume.forget_old()
+    resume.forget("ending@base-0-rigl-cia")
+    assert [folder.exists() for folder in folders] == [False, True]
+    os.utime(folders[1], times=(time.time() - 31 * DAY,) * 2)
+    resume.forget_old()
+    assert list(Path(".resume").iterdir()) == []
