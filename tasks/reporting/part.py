@@ -100,11 +100,25 @@ class Part:
 
 
 def draw_chapters(chapters: Iterable[Chapter[R]], results: R, folder: Path) -> list[Section]:
-    """Draw every entry whose rows are there into files below `folder`."""
+    """Draw every entry whose rows are there into files below `folder`.
+
+    Several entries of a chapter that have none share a sentence, in place of a heading each.
+    """
     return [
-        Section(chapter.heading, pictures=[_draw(e, results, folder) for e in chapter.entries])
+        _section(chapter.heading, [_draw(e, results, folder) for e in chapter.entries])
         for chapter in chapters
     ]
+
+
+def _section(heading: str, pictures: list[Picture]) -> Section:
+    lost = [picture for picture in pictures if picture.missing]
+    if len(lost) < 2:
+        return Section(heading, pictures=pictures)
+    by_reason: dict[str, list[str]] = {}
+    for picture in lost:
+        by_reason.setdefault(picture.missing, []).append(picture.heading)
+    missing = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in by_reason.items())
+    return Section(heading, pictures=[p for p in pictures if not p.missing], missing=missing)
 
 
 def _draw(entry: Entry[R], results: R, folder: Path) -> Picture:

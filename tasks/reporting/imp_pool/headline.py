@@ -18,13 +18,13 @@ def sentences(results: Results, tests: pd.DataFrame, unconverged: list[str]) -> 
     `tasks.reporting.imp_pool.converged.unconverged_sentences`.
     """
     lines = [_setting(results), *unconverged]
-    lines += corrupted_sentences(results.frames["ood"], results.params, results.dataset)
-    if results.pooled:
-        variant, method = results.pooled[0], results.headline_methods[0]
-        for images in IMAGES:
-            lines += _gain(results, tests, variant, method, images)
-        lines += _dense(results, variant, method)
-    return lines + rewinding(results)
+    corrupted = corrupted_sentences(results.frames["ood"], results.params, results.dataset)
+    if not results.pooled:
+        return [*lines, *corrupted, *rewinding(results)]
+    variant, method = results.pooled[0], results.headline_methods[0]
+    for images in IMAGES:
+        lines += _gain(results, tests, variant, method, images)
+    return [*lines, *corrupted, *_dense(results, variant, method), *rewinding(results)]
 
 
 def _setting(results: Results) -> str:
@@ -51,8 +51,7 @@ def _gain(
     by_ticket = rows.groupby("ticket")["gain"].mean()
     density = percent(results.densities(variant)[by_ticket.idxmax()])
     test = "".join(
-        f"; paired Wilcoxon test over {int(row.pairs)} pairs: {p_value(float(row.p))}, too small "
-        "a value, since the pairs of one seed share siblings"
+        f"; paired Wilcoxon test over {int(row.pairs)} pairs: {p_with_remark(float(row.p))}"
         for row in of_method(tests).itertuples()
     )
     return [
@@ -72,6 +71,12 @@ def _dense(results: Results, variant: str, method: str) -> list[str]:
         f"The dense network goes from {100 * mean['ticket']:.2f}% to {100 * mean[method]:.2f}% "
         "test accuracy when its sparse descendants are pooled into it."
     ]
+
+
+def p_with_remark(p: float) -> str:
+    """`p_value`; where a reader could take it for a proof, with what speaks against that."""
+    shared = ", too small a value, since the pairs of one seed share siblings"
+    return p_value(p) + (shared if p < 0.05 else "")
 
 
 def p_value(p: float) -> str:

@@ -19,9 +19,9 @@ from tasks.reporting.imp_pool.summary import paired_tests
 from tasks.reporting.part import Frames, Part, Section, draw_chapters
 
 _ABOUT = (
-    "A dense network is pruned round by round, and each ticket is pooled with its siblings "
-    "(Lottery Pools: Winning More by Interpolating Tickets without Increasing Training or "
-    "Inference Cost); that is the paper of this part."
+    "A dense network is pruned round by round, and each ticket is pooled with its siblings. This "
+    "carries out the paper “Lottery Pools: Winning More by Interpolating Tickets without "
+    "Increasing Training or Inference Cost”."
 )
 
 

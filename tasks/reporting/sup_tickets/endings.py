@@ -87,10 +87,7 @@ class Endings:
         alike = [name for name in self.sup if self._without(name, settings) == fixed]
         if len(alike) < 2:
             names = " and ".join(f"`{setting}`" for setting in free)
-            raise NoData(
-                "no ending in `sup_tickets.endings` or `sup_tickets.ablations` differs from "
-                f"`{self.first}` in {names} alone"
-            )
+            raise NoData(f"no ending of this run differs from `{self.first}` in {names} alone")
         return alike
 
     def _without(self, name: str, free: Sequence[str]) -> Settings:
@@ -153,8 +150,26 @@ class Endings:
             alike.sort(key=lambda name: own[name]["batch_norm"] != "re-estimate")
             pairs += [(cia, search) for cia in alike[:1]]
         if not pairs:
-            raise NoData("no ending of `average: search` has one of `average: cia` beside it")
+            raise NoData(self._why_no_search(free))
         return pairs
+
+    def _why_no_search(self, free: Sequence[str]) -> str:
+        """What keeps each search apart from the ending by CIA that is nearest to it."""
+        found = {a: [e for e in self.sup if self.settings[e]["average"] == a] for a in _AVERAGES}
+        for average in ("search", "cia"):
+            if not found[average]:
+                return f"no ending of this run has `average: {average}`"
+        reasons = []
+        for search in found["search"]:
+            own = self._without(search, free)
+            apart = {
+                e: [key for key, value in self._without(e, free).items() if own[key] != value]
+                for e in found["cia"]
+            }
+            cia = min(apart, key=lambda name: len(apart[name]))
+            keys = " and ".join(f"`{key}`" for key in apart[cia])
+            reasons.append(f"`{search}` differs from `{cia}` in {keys} as well as in `average`")
+        return "; ".join(reasons)
 
 
 def _average(own: Settings) -> str:

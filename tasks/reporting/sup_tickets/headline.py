@@ -12,12 +12,15 @@ from tasks.reporting.sup_tickets.scores import is_dense, paired
 
 def sentences(results: Results, unconverged: list[str]) -> list[str]:
     """The headline. unconverged: of `rows.unconverged_sentences`."""
-    ood = results.frames["ood"]
-    lines = [*unconverged, *corrupted_sentences(ood, results.params, results.dataset)]
+    lines = [*unconverged]
+    what = corrupted_sentences(results.frames["ood"], results.params, results.dataset)
     for variant in results.variants:
-        lines += [_setting(results, variant)]
-        for say in (gain, best, costs):
-            lines += say(results, variant)
+        lines += [_setting(results, variant), *gain(results, variant)]
+        on_corrupted = gain_on_corrupted(results, variant)
+        if on_corrupted:
+            lines += [*on_corrupted, *what]
+            what = []  # said once
+        lines += [*best(results, variant), *costs(results, variant)]
     return [*lines, *search(results), *siblings(results)]
 
 
@@ -38,23 +41,36 @@ def gain(results: Results, variant: str) -> list[str]:
         first = results.endings.first
     except NoData as reason:
         return [f"Nothing is said of Sup-tickets: {reason}."]
-    rows = paired(results.scores)
-    rows = rows[(rows["variant"] == variant) & (rows["images"] == "test")]
-    rows = rows[(rows["ending"] == first) & ~is_dense(rows)]
+    every = _pairs(results, variant, "test", first)
+    rows, dense = every[~is_dense(every)], every[is_dense(every)]
     if rows.empty:
         return ["Nothing is said of Sup-tickets: no sparse training has both endings."]
-    gains = rows["gain"].round(9)
-    equal = (gains == 0).sum()
-    ties = f" and no difference in {equal}" if equal else ""
     by_seed = rows.groupby("seed")["gain"].mean()
     spread = ""
     if len(by_seed) > 1:
         spread = f" (standard deviation {points(by_seed.std(), '.2f')} over the seeds' means)"
+    apart = ""
+    if len(dense):
+        change = points(dense["gain"].mean())
+        apart = f" The dense network, which is not in this mean: {change} points."
     return [
-        f"Sup-tickets ({results.endings.described(first)}) against the plain ending of the same "
-        f"prefix: {points(gains.mean())} points of test accuracy on average{spread}, a gain in "
-        f"{(gains > 0).sum()} of {len(rows)} pairs of a sparse method and a seed{ties}. "
-        f"{_chance(by_seed)}"
+        f"Over the sparse methods, Sup-tickets ({results.endings.described(first)}) against the "
+        f"plain ending of the same prefix: {points(rows['gain'].mean())} points of test accuracy "
+        f"on average{spread}, {_gained(rows['gain'])}. {_chance(by_seed)}{apart}"
+    ]
+
+
+def gain_on_corrupted(results: Results, variant: str) -> list[str]:
+    """The same on corrupted images; nothing where none were measured."""
+    if not results.endings.sup:
+        return []
+    rows = _pairs(results, variant, "corrupted", results.endings.first)
+    rows = rows[~is_dense(rows)]
+    if rows.empty:
+        return []
+    return [
+        f"The same on corrupted images: {points(rows['gain'].mean())} points of accuracy on "
+        f"average, {_gained(rows['gain'])}."
     ]
 
 
@@ -85,7 +101,8 @@ def best(results: Results, variant: str) -> list[str]:
 
 
 def costs(results: Results, variant: str) -> list[str]:
-    """Training FLOPs of the sparse methods, and what Sup-tickets adds to them."""
+    """Training FLOPs of the sparse methods, and what Sup-tickets changes in them and in those of
+    a test image."""
     rows = results.scores
     rows = rows[(rows["variant"] == variant) & (rows["images"] == "test") & ~is_dense(rows)]
     plain = rows[~rows["sup"]].groupby("method")["train_fraction"].mean()
@@ -93,17 +110,17 @@ def costs(results: Results, variant: str) -> list[str]:
         return []
     trained = results.trained(plain.index.to_series())
     spent = [f"{method.label} {100 * plain[method.name]:.1f}%" for method in trained]
-    sup = (
-        rows[rows["ending"].isin(results.endings.sup[:1])]
-        .groupby("method")["train_fraction"]
-        .mean()
+    said = f"Training FLOPs, as a share of the dense network's: {', '.join(spent)}"
+    pairs = paired(rows)
+    pairs = pairs[pairs["ending"].isin(results.endings.sup[:1])]
+    if pairs.empty:
+        return [f"{said}."]
+    train, test = (
+        (pairs[column] - pairs[f"{column}_plain"]).groupby(pairs["method"]).mean()
+        for column in ("train_fraction", "test_fraction")
     )
-    change = (sup - plain).dropna()
-    added = ""
-    if len(change):
-        furthest = change[change.abs().idxmax()]
-        added = f"; the ending with Sup-tickets changes that by up to {points(furthest)} points"
-    return [f"Training FLOPs, as a share of the dense network's: {', '.join(spent)}{added}."]
+    added = f"the ending with Sup-tickets changes that by up to {points(_furthest(train))} points"
+    return [f"{said}; {added}. {_test_flops(results, test)}"]
 
 
 def search(results: Results) -> list[str]:
@@ -116,16 +133,16 @@ def search(results: Results) -> list[str]:
         return []
     gains = rows["gain"].round(9)
     counts = f"better in {(gains > 0).sum()}, worse in {(gains < 0).sum()}"
-    cia, _ = results.endings.searches()[0]
+    cia, searched = results.endings.searches()[0]
     apart = ""
     if results.endings.settings[cia]["batch_norm"] != "re-estimate":
         apart = (
             " The search re-estimates batch norm's statistics, too, so it differs in two things."
         )
     return [
-        f"Lottery Pools' greedy search over the cheap tickets, instead of CIA (`{cia}`): "
-        f"{points(gains.mean())} points of test accuracy on average, {counts} of {len(gains)} "
-        f"pairs of a method and a seed.{apart}"
+        f"Lottery Pools' greedy search over the cheap tickets (`{searched}`) against CIA "
+        f"(`{cia}`): {points(gains.mean())} points of test accuracy on average over `{cia}`, "
+        f"{counts} of {len(gains)} pairs of a method and a seed.{apart}"
     ]
 
 
@@ -154,6 +171,20 @@ def siblings(results: Results) -> list[str]:
     return lines
 
 
+def _pairs(results: Results, variant: str, images: str, ending: str) -> pd.DataFrame:
+    rows = paired(results.scores)
+    rows = rows[(rows["variant"] == variant) & (rows["images"] == images)]
+    return rows[rows["ending"] == ending]
+
+
+def _gained(gains: "pd.Series[float]") -> str:
+    rounded = gains.round(9)
+    equal = (rounded == 0).sum()
+    ties = f" and no difference in {equal}" if equal else ""
+    pairs = f"{_count(len(gains), 'pair')} of a sparse method and a seed"
+    return f"a gain in {(rounded > 0).sum()} of {pairs}{ties}"
+
+
 def _chance(by_seed: "pd.Series[float]") -> str:
     """How much the agreement of so many seeds says."""
     count = len(by_seed)
@@ -161,13 +192,29 @@ def _chance(by_seed: "pd.Series[float]") -> str:
         return "This is one seed: it says nothing of chance."
     means = ", ".join(points(mean) for mean in by_seed)
     words = {2: "two", 3: "three", 4: "four", 5: "five"}
-    seeds = f"These are {words.get(count, count)} seeds (their means: {means})"
-    if (by_seed > 0).all() or (by_seed < 0).all():
-        return (
-            f"{seeds}: if chance alone made the difference, the signs of so many would agree in "
-            f"{2.0 ** (1 - count):.0%} of cases."
-        )
-    return f"{seeds}, whose signs do not agree."
+    seeds = f"With {words.get(count, count)} seeds (means {means})"
+    if not ((by_seed > 0).all() or (by_seed < 0).all()):
+        return f"{seeds}, the signs do not even agree."
+    if count == 2:
+        return f"{seeds}, equal signs are a coin toss."
+    return f"{seeds}, chance alone gives equal signs in {100 * 2.0 ** (1 - count):.3g}% of cases."
+
+
+def _furthest(change: "pd.Series[float]") -> float:
+    return float(change[change.abs().idxmax()])
+
+
+def _test_flops(results: Results, change: "pd.Series[float]") -> str:
+    """change: of each method, as a share of the dense network's."""
+    furthest = points(_furthest(change))
+    if furthest == points(0):
+        return "A test image costs the superposed ticket as much as the plain one."
+    name = str(change.abs().idxmax())
+    return (
+        f"A test image's FLOPs change, too, by up to {furthest} points "
+        f"({results.methods[name].label}): pruning over all layers moves density between them, so "
+        "the same density is not the same cost."
+    )
 
 
 def _count(number: int, what: str, several: str = "") -> str:

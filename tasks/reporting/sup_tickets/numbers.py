@@ -30,19 +30,22 @@ def method_tables(results: Results) -> list[Table]:
                     *(_percent(ended[e]["accuracy"]) for e in (plain, first)),
                     _points(gains),
                     f"{(gains.round(9) > 0).sum()} of {len(gains)}",
-                    *(_share(ended[e]["train_fraction"]) for e in (plain, first)),
-                    _share(ended[plain]["test_fraction"]),
+                    *(
+                        " → ".join(_share(ended[e][column]) for e in (plain, first))
+                        for column in ("train_fraction", "test_fraction")
+                    ),
                 ]
             )
         head = ["Method", "Density (%)", "Plain", f"Sup-tickets ({first})", "Gain (points)"]
-        head += ["Seeds that gain", "Train FLOPs, plain", "Train FLOPs, Sup-tickets", "Test FLOPs"]
+        head += ["Seeds that gain", "Training FLOPs (%)", "Test FLOPs (%)"]
         tables.append(
             Table(
                 f"{results.setting(variant)}: test accuracy in %{_over(results.seeds(variant))}",
                 head,
                 lines,
-                "Gain: paired by seed; both endings start from the same state. FLOPs: % of the "
-                "dense network's over the same steps, or for the same image.",
+                "Gain: paired by seed; both endings start from the same state. FLOPs: plain "
+                "→ Sup-tickets, in % of the dense network's over the same steps, or for the same "
+                "image.",
             )
         )
     return tables

@@ -12,8 +12,8 @@ from tasks.reporting.sup_tickets.rows import own, unconverged_sentences, without
 
 _ABOUT = (
     "Networks are trained sparsely from scratch; in the last epochs several cheap tickets are made "
-    "and superposed into one (Superposing Many Tickets into One: A Performance Booster for Sparse "
-    "Neural Network Training); that is the paper of this part."
+    "and superposed into one. This carries out the paper “Superposing Many Tickets into One: A "
+    "Performance Booster for Sparse Neural Network Training”."
 )
 
 

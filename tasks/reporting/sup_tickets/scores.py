@@ -11,6 +11,7 @@ from tasks.reporting.part import Frames
 
 _RUN = ["variant", "method", "ending", "seed"]
 _SCORES = ["accuracy", "nll", "ece"]
+_COMPARED = [*_SCORES, "train_fraction", "test_fraction"]
 
 
 def scores(frames: Frames) -> pd.DataFrame:
@@ -34,8 +35,9 @@ def scores(frames: Frames) -> pd.DataFrame:
 def paired(rows: pd.DataFrame) -> pd.DataFrame:
     """Each Sup-tickets ending beside the plain ending of its variant, method and seed.
 
-    rows: of `scores`. Columns as there, and accuracy_plain, nll_plain, ece_plain, gain (in
-    accuracy, 0–1). An ending without a plain one is left out.
+    rows: of `scores`. Columns as there, and accuracy_plain, nll_plain, ece_plain,
+    train_fraction_plain, test_fraction_plain, gain (in accuracy, 0–1). An ending without a plain
+    one is left out.
     """
     return beside(rows[rows["sup"]], rows[~rows["sup"]], "plain")
 
@@ -43,10 +45,10 @@ def paired(rows: pd.DataFrame) -> pd.DataFrame:
 def beside(rows: pd.DataFrame, others: pd.DataFrame, suffix: str) -> pd.DataFrame:
     """Rows of `scores` with those of the same variant, method, seed and images at their side.
 
-    Columns as in `scores`, accuracy, nll and ece of the others with the suffix, and gain.
+    Columns as in `scores`, the others' scores and fractions with the suffix, and gain.
     """
     keys = ["variant", "method", "seed", "images"]
-    both = rows.merge(others[[*keys, *_SCORES]], on=keys, suffixes=("", f"_{suffix}"))
+    both = rows.merge(others[[*keys, *_COMPARED]], on=keys, suffixes=("", f"_{suffix}"))
     return both.assign(gain=both["accuracy"] - both[f"accuracy_{suffix}"])
 
 

@@ -68,10 +68,10 @@ CHAPTERS = [
         [
             Entry(
                 "Accuracy against density",
-                "Tickets, pooled tickets and the baselines, on test images and on corrupted ones "
-                "(Figure 3a–c of the paper). The paper reports that Lottery Pools improves every "
-                "density, interpolation a little more than averaging, and that SWA and EMA fall "
-                f"behind as tickets get sparse. {_CORRUPTED}",
+                "Tickets and the methods of `pooling.corrupted`, on test images and on corrupted "
+                "ones (Figure 3a–c of the paper, which also shows SWA and EMA). The paper reports "
+                "that Lottery Pools improves every density, interpolation a little more than "
+                f"averaging, and that SWA and EMA fall behind as tickets get sparse. {_CORRUPTED}",
                 accuracy.accuracy,
             ),
         ],

@@ -22,8 +22,9 @@ CHAPTERS: list[Chapter[Results]] = [
             Entry(
                 "Accuracy by method and density",
                 "Hollow: the plain ending; filled: Sup-tickets (Tables 1–4 of the paper). "
-                f"{_PAIRED} The paper reports gains in 63 of 66 settings, up to 0.5 points on "
-                "CIFAR-10 and 1.08 on CIFAR-100 with VGG-16, and far more for SNIP on CIFAR-100.",
+                f"{_PAIRED} The paper counts gains in 63 of its own 66 settings, up to 0.5 points "
+                "on CIFAR-10 and 1.08 on CIFAR-100 with VGG-16, and far more for SNIP on "
+                "CIFAR-100.",
                 accuracy.accuracy,
             ),
             Entry(
@@ -60,7 +61,7 @@ CHAPTERS: list[Chapter[Results]] = [
         [
             Entry(
                 "The last epochs of training",
-                "Held-out accuracy after each epoch. The dashed line is where the endings part, "
+                "Held-out accuracy after each epoch. The dotted line is where the endings part, "
                 "every other cycle is grey; circles are the cheap tickets, stars the running "
                 "average after each (Figures 1 and 2 of the paper show the scheme).",
                 cycles.last_epochs,
@@ -146,8 +147,9 @@ CHAPTERS: list[Chapter[Results]] = [
             Entry(
                 "A Sup-ticket among pruned siblings",
                 "The search that pools tickets of iterative magnitude pruning is offered the "
-                "Sup-ticket as its last candidate; filled marks: it was accepted. The two were "
-                "trained apart and share at most their first weights. In neither paper.",
+                "Sup-ticket as its last candidate; filled marks: it was accepted; marks of one "
+                "density are spread a little. The two were trained apart and share at most their "
+                "first weights. In neither paper.",
                 meeting.siblings,
             ),
         ],

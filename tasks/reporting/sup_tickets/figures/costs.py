@@ -40,6 +40,7 @@ def flops(results: Results) -> dict[str, Figure]:
         axis.xaxis.set_minor_formatter(
             FuncFormatter(lambda value, _: f"{value:g}") if minor else NullFormatter()
         )
+        axis.tick_params(axis="x", which="both", length=3.5, pad=3.5)  # labels at one height
         axis.set_xlabel("Training FLOPs (% of the dense network's, log scale)")
         axis.set_ylabel("Test accuracy (%)")
         axis.grid(color="0.9", linewidth=0.8)

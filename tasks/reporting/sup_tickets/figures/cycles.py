@@ -15,6 +15,7 @@ from tasks.reporting.sup_tickets.methods import Method
 from tasks.reporting.sup_tickets.results import Results
 
 _PLAIN, _AVERAGE = "0.45", "#882255"
+_CIRCLE, _STAR = 10, 7  # sizes: the first average is the first ticket, and both are seen
 _ACROSS = 3  # panels in a row
 
 
@@ -24,7 +25,9 @@ def last_epochs(results: Results) -> dict[str, Figure]:
 
     def draw(axis: Axes, variant: str, method: Method) -> None:
         curves = results.rows_of("curves", variant, method=method.name, split="val")
-        before = results.start - max(2, round(0.1 * results.epochs(variant)))
+        last = results.epochs(variant)
+        before = max(0, results.start - max(1, (last - results.start) // 2))
+        seen = []  # what the y axis is made for: all from the parting on
         prefix = curves[curves["ending"].isna() & (curves["epoch"] + 1 >= before)]
         for ending, colour, line_style in (
             (results.endings.plain, _PLAIN, "--"),
@@ -32,6 +35,7 @@ def last_epochs(results: Results) -> dict[str, Figure]:
         ):
             line = _mean(pd.concat([prefix, curves[curves["ending"] == ending]]), "accuracy")
             axis.plot(line.index + 1, 100 * line, line_style, color=colour, linewidth=1.3)
+            seen += list(100 * line[line.index + 1 >= results.start])
         _shade(axis, results, variant)
         cheap = results.rows_of(
             "cheap_tickets", variant, method=method.name, ending=first, split="val"
@@ -40,9 +44,9 @@ def last_epochs(results: Results) -> dict[str, Figure]:
             100 * cheap.groupby("epoch")[column].mean()
             for column in ("accuracy", "average_accuracy")
         )
-        axis.plot(own.index, own, "o", mfc="white", color=method.style.colour)
-        axis.plot(average.index, average, "*", color=_AVERAGE, markersize=9)
-        last = results.epochs(variant)
+        axis.plot(own.index, own, "o", mfc="none", color=method.style.colour, markersize=_CIRCLE)
+        axis.plot(average.index, average, "*", color=_AVERAGE, markersize=_STAR)
+        _fit(axis, [*seen, *own, *average])
         axis.set_xlim(before, last + 0.04 * (last - before))
 
     title = "Held-out accuracy along the last epochs"
@@ -50,8 +54,9 @@ def last_epochs(results: Results) -> dict[str, Figure]:
     legend = [
         legend_entry("Plain ending", _PLAIN, line="--"),
         legend_entry(f"Sup-tickets ({first})", line="-"),
-        legend_entry("Cheap ticket", marker="o", hollow=True),
-        legend_entry("Running average", _AVERAGE, "*", size=9),
+        legend_entry("Endings part", "0.4", line=":"),
+        legend_entry("Cheap ticket", marker="o", hollow=True, size=_CIRCLE),
+        legend_entry("Running average", _AVERAGE, "*", size=_STAR),
     ]
     return _panels(results, ("sup-cycles", title), labels, legend, draw, bars=False)
 
@@ -66,9 +71,9 @@ def cheap(results: Results) -> dict[str, Figure]:
         plain = results.rows_of("sup_tickets", variant, ending=results.endings.plain, **where)
         if len(plain):
             axis.axhline(100 * plain["accuracy"].mean(), color=_PLAIN, linestyle="--")
-        for column, mark, colour in (
-            ("accuracy", "o-", method.style.colour),
-            ("average_accuracy", "*-", _AVERAGE),
+        for column, mark, colour, size in (
+            ("accuracy", "o-", method.style.colour, _CIRCLE),
+            ("average_accuracy", "*-", _AVERAGE, _STAR),
         ):
             means = 100 * rows.groupby("cheap")[column].agg(["mean", "std"])
             axis.errorbar(
@@ -78,7 +83,7 @@ def cheap(results: Results) -> dict[str, Figure]:
                 fmt=mark,
                 color=colour,
                 mfc="white" if column == "accuracy" else colour,
-                markersize=6 if column == "accuracy" else 9,
+                markersize=size,
                 elinewidth=0.9,
                 capsize=2,
             )
@@ -89,8 +94,8 @@ def cheap(results: Results) -> dict[str, Figure]:
     labels = ("Cheap ticket", "Test accuracy (%)")
     legend = [
         legend_entry("Plain ending", _PLAIN, line="--"),
-        legend_entry("Cheap ticket by itself", marker="o", line="-", hollow=True),
-        legend_entry("Running average after it", _AVERAGE, "*", "-", size=9),
+        legend_entry("Cheap ticket by itself", marker="o", line="-", hollow=True, size=_CIRCLE),
+        legend_entry("Running average after it", _AVERAGE, "*", "-", size=_STAR),
     ]
     return _panels(results, ("sup-cheap", title), labels, legend, draw, bars=True)
 
@@ -134,7 +139,7 @@ def _panels(
                 axis.set_ylabel(labels[1])
             if place + across >= len(chosen):
                 axis.set_xlabel(labels[0])
-        figure.legend(handles=legend, loc="outside lower center", ncols=4, frameon=False)
+        figure.legend(handles=legend, loc="outside lower center", ncols=5, frameon=False)
         figures[f"{title[0]}-{variant}"] = figure
     if not figures:
         raise NoData(f"table `cheap_tickets` has no rows of ending `{results.endings.first}`")
@@ -145,6 +150,13 @@ def _mean(rows: pd.DataFrame, column: str) -> "pd.Series[float]":
     return rows.groupby("epoch")[column].mean()
 
 
+def _fit(axis: Axes, values: list[float]) -> None:
+    """Scale the y axis to these values, whatever else is drawn."""
+    low, high = pd.Series(values).min(), pd.Series(values).max()
+    if high > low:
+        axis.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
+
+
 def _shade(axis: Axes, results: Results, variant: str) -> None:
     """Every other cycle in grey, and a line where the endings part."""
     own = results.endings.settings[results.endings.first]
@@ -153,4 +165,4 @@ def _shade(axis: Axes, results: Results, variant: str) -> None:
     for number in range(0, own["tickets"], 2):
         start = opens + number * own["cycle"]
         axis.axvspan(start, start + own["cycle"], color="0.93", linewidth=0)
-    axis.axvline(results.start, color="0.5", linewidth=0.8, linestyle="--")
+    axis.axvline(results.start, color="0.4", linewidth=1.2, linestyle=":")

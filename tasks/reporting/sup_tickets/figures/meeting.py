@@ -34,7 +34,7 @@ def search(results: Results) -> dict[str, Figure]:
         draw_values(axes[0], rows, chosen, two, "accuracy")
         draw_gains(axes[1], rows, chosen)
         axes[0].set_xlabel("Test accuracy (%)")
-        axes[1].set_xlabel("Gain of the search over CIA (points)")
+        axes[1].set_xlabel(f"Gain of the search over {cia} (points)")
         pair_legend(figure, two, [gain_entry()])
         figures[f"sup-search-{variant}"] = figure
     if not figures:
@@ -67,11 +67,12 @@ def siblings(results: Results) -> dict[str, Figure]:
         left, right = figure.subplots(1, 2)
         right.axhline(0, color="black", linewidth=0.9)
         _draw_line(left, rows, "accuracy_without", Style("black", "o", ""), 1)
+        shifts = _spread(rows, chosen)
         for place, method in enumerate(chosen):
             own = rows[rows["method"] == method.name]
             shift = 1.02 ** (place - (len(chosen) - 1) / 2)
             _draw_line(left, own, "accuracy_with", method.style, shift * 1.01)
-            _draw_changes(right, own, method, shift)
+            _draw_changes(right, own, method, shifts)
         for axis in (left, right):
             density_axis(axis, sorted(set(rows.groupby("ticket")["density"].mean())))
         left.set_ylabel("Test accuracy of the pooled ticket (%)")
@@ -105,14 +106,28 @@ def _draw_line(axis: Axes, rows: pd.DataFrame, column: str, style: Style, shift:
     )
 
 
-def _draw_changes(axis: Axes, rows: pd.DataFrame, method: Method, shift: float) -> None:
-    """One mark for each seed: filled where the search accepted the Sup-ticket."""
+def _spread(rows: pd.DataFrame, methods: list[Method]) -> "pd.Series[float]":
+    """What each mark's density is divided by, by method and seed, so that none hides another: a
+    mark's width, or less where there is no room for that between two tickets."""
+    marks = [(m.name, seed) for m in methods for seed in sorted(rows["seed"].unique())]
+    whole = max((rows["density"].max() / rows["density"].min()) ** 1.1, 1.04)  # of the axis
+    step = whole ** min(0.025, 0.6 / (rows["ticket"].nunique() * len(marks)))
+    shifts = [step ** (place - (len(marks) - 1) / 2) for place in range(len(marks))]
+    return pd.Series(shifts, index=pd.MultiIndex.from_tuples(marks))
+
+
+def _draw_changes(
+    axis: Axes, rows: pd.DataFrame, method: Method, shifts: "pd.Series[float]"
+) -> None:
+    """One mark for each seed: filled where the search accepted the Sup-ticket. shifts: of
+    `_spread`."""
+    places = 100 * rows["density"] / rows["seed"].map(shifts[method.name])
     taken = rows["accepted"].astype(bool)
     change = 100 * (rows["accuracy_with"] - rows["accuracy_without"])
     for accepted, fill in ((True, method.style.colour), (False, "white")):
         at = taken == accepted
         axis.plot(
-            100 * rows.loc[at, "density"] / shift,
+            places[at],
             change[at],
             color=method.style.colour,
             marker=method.style.marker,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.reporting.imp_pool.headline import p_value
+from tasks.reporting.imp_pool.headline import p_value, p_with_remark
 from tasks.reporting.imp_pool.rewinding import apart_by_chance, effect, rewinding, verdict
 from tests.tasks.reporting.made import Made, results
 
@@ -83,6 +83,11 @@ def test_a_p_value_is_rounded_and_never_zero():
     assert p_value(0.0) == "p < 0.001"
     assert p_value(0.0321) == "p = 0.032"
     assert p_value(math.nan) == "p is undefined"
+
+
+@given(shares)
+def test_a_p_value_is_called_too_small_only_where_it_is_small(p):
+    assert ("too small a value" in p_with_remark(p)) is (p < 0.05)
 
 
 @pytest.mark.parametrize("more", [{"model": {"name": "resnet20"}}, {"train": {"momentum": 0.0}}])

@@ -50,6 +50,23 @@ def test_a_search_is_held_against_cia_whatever_the_statistics_of_batch_norm():
     assert Endings(given, list(given)).searches() == [("re", "search")]
 
 
+@pytest.mark.parametrize(
+    ("endings", "words"),
+    [
+        ({"cia": {}, "other": {"lr1": 0.1}, "search": {"average": "search", "lr2": 0.01}}, "`lr2`"),
+        ({"cia": {}}, "has `average: search`"),
+        ({"search": {"average": "search"}}, "has `average: cia`"),
+    ],
+)
+def test_a_search_with_nothing_beside_it_says_what_keeps_it_apart(endings, words):
+    given = {name: {"tickets": 3} | settings for name, settings in endings.items()}
+    with pytest.raises(NoData, match=words) as reason:
+        Endings(given, list(given)).searches()
+    assert ("`search` differs from `cia` in `lr2` as well" in str(reason.value)) is (
+        "other" in endings
+    )
+
+
 @pytest.mark.parametrize("name", ["averages", "cycles", "numbers", "schedules", "batch_norms"])
 def test_without_endings_to_compare_the_reader_is_told(name):
     few = Endings(ENDING, ["plain", "cia"])

@@ -105,6 +105,8 @@ def test_the_last_epochs_begin_before_the_endings_part_and_show_every_cycle():
     assert [axis.get_title() for axis in figure.axes] == ["Dense", "RigL 10%", "GraNet 10%"]
     for axis in figure.axes:
         plain, sup, parting, cheap, average = axis.lines
+        assert parting.get_linestyle() == ":"
+        assert cheap.get_markersize() > average.get_markersize()
         assert plain.get_xdata().tolist() == sup.get_xdata().tolist() == list(range(21, 31))
         assert plain.get_ydata()[:4].tolist() == sup.get_ydata()[:4].tolist()
         assert list(parting.get_xdata()) == [24, 24]
@@ -154,5 +156,7 @@ def test_an_accepted_sup_ticket_is_filled():
     marks = {line.get_markerfacecolor(): line for line in right.lines if line.get_marker() == "s"}
     hollow = marks.pop("white")
     (filled,) = marks.values()
-    assert sorted({round(float(x), 3) for x in filled.get_xdata()}) == [64.0, 100.0]
+    assert sorted({round(float(x) / 4) for x in filled.get_xdata()}) == [16, 25]
     assert hollow.get_ydata().tolist() == [0.0] * 4
+    places = [*filled.get_xdata(), *hollow.get_xdata()]
+    assert len({round(float(x), 6) for x in places}) == 8  # two seeds of a ticket lie apart

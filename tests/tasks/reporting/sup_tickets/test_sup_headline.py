@@ -8,6 +8,7 @@ from tasks.reporting.sup_tickets.headline import (
     best,
     costs,
     gain,
+    gain_on_corrupted,
     search,
     sentences,
     siblings,
@@ -42,16 +43,41 @@ def test_the_gain_is_a_mean_over_pairs_and_its_spread_over_seeds(points):
     assert f"{shown} points of test accuracy on average" in sentence or abs(mean * 100 % 1) == 0.5
     better = sum(p > 0 for p in points)
     assert f"a gain in {better} of 4 pairs of a sparse method and a seed" in sentence
+    assert sentence.startswith("Over the sparse methods")
     assert "two seeds" in sentence
     agree = all(s > 0 for s in seeds) or all(s < 0 for s in seeds)
-    assert ("would agree in 50% of cases" in sentence) is agree
-    assert ("do not agree" in sentence) is not agree
+    assert ("equal signs are a coin toss" in sentence) is agree
+    assert ("the signs do not even agree" in sentence) is not agree
     same = sum(p == 0 for p in points)
     assert ("no difference in" in sentence) is (same > 0)
 
 
 def test_the_dense_network_is_part_of_no_mean():
-    assert _with_gains({("dense", 0): 0.5, ("dense", 1): 0.5}) == gain(results_of(FEW), "base")
+    (sentence,) = _with_gains({("dense", 0): 0.5, ("dense", 1): 0.5})
+    said, dense = sentence.split(" The dense network")
+    assert said == gain(results_of(FEW), "base")[0].split(" The dense network")[0]
+    assert dense == ", which is not in this mean: +50.00 points."
+
+
+def test_of_three_equal_signs_the_share_by_chance_is_named():
+    (sentence,) = gain(results_of(MadeSup(seeds=(0, 1, 2), methods=("rigl",), gain=0.3)), "base")
+    assert "chance alone gives equal signs in 25% of cases" in sentence
+    assert "dense" not in sentence
+
+
+def test_what_corrupted_images_are_follows_the_gain_on_them():
+    lines = sentences(results_of(FEW), [])
+    (place,) = [k for k, line in enumerate(lines) if line.startswith("Corrupted images:")]
+    assert lines[place - 2].startswith("Over the sparse methods")
+    assert [lines[place - 1]] == gain_on_corrupted(results_of(FEW), "base")
+    rows = FRAMES["ood"].query("method != 'dense'")
+    means = rows.groupby(["ending", "method", "seed"])["accuracy"].mean()
+    gains = (means["cia"] - means["plain"]).round(9)
+    shown = f"{100 * gains.mean():+.2f}".replace("-", "−")
+    assert f"{shown} points of accuracy" in lines[place - 1]
+    assert f"a gain in {(gains > 0).sum()} of 4 pairs" in lines[place - 1]
+    without = sentences(results_of(MadeSup(corruptions=(), ablations=())), [])
+    assert not any("orrupted images" in line for line in without)
 
 
 def test_one_seed_says_nothing_of_chance():
@@ -76,6 +102,16 @@ def test_flops_are_named_by_method():
     (sentence,) = costs(results_of(FEW), "base")
     assert "RigL 10% 26.0%, GraNet 10% 30.0%" in sentence
     assert "Dense" not in sentence
+    assert "costs the superposed ticket as much as the plain one" in sentence
+
+
+def test_a_superposed_ticket_that_costs_more_is_named():
+    frames = {name: frame.copy() for name, frame in FRAMES.items()}
+    table = frames["sup_tickets"]
+    for method, more in (("rigl", 0.012), ("granet", -0.02)):
+        table.loc[where(table, method=method, ending="cia"), "test_fraction"] += more
+    (sentence,) = costs(results_of(FEW, frames), "base")
+    assert "by up to −2.00 points (GraNet 10%)" in sentence
 
 
 def test_the_search_is_held_against_cia_of_the_same_run():
@@ -91,7 +127,7 @@ def test_the_search_is_held_against_cia_of_the_same_run():
 
 def test_a_search_beside_averaged_statistics_alone_is_said_to_differ_in_two_things():
     (sentence,) = search(results_of(MadeSup(methods=("dense", "rigl"), ablations=("search",))))
-    assert "instead of CIA (`cia`)" in sentence
+    assert "on average over `cia`" in sentence
     assert "differs in two things" in sentence
 
 
