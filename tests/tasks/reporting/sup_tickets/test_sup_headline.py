@@ -40,7 +40,9 @@ def test_the_gain_is_a_mean_over_pairs_and_its_spread_over_seeds(points):
     mean = sum(points) / 400
     shown = f"{mean:+.2f}".replace("-", "−") if round(mean, 2) else "+0.00"
     seeds = [(points[k] + points[k + 2]) / 200 for k in (0, 1)]
-    assert f"{shown} points of test accuracy on average" in sentence or abs(mean * 100 % 1) == 0.5
+    assert (
+        f"{shown} points of test accuracy on average" in sentence or sum(points) % 4 == 2
+    )  # a tie
     better = sum(p > 0 for p in points)
     assert f"a gain in {better} of 4 pairs of a sparse method and a seed" in sentence
     assert sentence.startswith("Over the sparse methods")
