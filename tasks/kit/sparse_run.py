@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from lp_core.errors import DamagedError
+from lp_core.errors import DamagedError, InputError
 from lp_core.faces import module_of
 from lp_core.models.structure import Prunable, prunable
 from lp_core.sparsity.method_spec import METHODS
@@ -48,6 +48,11 @@ class SparseRun:
         self.prunable = prunable(self.trainer.model, kind)
         sizes = [self.trainer.model.get_parameter(weight).numel() for weight in self.prunable]
         self.weights, self.keep = sum(sizes), round(self.method.density * sum(sizes))
+        if not self.keep:
+            raise InputError(
+                f"sup_tickets.training.{method}.density is {self.method.density}; of "
+                f"{self.weights} weights it leaves none; give more"
+            )
         self.steps_per_epoch = len(self.trainer.loader)
         self.cost = TrainingCost()
         self.whose: dict[str, str | int] = {"variant": variant, "seed": seed, "method": method}
@@ -55,19 +60,26 @@ class SparseRun:
     def initial_masks(self) -> dict[str, Tensor]:
         """The masks that the training begins with."""
         trainer = self.trainer
-        return self.method.initial_masks(
-            trainer.model,
-            self.prunable,
-            trainer.first_batch,
-            trainer.seeds.noise,
-            trainer.compute,
-        )
+        try:
+            return self.method.initial_masks(
+                trainer.model,
+                self.prunable,
+                trainer.first_batch,
+                trainer.seeds.noise,
+                trainer.compute,
+            )
+        except InputError as error:
+            raise InputError(f"sup_tickets.training.{self.name}.{error}") from error
 
     def hooks(self, stop: int | None = None) -> list[Hook]:
         """What happens beside the steps. stop: the step from which on the method's own updates of
         the masks are over; None for its own last one."""
         steps = self.trainer.spec.epochs * self.steps_per_epoch
-        updates = self.method.updates(steps, self.steps_per_epoch, self.trainer.seeds.noise, stop)
+        seed = self.trainer.seeds.noise
+        try:
+            updates = self.method.updates(steps, self.steps_per_epoch, seed, stop)
+        except InputError as error:
+            raise InputError(f"sup_tickets.training.{self.name}.{error}") from error
         return [Belongs(self.whose), self.cost, *([updates] if updates else [])]
 
     def require_own(self, prefix: Path) -> None:

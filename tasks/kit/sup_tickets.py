@@ -85,6 +85,12 @@ def faults(experiment: "Experiment", params: Params) -> list[str]:
             f"sup_tickets.ending.{_PLAIN}: this name stands for the ending of tickets 0; give "
             "another"
         )
+    found += [
+        f"sup_tickets.ending.{name}.tickets is 0; that is the ending {_PLAIN!r}, with which the "
+        "others are paired: give it this name, or tickets"
+        for name, ending in section.ending.items()
+        if name != _PLAIN and not ending.tickets
+    ]
     if not section.variants:
         return found
     found += [*_choices(section, experiment), *_siblings(section, experiment)]

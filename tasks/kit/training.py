@@ -20,6 +20,7 @@ from lp_core.training.curve import Epoch
 from lp_core.training.distributed import Workers
 from lp_core.training.evaluation import Scores, evaluate
 from lp_core.training.hooks import Hook
+from lp_core.training.resume import StateError, read_hooks
 from lp_core.training.spec import TrainSpec
 from lp_core.training.trainer import Loader, Trainer
 from tasks.kit import paths, resume
@@ -50,6 +51,17 @@ class WithProgressBar:
         """The loader's own batches."""
         batches = self.loader.epoch(seed)
         yield from tqdm(batches, self.label, len(self), leave=False, disable=None, unit="batch")
+
+
+class OfRun(Hook):
+    """Does nothing; keeps in a run's state whose it is, lest another run's lie in its place."""
+
+    def __init__(self, state: Path) -> None:
+        """state: file of the run's state, which is named after the run."""
+        self.run = state.stem
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"run": self.run}
 
 
 class StageTrainer:
@@ -110,8 +122,12 @@ class StageTrainer:
         """
         if self.workers.first:
             resume.forget_old()
-            if state.exists():
+            if state.exists() and _is_of_another(state):
+                print(f"{state}: the state of another run; the run starts over", flush=True)
+                resume.drop(state)
+            elif state.exists():
                 print(f"{self.stage}: going on from {state}", flush=True)
+        self.workers.wait()
         self.trainer = Trainer(
             self.model,
             self.loader,
@@ -120,7 +136,7 @@ class StageTrainer:
             noise=lambda epoch: noise_seed(self.seeds.noise, self.ticket, epoch),
             validate=self._validate,
             lr=lr,
-            hooks=hooks,
+            hooks=[OfRun(state), *hooks],
             workers=self.workers,
             on_epoch=self._print_epoch,
         )
@@ -148,6 +164,8 @@ class StageTrainer:
         """Keep the state after the last epoch for others to start from: equal of equal runs."""
         curve = self.trainer.progress.curve
         curve[:] = [replace(epoch, seconds=0.0) for epoch in curve]
+        # A run is named after its code, too, which may change where the result does not.
+        self.trainer.hooks = [hook for hook in self.trainer.hooks if not isinstance(hook, OfRun)]
         self.trainer.save(path)
 
     def _validate(self, model: nn.Module) -> Scores:
@@ -184,6 +202,13 @@ class StageTrainer:
             f"  {epoch.seconds:.1f} s",
             flush=True,
         )
+
+
+def _is_of_another(state: Path) -> bool:
+    try:
+        return read_hooks(state).get(OfRun.__name__) != OfRun(state).state_dict()
+    except StateError:
+        return False  # the training finds out, and says so
 
 
 def mask_digest(masks: dict[str, Tensor]) -> str:

@@ -177,13 +177,14 @@ _TEN: dict[str, Any] = {"recipe": "rigl", "density": 0.1}
         {"grid": [], "sup_tickets/siblings/methods": []},
     ),
     _sup("method-with-dot", {"training/a.b": _TEN}),
-    _sup("ending-with-hyphen-first", {"ending/-x": {"tickets": 0}}),
+    _sup("ending-with-hyphen-first", {"ending/-x": {"tickets": 1, "cycle": 1}}),
+    _sup("plain-under-another-name", {"ending/other": {"tickets": 0}}),
     _sup("method-of-an-ensemble", {"training/tree-net": _TEN}),
     _sup(
         "stage-twice",
         {
             "training/rigl-a": _TEN,
-            "ending/a-plain": {"tickets": 0},
+            "ending/a-plain": {"tickets": 1, "cycle": 1},
             "methods": ["dense", "rigl", "granet", "rigl-a"],
             "endings": ["plain", "cia", "a-plain"],
         },

@@ -103,7 +103,10 @@ def test_a_name_in_a_foreign_params_file_runs_no_command(
             "sup_tickets": TINY["sup_tickets"]
             | {key: [name] for key in ("variants", "methods", "endings", "corrupted")}
             | {"ablated": [], "siblings": TINY["sup_tickets"]["siblings"] | {"methods": []}}
-            | {"training": {name: {"recipe": "dense"}}, "ending": {name: {"tickets": 0}}},
+            | {
+                "training": {name: {"recipe": "dense"}},
+                "ending": {name: {"tickets": 1, "cycle": 1}},
+            },
         }
     )
     project.run("dvc", "repro", *target, check=False)

@@ -273,3 +273,19 @@ def test_a_run_that_diverges_while_it_superposes_is_recorded_as_that(name):
     ticket = ended("rigl", name)
     assert ticket.meta["converged"] is False
     assert 1 <= ticket.meta["cheap_tickets"] <= 2
+
+
+@pytest.mark.parametrize("other", [("granet", "cia"), ("rigl", "cima")])
+def test_a_state_of_another_run_in_the_states_place_is_passed_over(other, capsys):
+    for method in {"rigl", other[0]}:
+        begin(method)
+    undisturbed = end("rigl", "cia")
+    (own,) = paths.RESUME.glob("ending@base-0-rigl-cia.*.safetensors")
+    resume.drop(own)
+    end(*other)
+    (foreign,) = paths.RESUME.glob(f"ending@base-0-{'-'.join(other)}.*.safetensors")
+    foreign.rename(own)
+    resume.beside(foreign).rename(resume.beside(own))
+    capsys.readouterr()
+    assert end("rigl", "cia") == undisturbed
+    assert "the state of another run; the run starts over" in capsys.readouterr().out

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lp_core.data.epoch import Batch
+from lp_core.errors import InputError
 from lp_core.models.structure import prunable
 from lp_core.tables import TABLES
 from lp_core.training.resume import read_hooks
@@ -90,3 +91,11 @@ def test_all_methods_see_the_same_order_and_augmentation(monkeypatch):
 def _curve(method: str) -> list[Row]:
     rows = read_rows(paths.rows("sparse", "base", 0, method)).tables["curves"]
     return [row for row in rows if row["split"] == "val"]
+
+
+@pytest.mark.parametrize("method", ["snip", "rigl"])
+def test_a_density_that_leaves_no_weight_is_one_line_that_names_it(method, tmp_path, monkeypatch):
+    monkeypatch.setitem(METHODS, method, METHODS[method] | {"density": 1e-9})
+    make_experiment(tmp_path, monkeypatch)
+    with pytest.raises(InputError, match=rf"sup_tickets\.training\.{method}\.density is 1e-09"):
+        begin(method)
