@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from tasks.reporting import style
 
-Frames = dict[str, pd.DataFrame]
 R = TypeVar("R")
 
 

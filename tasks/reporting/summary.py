@@ -6,10 +6,10 @@ the summary and are part of no mean.
 
 from typing import Any
 
+from tasks.reporting.frames import Frames
 from tasks.reporting.imp_pool import summary as imp_pool
 from tasks.reporting.imp_pool.converged import unconverged_sentences, without_unconverged
 from tasks.reporting.imp_pool.rows import own
-from tasks.reporting.part import Frames
 from tasks.reporting.sup_tickets import rows as sup_rows
 from tasks.reporting.sup_tickets import summary as sup_tickets
 

@@ -61,8 +61,8 @@ def _contrast(project: Project) -> None:
 def _a_column_of_ood(project: Project) -> None:
     project.edit(
         "lp_core/tables.py",
-        '"ood": {"method": _STRING}',
-        '"ood": {"method": _STRING, "mark": _INT}',
+        '"ood": _ENDING | _TICKET',
+        '"ood": _ENDING | {"mark": _INT} | _TICKET',
     )
     project.edit(
         "tasks/kit/corrupted.py",

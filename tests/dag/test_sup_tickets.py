@@ -12,7 +12,7 @@ from lp_core.data.store import Dataset
 from lp_core.models.factory import build
 from lp_core.models.structure import prunable
 from lp_core.seeds import noise_seed
-from lp_core.sparsity.spec import method_class
+from lp_core.sparsity.method_spec import method_class
 from lp_core.superposing import EndingSpec, Superposing, rate
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import Scores

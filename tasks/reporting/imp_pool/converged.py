@@ -6,7 +6,7 @@ gives back to it, and as a barrier whatever lies beside it.
 
 import pandas as pd
 
-from tasks.reporting.part import Frames
+from tasks.reporting.frames import Frames
 
 _TICKET = ["variant", "seed", "ticket"]
 

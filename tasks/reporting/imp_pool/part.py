@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tasks.kit.params import Params
+from tasks.reporting.frames import Frames
 from tasks.reporting.imp_pool.converged import unconverged_sentences, without_unconverged
 from tasks.reporting.imp_pool.figures.catalogue import CHAPTERS
 from tasks.reporting.imp_pool.headline import sentences
@@ -16,7 +17,7 @@ from tasks.reporting.imp_pool.published import read_published
 from tasks.reporting.imp_pool.results import Results
 from tasks.reporting.imp_pool.rows import own
 from tasks.reporting.imp_pool.summary import paired_tests
-from tasks.reporting.part import Frames, Part, Section, draw_chapters
+from tasks.reporting.part import Part, Section, draw_chapters
 
 _ABOUT = (
     "A dense network is pruned round by round, and each ticket is pooled with its siblings. This "

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from tasks.kit.params import Params, overlay
+from tasks.reporting.frames import Frames
 from tasks.reporting.imp_pool.published import Published
-from tasks.reporting.part import Frames, NoData
+from tasks.reporting.part import NoData
 
 
 @dataclass(frozen=True)

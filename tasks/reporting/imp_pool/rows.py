@@ -1,6 +1,6 @@
 """Which rows of the tables are of the flow imp-pool."""
 
-from tasks.reporting.part import Frames
+from tasks.reporting.frames import Frames
 
 
 def own(frames: Frames) -> Frames:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from scipy.stats import wilcoxon
 
-from tasks.reporting.part import Frames
+from tasks.reporting.frames import Frames
 
 
 def accuracy_by_density(frames: Frames) -> pd.DataFrame:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from tasks.kit.params import Params
-from tasks.reporting.part import Frames, Part, Section, draw_chapters
+from tasks.reporting.frames import Frames
+from tasks.reporting.part import Part, Section, draw_chapters
 from tasks.reporting.sup_tickets.figures.catalogue import CHAPTERS
 from tasks.reporting.sup_tickets.headline import sentences
 from tasks.reporting.sup_tickets.numbers import ending_tables, method_tables, paper_tables

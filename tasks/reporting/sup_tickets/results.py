@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from tasks.kit.params import Params, overlay
-from tasks.reporting.part import Frames, NoData
+from tasks.reporting.frames import Frames
+from tasks.reporting.part import NoData
 from tasks.reporting.sup_tickets.endings import Endings
 from tasks.reporting.sup_tickets.methods import Method, methods
 from tasks.reporting.sup_tickets.published import PUBLISHED, Published, read_published

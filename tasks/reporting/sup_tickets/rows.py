@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tasks.reporting.part import Frames
+from tasks.reporting.frames import Frames
 
 _RUN = ["variant", "seed", "method", "ending"]
 

@@ -7,7 +7,7 @@ all corruptions and severities.
 
 import pandas as pd
 
-from tasks.reporting.part import Frames
+from tasks.reporting.frames import Frames
 
 _RUN = ["variant", "method", "ending", "seed"]
 _SCORES = ["accuracy", "nll", "ece"]

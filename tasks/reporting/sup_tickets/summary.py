@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.reporting.part import Frames
+from tasks.reporting.frames import Frames
 from tasks.reporting.sup_tickets.scores import paired, scores
 
 

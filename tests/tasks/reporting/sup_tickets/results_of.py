@@ -8,7 +8,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from tasks.kit.params import Params
-from tasks.reporting.part import Frames
+from tasks.reporting.frames import Frames
 from tasks.reporting.sup_tickets.results import Results
 from tasks.reporting.sup_tickets.rows import own, without_unconverged
 from tests.tasks.reporting.made import Made
