@@ -116,13 +116,13 @@ def _superposed(
             [ticket for ticket in cheap if _is_finite(ticket)] or cheap,
             trainer.model,
             bench.dataset,
-            trainer.params.section("sup_tickets.calibration_images", int),
+            spec.calibration_images,
             trainer.spec.augment,
             noise_seed(seed, None, 0),
             trainer.compute,
         )
     if spec.batch_norm == "re-estimate":
-        images = calibration_images(bench, trainer.params, seed)
+        images = calibration_images(bench, trainer.params, seed, spec.calibration_images)
         return re_estimate(superposing.average, trainer.model, images, trainer.compute)
     return superposing.average
 

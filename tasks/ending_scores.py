@@ -82,7 +82,7 @@ def _averages(
         yield from [None] * len(cheap)
         return
     again = spec.batch_norm == "re-estimate"
-    images = calibration_images(bench, params, seed) if again else []
+    images = calibration_images(bench, params, seed, spec.calibration_images) if again else []
     running = Superposition(spec.average, cheap[0].kept, spec.beta)
     for ticket in cheap:
         running.add(ticket)

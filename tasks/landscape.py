@@ -16,14 +16,13 @@ from torch import Tensor
 
 from lp_core.analysis.connectivity import error_barrier
 from lp_core.analysis.diversity import disagreement, kl_divergence
-from lp_core.data.augment_spec import AugmentSpec
-from lp_core.pooling.batch_norm import calibration_batches, re_estimate
+from lp_core.pooling.batch_norm import re_estimate
 from lp_core.pooling.interpolation import interpolate
-from lp_core.seeds import noise_seed
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import Scores
 from tasks.kit import paths
 from tasks.kit.bench import Bench
+from tasks.kit.calibration import calibration_images
 from tasks.kit.cli import progress, run
 from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
@@ -72,13 +71,8 @@ class Landscape:
     def _calibration_images(self, params: Params, seed: int) -> list[Tensor]:
         if params.section("pooling.scoring.batch_norm", str) == "average":
             return []
-        return calibration_batches(
-            self.bench.dataset,
-            params.section("pooling.scoring.calibration_images", int),
-            params.section("train.augment", AugmentSpec),
-            noise_seed(seed, None, 0),
-            self.bench.compute,
-        )
+        count = params.section("pooling.scoring.calibration_images", int)
+        return calibration_images(self.bench, params, seed, count)
 
     def load(self, number: int) -> Ticket:
         """A ticket, where the network is."""

@@ -8,16 +8,13 @@ from argparse import Namespace
 from dataclasses import asdict
 
 from lp_core.analysis.masks import compare_masks
-from lp_core.data.augment_spec import AugmentSpec
-from lp_core.pooling.heldout import held_out_for
 from lp_core.pooling.recipe import nearest
-from lp_core.pooling.spec import ScoringSpec
-from lp_core.seeds import noise_seed
 from lp_core.tickets import Ticket
 from tasks.kit import paths
 from tasks.kit.bench import Bench
 from tasks.kit.cli import progress, run
 from tasks.kit.costs import ticket_flops, ticket_parameters
+from tasks.kit.held_out import pooling_score
 from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
 from tasks.kit.recipes import read_recipe
@@ -34,14 +31,7 @@ def main(arguments: Namespace) -> None:
     params = Params(variant)
     recipe = read_recipe(params, method)
     bench, trail = Bench(params), Trail(params, variant, seed)
-    held_out = held_out_for(
-        bench.model,
-        bench.dataset,
-        params.section("pooling.scoring", ScoringSpec),
-        params.section("train.augment", AugmentSpec),
-        noise_seed(seed, None, 0),
-        bench.compute,
-    )
+    held_out = pooling_score(bench, params, seed)
     siblings = trail.converged()
     pools: list[Row] = []
     trace: list[Row] = []

@@ -9,16 +9,13 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lp_core.data.augment_spec import AugmentSpec
-from lp_core.pooling.heldout import held_out_for
 from lp_core.pooling.recipe import nearest
 from lp_core.pooling.result import Step
-from lp_core.pooling.spec import ScoringSpec
-from lp_core.seeds import noise_seed
 from tasks.kit import paths
 from tasks.kit.bench import Bench
 from tasks.kit.cli import progress, run
 from tasks.kit.endings import load_ended
+from tasks.kit.held_out import pooling_score
 from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
 from tasks.kit.recipes import read_recipe
@@ -39,14 +36,7 @@ def main(arguments: Namespace) -> None:
     newcomer = load_ended(bench, variant, seed, method, ending)
     newcomer.meta["ticket"] = _NEWCOMER
     offered = {_NEWCOMER: newcomer} if newcomer.meta["converged"] else {}
-    held_out = held_out_for(
-        bench.model,
-        bench.dataset,
-        params.section("pooling.scoring", ScoringSpec),
-        params.section("train.augment", AugmentSpec),
-        noise_seed(seed, None, 0),
-        bench.compute,
-    )
+    held_out = pooling_score(bench, params, seed)
     siblings = trail.converged()
     rows: list[Row] = []
     for number in progress(trail.numbers, f"sibling@{variant}-{seed}-{method}-{pool}"):

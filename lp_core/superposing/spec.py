@@ -27,6 +27,8 @@ class EndingSpec:
     prune_rate: share of connections that the exploration which opens a cycle drops and grows; 0
     for none.
     batch_norm: `average` the tickets' statistics (section 5), or `re-estimate` them.
+    calibration_images: training images that they are re-estimated on, by `re-estimate` and by a
+    search; no other ending has them.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
@@ -40,6 +42,7 @@ class EndingSpec:
     lr2: float = 0.005
     prune_rate: float = 0.5
     batch_norm: BatchNorm = "average"
+    calibration_images: int = 1024
 
     def __post_init__(self) -> None:
         if self.tickets < 0:
@@ -56,6 +59,13 @@ class EndingSpec:
         if self.average == "search":
             why = "a search settles the statistics as its held-out scores do"
             self._require_default(why, ["batch_norm"])
+        if self.average != "search" and self.batch_norm == "average":
+            why = "an average of statistics looks at no image"
+            self._require_default(why, ["calibration_images"])
+        if self.calibration_images < 2:
+            raise InputError(
+                f"calibration_images is {self.calibration_images}; batch norm needs at least 2"
+            )
         if self.average == "search" and self.tickets == 1:
             raise InputError("tickets is 1, but a search needs at least 2")
         if self.cycle < 1:

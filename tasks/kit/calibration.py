@@ -1,4 +1,4 @@
-"""Where the batch norm of averages of cheap tickets is re-estimated."""
+"""Where the batch norm of averaged networks is re-estimated."""
 
 from torch import Tensor
 
@@ -9,11 +9,12 @@ from tasks.kit.bench import Bench
 from tasks.kit.params import Params
 
 
-def calibration_images(bench: Bench, params: Params, seed: int) -> list[Tensor]:
-    """Batches of training images that the batch norm of averages is re-estimated on."""
+def calibration_images(bench: Bench, params: Params, seed: int, count: int) -> list[Tensor]:
+    """Batches of `count` training images, augmented as in training, the same for all networks of a
+    seed. Reads the section train.augment."""
     return calibration_batches(
         bench.dataset,
-        params.section("sup_tickets.calibration_images", int),
+        count,
         params.section("train.augment", AugmentSpec),
         noise_seed(seed, None, 0),
         bench.compute,

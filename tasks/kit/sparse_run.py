@@ -1,7 +1,6 @@
 """What the stages `sparse` and `ending` do alike: one sparse training, up to the epoch at which its
 endings part, and from there on."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,17 +15,9 @@ from lp_core.training.hooks import Hook
 from lp_core.training.resume import StateError, read_hooks
 from tasks.kit.rows import Row
 from tasks.kit.sparse_methods import read_method
-from tasks.kit.training import Finished, StageTrainer
+from tasks.kit.training import Finished, Label, StageTrainer
 
-
-class Belongs(Hook):
-    """Does nothing; keeps in a run's state whose it is."""
-
-    def __init__(self, whose: Mapping[str, str | int]) -> None:
-        self.whose = dict(whose)
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.whose
+_TRAINING = "Training"  # the label that says of which training a prefix is
 
 
 class SparseRun:
@@ -80,12 +71,12 @@ class SparseRun:
             updates = self.method.updates(steps, self.steps_per_epoch, seed, stop)
         except InputError as error:
             raise InputError(f"sup_tickets.training.{self.name}.{error}") from error
-        return [Belongs(self.whose), self.cost, *([updates] if updates else [])]
+        return [Label(_TRAINING, self.whose), self.cost, *([updates] if updates else [])]
 
     def require_own(self, prefix: Path) -> None:
         """Raises DamagedError where `prefix` is not the state that this training left."""
         try:
-            found = read_hooks(prefix).get("Belongs", {})
+            found = read_hooks(prefix).get(_TRAINING, {})
         except StateError as error:
             raise DamagedError(error.path, error.found) from error
         if found != self.whose:

@@ -45,8 +45,7 @@ class SupTickets(BaseModel):
     measured on corrupted images, too. ablated, ablations: methods that get more endings, and these.
     ensembles: methods whose plain endings over all seeds are compared as an ensemble.
     efficient_ensembles: networks of several members, by name. start: epochs before endings part.
-    calibration_images: training images that batch norm is re-estimated on. training: for each
-    method a recipe by name, and its settings.
+    training: for each method a recipe by name, and its settings.
     """
 
     model_config = _STRICT
@@ -62,7 +61,6 @@ class SupTickets(BaseModel):
     siblings: Siblings
     prunable: Literal["conv", "conv+linear"]
     start: int
-    calibration_images: int
     training: dict[str, dict[str, Any]]
     ending: dict[str, EndingSpec]
 
@@ -75,11 +73,6 @@ def faults(experiment: "Experiment", params: Params) -> list[str]:
     """What types do not show: a line for each fault, which begins with its key."""
     section = experiment.sup_tickets
     methods, found = _methods(section, params)
-    if section.calibration_images < 2:
-        found.append(
-            f"sup_tickets.calibration_images is {section.calibration_images}; batch norm needs at "
-            "least 2"
-        )
     if _PLAIN in section.ending and section.ending[_PLAIN].tickets:
         found.append(
             f"sup_tickets.ending.{_PLAIN}: this name stands for the ending of tickets 0; give "

@@ -1,7 +1,7 @@
 """What all stages that train do alike: one training run, resumable, and its scores."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from tasks.kit.bench import Bench
 from tasks.kit.code import fingerprint
 from tasks.kit.params import Params
 
+_RUN = "Run"  # the label that says of which run an unfinished state is
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -53,15 +55,19 @@ class WithProgressBar:
         yield from tqdm(batches, self.label, len(self), leave=False, disable=None, unit="batch")
 
 
-class OfRun(Hook):
-    """Does nothing; keeps in a run's state whose it is, lest another run's lie in its place."""
+class Label(Hook):
+    """Does nothing; keeps in a run's state whose it is, lest another's lie in its place."""
 
-    def __init__(self, state: Path) -> None:
-        """state: file of the run's state, which is named after the run."""
-        self.run = state.stem
+    def __init__(self, name: str, whose: Mapping[str, str | int]) -> None:
+        """name: under which it is kept."""
+        self._name, self._whose = name, dict(whose)
+
+    @property
+    def name(self) -> str:
+        return self._name
 
     def state_dict(self) -> dict[str, Any]:
-        return {"run": self.run}
+        return self._whose
 
 
 class StageTrainer:
@@ -136,7 +142,7 @@ class StageTrainer:
             noise=lambda epoch: noise_seed(self.seeds.noise, self.ticket, epoch),
             validate=self._validate,
             lr=lr,
-            hooks=[OfRun(state), *hooks],
+            hooks=[_label(state), *hooks],
             workers=self.workers,
             on_epoch=self._print_epoch,
         )
@@ -165,7 +171,7 @@ class StageTrainer:
         curve = self.trainer.progress.curve
         curve[:] = [replace(epoch, seconds=0.0) for epoch in curve]
         # A run is named after its code, too, which may change where the result does not.
-        self.trainer.hooks = [hook for hook in self.trainer.hooks if not isinstance(hook, OfRun)]
+        self.trainer.hooks = [hook for hook in self.trainer.hooks if hook.name != _RUN]
         self.trainer.save(path)
 
     def _validate(self, model: nn.Module) -> Scores:
@@ -204,9 +210,14 @@ class StageTrainer:
         )
 
 
+def _label(state: Path) -> Label:
+    """Of the run whose state the file is: it is named after the run."""
+    return Label(_RUN, {"run": state.stem})
+
+
 def _is_of_another(state: Path) -> bool:
     try:
-        return read_hooks(state).get(OfRun.__name__) != OfRun(state).state_dict()
+        return read_hooks(state).get(_RUN) != _label(state).state_dict()
     except StateError:
         return False  # the training finds out, and says so
 

@@ -74,7 +74,6 @@ TINY: dict[str, Any] = {
         "siblings": {"methods": ["rigl"], "ending": "cia", "pool": "interpolation"},
         "prunable": "conv+linear",
         "start": 1,
-        "calibration_images": 128,
         "training": {
             "dense": {"recipe": "dense"},
             "rigl": {"recipe": "rigl", "density": 0.2, "interval": 5},
@@ -84,7 +83,7 @@ TINY: dict[str, Any] = {
             "plain": {"tickets": 0},
             "cia": {"tickets": 2, "cycle": 1},
             "caa": {"tickets": 1, "cycle": 1, "average": "caa"},
-            "search": {"tickets": 2, "cycle": 1, "average": "search"},
+            "search": {"tickets": 2, "cycle": 1, "average": "search", "calibration_images": 128},
         },
     },
 }

@@ -42,7 +42,6 @@ def section(
     training: dict[str, dict[str, Any]],
     ending: dict[str, Any],
     start: int,
-    calibration: int,
     **changes: Any,
 ) -> dict[str, Any]:
     """Endings are the plain one and `ending`, unless `changes` have ablations."""
@@ -59,7 +58,6 @@ def section(
         "siblings": {"methods": [], "ending": "cia", "pool": "interpolation"},
         "prunable": "conv+linear",
         "start": start,
-        "calibration_images": calibration,
         "training": training,
         "ending": {"plain": {"tickets": 0}, "cia": ending} | ablations,
     } | changes
@@ -81,7 +79,7 @@ def on_cifar(model: str, dataset: str) -> dict[str, Any]:
         start = 250 - 7 * 8 if model == "wrn28_10" else start
     elif model == "wrn28_10":
         changes["efficient_ensembles"] = ["tree-net", "batch-ensemble"]  # table 6
-    return section(training, cia(3, 8), start, 1024, **changes)
+    return section(training, cia(3, 8), start, **changes)
 
 
 def on_imagenet() -> dict[str, Any]:
@@ -92,7 +90,7 @@ def on_imagenet() -> dict[str, Any]:
             density = round(1 - sparsity / 100, 2)
             settings = {"recipe": method, "density": density, "interval": 4000} | more
             training[f"{method}-{sparsity}"] = settings
-    return section(training, cia(4, 2, lr1=1e-4, lr2=5e-4), 92, 4096, ensembles=[])
+    return section(training, cia(4, 2, lr1=1e-4, lr2=5e-4), 92, ensembles=[])
 
 
 def on_two_cores() -> dict[str, Any]:
@@ -105,4 +103,4 @@ def on_two_cores() -> dict[str, Any]:
         "re-estimated": cia(2, 1, batch_norm="re-estimate"),
         "search": cia(2, 1, average="search"),
     }
-    return section(training, cia(2, 1), 4, 1024, ablated=["rigl"], ablations=ablations)
+    return section(training, cia(2, 1), 4, ablated=["rigl"], ablations=ablations)

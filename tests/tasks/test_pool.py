@@ -106,7 +106,7 @@ def test_the_test_split_is_not_read_while_anything_is_chosen(method, monkeypatch
 
     for name in ("split", "labels"):
         watched(name)
-    flagged(pool, "held_out_for")
+    flagged(pool, "pooling_score")
     flagged(Recipe, "pool")
     pool.main(Namespace(variant="base", seed=0, method=method))
     assert {split for split, chosen in read if chosen} == {"train", "val"}

@@ -34,6 +34,7 @@ LAST = ["coefficients-3", "coefficients-7", "prune-after", "greedy-soup", "unifo
 FULL_SCORING = {"search": "exact", "batch_norm": "re-estimate"}
 # Lottery Pools' settings leave the other flow as the default has it, and switch it off.
 RIGL = {"density": 0.1, "interval": 10}
+RE_ESTIMATED = {"tickets": 2, "cycle": 1, "calibration_images": 512}
 NO_SUP_TICKETS: dict[str, Any] = {
     "variants": [],
     "methods": ["dense", "rigl", "granet"],
@@ -46,7 +47,6 @@ NO_SUP_TICKETS: dict[str, Any] = {
     "siblings": {"methods": ["rigl"], "ending": "cia", "pool": "interpolation"},
     "prunable": "conv+linear",
     "start": 4,
-    "calibration_images": 512,
     "training": {
         "dense": {"recipe": "dense"},
         "rigl": {"recipe": "rigl"} | RIGL,
@@ -55,8 +55,8 @@ NO_SUP_TICKETS: dict[str, Any] = {
     "ending": {
         "plain": {"tickets": 0},
         "cia": {"tickets": 2, "cycle": 1},
-        "re-estimated": {"tickets": 2, "cycle": 1, "batch_norm": "re-estimate"},
-        "search": {"tickets": 2, "cycle": 1, "average": "search"},
+        "re-estimated": RE_ESTIMATED | {"batch_norm": "re-estimate"},
+        "search": RE_ESTIMATED | {"average": "search"},
     },
 }
 

@@ -65,7 +65,7 @@ def test_the_curve_has_the_density_after_each_epoch(method):
 def test_the_state_says_whose_it_is_and_what_has_been_spent():
     begin("rigl")
     kept = read_hooks(paths.prefix("base", "rigl", 0))
-    assert kept["Belongs"] == {"variant": "base", "seed": 0, "method": "rigl"}
+    assert kept["Training"] == {"variant": "base", "seed": 0, "method": "rigl"}
     assert kept["TrainingCost"]["steps"] == START * STEPS
     assert kept["TrainingCost"]["dense_steps"] == 2  # at steps 3 and 6
 

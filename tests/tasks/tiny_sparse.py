@@ -30,9 +30,9 @@ ENDINGS: dict[str, dict[str, Any]] = {
     "caa": _TWO | {"average": "caa"},
     "cima": _TWO | {"average": "cima", "beta": 0.7},
     "three": {"tickets": 3, "cycle": 1},
-    "re-estimated": _TWO | {"batch_norm": "re-estimate"},
+    "re-estimated": _TWO | {"batch_norm": "re-estimate", "calibration_images": 16},
     "fge": _TWO | {"schedule": "fge"},
-    "search": _TWO | {"average": "search"},
+    "search": _TWO | {"average": "search", "calibration_images": 16},
 }
 TRAIN: dict[str, Any] = {
     "epochs": EPOCHS,
@@ -45,7 +45,6 @@ TRAIN: dict[str, Any] = {
 SECTION: dict[str, Any] = {
     "prunable": "conv+linear",
     "start": START,
-    "calibration_images": 16,
     "training": METHODS,
     "ending": ENDINGS,
     "siblings": {"methods": ["rigl"], "ending": "cia", "pool": "interpolation"},

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import wilcoxon
 
 from tasks.reporting.frames import Frames
+from tasks.reporting.percent import percent_cell
 
 
 def accuracy_by_density(frames: Frames) -> pd.DataFrame:
@@ -122,23 +123,19 @@ def summary(frames: Frames) -> str:
         rows = accuracy.query("variant == @variant and images == @images and method == 'ticket'")
         by_ticket = gain.groupby(["ticket", "method"])["gain"].agg(["mean", "std"])
         for row in rows.itertuples():
-            cells = [f"{row.density:.1%}", _cell(row.mean, row.std)]
+            cells = [f"{row.density:.1%}", percent_cell(row.mean, row.std)]
             for method in methods:
                 of_ticket = by_ticket.loc[(row.ticket, method)]
-                cells.append(_cell(of_ticket["mean"], of_ticket["std"], sign=True))
+                cells.append(percent_cell(of_ticket["mean"], of_ticket["std"], sign=True))
             lines.append("| " + " | ".join(cells) + " |")
         overall = gain.groupby("method", sort=False)["gain"].mean()
-        cells = ["all", _cell(rows["mean"].mean())]
-        cells += [_cell(overall[method], sign=True) for method in methods]
+        cells = ["all", percent_cell(rows["mean"].mean())]
+        cells += [percent_cell(overall[method], sign=True) for method in methods]
         lines += ["| " + " | ".join(cells) + " |", ""]
         others = overall.drop(methods)
         if len(others):
-            means = ", ".join(f"{name} {_cell(mean, sign=True)}" for name, mean in others.items())
+            means = ", ".join(
+                f"{name} {percent_cell(mean, sign=True)}" for name, mean in others.items()
+            )
             lines += [f"Mean gain of the other methods, in points: {means}.", ""]
     return "\n".join(lines)
-
-
-def _cell(mean: float, std: float = float("nan"), sign: bool = False) -> str:
-    percent = round(100 * mean, 2) + 0.0  # which makes −0.0 a plain zero
-    text = f"{percent:+.2f}" if sign else f"{percent:.2f}"
-    return text if std != std else f"{text} ± {100 * std:.2f}"

@@ -21,6 +21,7 @@ DEFAULTS: Settings = {
     "lr2": 0.005,
     "prune_rate": 0.5,
     "batch_norm": "average",
+    "calibration_images": 1024,
 }
 _AVERAGES = {"cia": "CIA", "caa": "CAA", "search": "Greedy search"}
 _SCHEDULES = {"triangular": "Triangular (Sup-tickets)", "fge": "FGE", "swa": "SWA"}
@@ -92,7 +93,7 @@ class Endings:
 
     def _without(self, name: str, free: Sequence[str]) -> Settings:
         own = self.settings[name]
-        unread = () if own["average"] == "cima" else ("beta",)
+        unread = {"calibration_images"} | (set() if own["average"] == "cima" else {"beta"})
         return {key: value for key, value in own.items() if key not in {*free, *unread}}
 
     def averages(self) -> dict[str, str]:

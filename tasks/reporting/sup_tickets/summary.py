@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from tasks.reporting.frames import Frames
+from tasks.reporting.percent import percent_cell
 from tasks.reporting.sup_tickets.scores import paired, scores
 
 
@@ -70,7 +71,4 @@ def summary(frames: Frames) -> str:
 def _cell(values: "pd.Series[float]", sign: bool = False) -> str:
     if values.empty:
         return "–"
-    percent = round(100 * values.mean(), 2) + 0.0  # which makes −0.0 a plain zero
-    text = f"{percent:+.2f}" if sign else f"{percent:.2f}"
-    std = values.std()
-    return text if std != std else f"{text} ± {100 * std:.2f}"
+    return percent_cell(values.mean(), values.std(), sign)
