@@ -26,6 +26,9 @@ _TICKET = {"ticket": _INT, "density": _FLOAT}
 _PAIR = {"ticket_a": _INT, "ticket_b": _INT}
 # A sparse training method by its name in params.yaml, and an ending of it; null for imp-pool.
 _ENDING = {"method": _STRING, "ending": _STRING}
+_FORK = {"start": _STRING, "removed": _STRING, "noise": _INT}
+_FORKS = {"start": _STRING, "removed": _STRING, "noise_a": _INT, "noise_b": _INT}
+_NETWORK = {"network": _STRING} | _TICKET
 
 # Every table ends with `run`: the short name of what `write_table` was told of its origin.
 TABLES: dict[str, pa.Schema] = {
@@ -112,6 +115,56 @@ TABLES: dict[str, pa.Schema] = {
         | _TICKET
         | {"split": _STRING, "accuracy_without": _FLOAT, "accuracy_with": _FLOAT}
         | {"accepted": _BOOL, "coefficient": _FLOAT},
+        # One row per fork and split: a training from `start` (rewind, or a ticket by its number)
+        # under one noise seed. removed: samples left out, such as easiest-30; null for none.
+        # images: that it trained on. convergence: equation 4, on held-out images. events:
+        # forgetting events of a sample, mean and deviation. unforgettable, never_learned: shares
+        # of the samples.
+        "forks": _FORK
+        | {"density": _FLOAT, "images": _INT, "split": _STRING}
+        | _SCORES
+        | {"converged": _BOOL, "convergence": _FLOAT, "events": _FLOAT, "events_std": _FLOAT}
+        | {"unforgettable": _FLOAT, "never_learned": _FLOAT, "train_seconds": _FLOAT},
+        # One row per epoch of a fork. accuracy, loss: on held-out images. events: forgetting events
+        # of a sample in this epoch.
+        "fork_curves": _FORK
+        | {"epoch": _INT, "accuracy": _FLOAT, "loss": _FLOAT, "lr": _FLOAT, "events": _FLOAT},
+        # One row per pair of forks and split: equation 3. stable: below `sgd_noise.threshold`.
+        "instability": _FORKS
+        | {"density": _FLOAT, "split": _STRING, "error_barrier": _FLOAT, "loss_barrier": _FLOAT}
+        | {"stable": _BOOL},
+        # The straight line between two forks. alpha: weight of noise_a.
+        "instability_paths": _FORKS
+        | {"alpha": _FLOAT, "split": _STRING, "error": _FLOAT, "loss": _FLOAT},
+        # The mask of a ticket of `variant`, trained as the variant `training`.
+        "crossed": {"training": _STRING}
+        | _TICKET
+        | {"split": _STRING}
+        | _SCORES
+        | {"converged": _BOOL, "train_seconds": _FLOAT},
+        # One row per frozen network, block and split. network: the untrained `ticket`, the same
+        # with a mask `permuted` layer by layer, or `trained`. block: 0 is the stem.
+        "probes": _NETWORK | {"block": _INT, "split": _STRING, "accuracy": _FLOAT},
+        # A linear classifier on the last features of a frozen network, on images of `target`.
+        "transfer": _NETWORK | {"target": _STRING, "split": _STRING, "accuracy": _FLOAT},
+        # A network trained on `percent` of the images: `images` of them, chosen by `selection`.
+        "few_shot": _NETWORK
+        | {"percent": _INT, "selection": _STRING, "images": _INT, "split": _STRING}
+        | _SCORES
+        | {"converged": _BOOL, "train_seconds": _FLOAT},
+        # One row per probe of the search for the first stable epoch. error_barrier: on held-out
+        # images, mean over the pairs of forks. check: whether it came after the epoch was found.
+        "rewind_probes": {"step": _INT, "epoch": _INT, "error_barrier": _FLOAT}
+        | {"stable": _BOOL, "check": _BOOL},
+        # epoch: the first stable one. monotone: no probe contradicts that those after it are, too.
+        "stable_rewind": {"epoch": _INT, "epochs": _INT, "monotone": _BOOL},
+        # One row per pooled ticket: what could have told its gain on test images. barrier: error
+        # barrier to its neighbours, mean, on held-out images. disagreement: with them, mean, on
+        # test images. instability: mean error barrier of the forks at the rewind point, on
+        # held-out images; null where there are none.
+        "predictors": {"method": _STRING}
+        | _TICKET
+        | {"gain": _FLOAT, "barrier": _FLOAT, "disagreement": _FLOAT, "instability": _FLOAT},
         # One row per stage. item: the ticket or method that it worked on. seconds: wall time.
         # precision: bf16 or fp32, what `auto` came to.
         "stages": {"stage": _STRING, "item": _STRING, "seconds": _FLOAT}

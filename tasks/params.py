@@ -3,7 +3,9 @@
 What it writes never changes, so a valid edit makes no other stage stale by itself.
 """
 
+import shutil
 from argparse import Namespace
+from itertools import product
 
 from lp_core.files import atomic_write
 from tasks.kit import paths
@@ -28,6 +30,12 @@ def main(_arguments: Namespace) -> None:
         )
     with atomic_write(paths.VALID) as temporary:
         temporary.write_text("params.yaml is valid\n")
+    shutil.rmtree(paths.rewind("fixed"), ignore_errors=True)
+    paths.rewind("fixed").mkdir(parents=True)
+    for variant, seed in product(experiment.grid, experiment.seeds):
+        # What `pretrain` depends on where the rewind point is not searched for.
+        with atomic_write(paths.rewind_point("fixed", variant, seed)) as temporary:
+            temporary.write_text("{}\n")
 
 
 if __name__ == "__main__":

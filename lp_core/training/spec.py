@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from lp_core.data.augment_spec import AugmentSpec
 from lp_core.errors import InputError
@@ -75,11 +75,16 @@ class TrainSpec:
 
 @dataclass(frozen=True)
 class RewindSpec:
-    """epochs: where tickets rewind to; 0 is the initialisation (no rewinding)."""
+    """Where tickets rewind to.
+
+    mode: `fixed`, at `epochs` (0 is the initialisation: no rewinding); or `stable`, at the first
+    epoch from which trainings are stable to SGD noise, whatever `epochs` says.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
     epochs: int
+    mode: Literal["fixed", "stable"] = "fixed"
 
     def __post_init__(self) -> None:
         if self.epochs < 0:

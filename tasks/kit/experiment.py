@@ -20,6 +20,7 @@ from tasks.kit.faults import empty, no_names, repeated, same_stages, unlisted
 from tasks.kit.needed import circles
 from tasks.kit.params import PARAMS, Params, ParamsError, check, overlay
 from tasks.kit.recipes import read_recipe
+from tasks.kit.sgd_noise import SgdNoise
 from tasks.kit.sup_tickets import SupTickets
 
 # What a variant may change: how tickets are made. How they are pooled is a method's matter.
@@ -58,6 +59,7 @@ class Experiment(BaseModel):
     corrupt: dict[str, CorruptSpec]
     seeds: list[int]
     grid: list[str]
+    products: list[dict[str, dict[str, Any]]]
     variants: dict[str, dict[str, Any] | None]
     model: ModelSpec
     compute: ComputeSpec
@@ -66,6 +68,7 @@ class Experiment(BaseModel):
     imp: ImpSpec
     pooling: Pooling
     sup_tickets: SupTickets
+    sgd_noise: SgdNoise
 
 
 def validate(path: Path = PARAMS) -> Experiment:

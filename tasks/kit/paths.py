@@ -49,6 +49,31 @@ def cheap(number: int) -> str:
     return f"cheap-{number}.safetensors"
 
 
+def rewind(mode: str) -> Path:
+    """Folder of the rewind points' epochs: `fixed` or `stable`."""
+    return Path("rewind", mode)
+
+
+def rewind_point(mode: str, variant: str, seed: int) -> Path:
+    """Where a run rewinds to; of mode `fixed` it says nothing, for params.yaml does."""
+    return Path(rewind(mode), variant, f"{seed}.json")
+
+
+def fork(variant: str, seed: int, start: str, noise: int) -> Path:
+    """Folder of a training from a start: its ticket and its forgetting events."""
+    return Path("forks", variant, str(seed), start, str(noise))
+
+
+def subset_fork(variant: str, seed: int, removed: str, noise: int) -> Path:
+    """The same of one on a part of the images."""
+    return Path("subset_forks", variant, str(seed), removed, str(noise))
+
+
+def rewind_search(variant: str, seed: int, step: str) -> Path:
+    """Folder of what the search for the first stable epoch knows after a step."""
+    return Path("rewind_search", variant, str(seed), step)
+
+
 def rows(stage: str, variant: str, seed: int, *item: str | int) -> Path:
     """Table rows that a stage leaves for the stage `tables`."""
     return Path(ROWS, stage, variant, str(seed), *map(str, item[:-1]), f"{item[-1]}.json")
