@@ -14,37 +14,33 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from lp_core.analysis.connectivity import error_barrier
 from lp_core.analysis.diversity import disagreement, kl_divergence
-from lp_core.pooling.batch_norm import re_estimate
 from lp_core.pooling.interpolation import interpolate
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import Scores
 from tasks.kit import paths
 from tasks.kit.bench import Bench
-from tasks.kit.calibration import calibration_images
 from tasks.kit.cli import progress, run
+from tasks.kit.lines import Lines, barriers
 from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import Row, write_rows
 from tasks.kit.trail import Trail
-
-_BETWEEN = [i / 10 for i in range(1, 10)]
 
 
 def main(arguments: Namespace) -> None:
     """Write all four tables' rows of one variant and seed."""
     variant, seed = arguments.variant, arguments.seed
     landscape = Landscape(variant, seed)
-    lines = list(landscape.interpolation())
+    path, heights = landscape.interpolation()
     write_rows(
         paths.rows("landscape", variant, seed, "tickets"),
         landscape.bench.head("landscape", variant, seed),
         {
             "heatmap": list(landscape.heatmap()),
-            "interpolation": lines,
+            "interpolation": path,
             "disagreement": list(landscape.disagreement()),
-            "barriers": barriers(lines),
+            "barriers": heights,
             "stages": [provenance("landscape", "tickets", landscape.bench.compute)],
         },
     )
@@ -60,28 +56,17 @@ class Landscape:
         self.bench = Bench(params)
         self.trail = Trail(params, variant, seed)
         self.numbers = self.trail.numbers
-        self.calibration = self._calibration_images(params, seed)
+        self.lines = Lines(self.bench, params, seed)
         self.scores: dict[int, dict[str, Scores]] = {}
         self.logits: dict[int, Tensor] = {}
         for number in self.numbers:
             ticket = self.load(number)
             self.logits[number], _ = self.bench.predict(ticket, "test")
-            self.scores[number] = self.measure(ticket, "val", "test")
-
-    def _calibration_images(self, params: Params, seed: int) -> list[Tensor]:
-        if params.section("pooling.scoring.batch_norm", str) == "average":
-            return []
-        count = params.section("pooling.scoring.calibration_images", int)
-        return calibration_images(self.bench, params, seed, count)
+            self.scores[number] = self.lines.scores(ticket)
 
     def load(self, number: int) -> Ticket:
         """A ticket, where the network is."""
         return self.bench.to_device(self.trail.load(number))
-
-    def measure(self, ticket: Ticket, *splits: str) -> dict[str, Scores]:
-        """Scores by split, batch norm re-estimated."""
-        ticket = re_estimate(ticket, self.bench.model, self.calibration, self.bench.compute)
-        return {split: self.bench.scores(ticket, split) for split in splits}
 
     def heatmap(self) -> Iterator[Row]:
         """Test accuracy of every average of two, as dense as the sparser of them."""
@@ -93,23 +78,20 @@ class Landscape:
                 pair = self.scores[a]
                 if a != b:
                     mean = interpolate(ticket_a, ticket_b, 0.5, sparser.kept)
-                    pair = self.measure(mean, "test")
+                    pair = self.lines.scores(mean, "test")
                 cell = {"ticket_a": a, "ticket_b": b, "density": sparser.density}
                 yield cell | {"accuracy": pair["test"].accuracy}
 
-    def interpolation(self) -> Iterator[Row]:
-        """Error and loss on the line between neighbours: the line itself, so nothing is pruned."""
+    def interpolation(self) -> tuple[list[Row], list[Row]]:
+        """The lines between neighbours, and their barriers: rows of both tables."""
+        points, heights = [], []
         neighbours = list(pairwise(self.numbers))
         for a, b in progress(neighbours, f"{self.label}, neighbours"):
-            ticket_a, ticket_b = self.load(a), self.load(b)
-            path = {0.0: self.scores[b], 1.0: self.scores[a]}
-            for alpha in _BETWEEN:
-                point = interpolate(ticket_a, ticket_b, alpha, ticket_a.prunable)
-                path[alpha] = self.measure(point, "val", "test")
-            for alpha, by_split in sorted(path.items()):
-                for split, found in by_split.items():
-                    where = {"ticket_a": a, "ticket_b": b, "alpha": alpha, "split": split}
-                    yield where | {"error": 1 - found.accuracy, "loss": found.nll}
+            line = self.lines.between(self.load(a), self.load(b), self.scores[a], self.scores[b])
+            pair = {"ticket_a": a, "ticket_b": b}
+            points += [pair | row for row in line]
+            heights += [pair | row for row in barriers(line)]
+        return points, heights
 
     def disagreement(self) -> Iterator[Row]:
         """How differently each two predict the test images; NaN where one diverged."""
@@ -129,25 +111,6 @@ class Landscape:
     def _probs(self, number: int) -> Tensor:
         # Float64: in float32 a class beyond 104 nats has probability 0, and KL is infinite.
         return self.logits[number].double().softmax(1)
-
-
-def barriers(interpolation: list[Row]) -> list[Row]:
-    """Of every pair and split in rows of the table `interpolation`, by rising alpha.
-
-    NaN where the loss at an end is not finite: a network that diverged is the end of no line.
-    """
-    lines: dict[tuple[int, int, str], list[Row]] = {}
-    for row in interpolation:
-        lines.setdefault((row["ticket_a"], row["ticket_b"], row["split"]), []).append(row)
-    rows = []
-    for (a, b, split), path in lines.items():
-        known = math.isfinite(path[0]["loss"]) and math.isfinite(path[-1]["loss"])
-        height = {
-            f"{kind}_barrier": error_barrier([p[kind] for p in path]) if known else math.nan
-            for kind in ("error", "loss")
-        }
-        rows.append({"ticket_a": a, "ticket_b": b, "split": split} | height)
-    return rows
 
 
 if __name__ == "__main__":

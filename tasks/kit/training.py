@@ -73,12 +73,22 @@ class Label(Hook):
 class StageTrainer:
     """One stage's training: its settings, network, bench, and the processes that share it."""
 
-    def __init__(self, stage: str, variant: str, seed: int, ticket: int | None = None) -> None:
+    def __init__(
+        self,
+        stage: str,
+        variant: str,
+        seed: int,
+        ticket: int | None = None,
+        *,
+        noise: int | None = None,
+    ) -> None:
         """stage: as DVC names it. seed: the entry of `seeds`. ticket: whose noise the run sees;
-        None for one of no ticket's."""
+        None for one of no ticket's. noise: the seed of a fork, in place of train.noise."""
         self.params = Params(variant)
         self.spec = self.params.section("train", TrainSpec)
         self.seeds = self.spec.seeds(seed)
+        if noise is not None:
+            self.seeds = self.seeds._replace(noise=noise)
         self.stage, self.ticket = stage, ticket
         self.workers = Workers()
         self.bench = Bench(self.params, self.seeds.init, self.workers.local_rank)

@@ -1,0 +1,39 @@
+"""Where trainings of a run begin: the rewind point, dense or under the mask of a ticket."""
+
+from pathlib import Path
+
+from lp_core.errors import DamagedError
+from lp_core.tickets import Ticket
+from tasks.kit import paths
+
+REWIND = "rewind"
+
+
+def start_files(variant: str, seed: int, start: str | int) -> list[Path]:
+    """The files that a start is made of: the rewind point, and the ticket whose mask it has."""
+    names = [REWIND] if start == REWIND else [REWIND, start]
+    return [paths.ticket(variant, seed, name) for name in names]
+
+
+def start_point(variant: str, seed: int, start: str | int) -> Ticket:
+    """The untrained ticket `start` on the CPU: the rewind point's weights and statistics, zero
+    outside the mask of that ticket; the rewind point itself for `rewind`.
+
+    Its meta is the rewind point's, of which `epochs` is the first epoch of a training from here.
+    Raises DamagedError where another ticket lies in the place of either.
+    """
+    files = start_files(variant, seed, start)
+    point, masks = (Ticket.load(file) for file in (files[0], files[-1]))
+    if "ticket" in point.meta or "epochs" not in point.meta:
+        raise DamagedError(files[0], "no rewind point lies in its place")
+    if start == REWIND:
+        return point
+    if str(found := masks.meta.get("ticket")) != str(start):
+        raise DamagedError(files[1], f"another ticket lies in its place (ticket {found})")
+    if any(point.weights[name].shape != mask.shape for name, mask in masks.mask.items()):
+        raise DamagedError(files[1], f"its mask is of another network than {files[0]}")
+    weights = {
+        name: weight.where(masks.mask[name], 0.0) if name in masks.mask else weight
+        for name, weight in point.weights.items()
+    }
+    return Ticket(weights, masks.mask, point.buffers, point.meta, masks.name)
