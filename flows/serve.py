@@ -16,9 +16,10 @@ from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from flows.imp_pool import imp_pool
+from flows.sgd_noise import sgd_noise
 from flows.sup_tickets import sup_tickets
 
-FLOWS = [imp_pool, sup_tickets]
+FLOWS = [imp_pool, sup_tickets, sgd_noise]
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from prefect.exceptions import TerminationSignal
 from flows import artifacts, processes, stage
 from flows.imp_pool import imp_pool
 from flows.reproduce import main
+from flows.sgd_noise import sgd_noise
 from flows.sup_tickets import sup_tickets
 from lp_core.errors import InputError
 from tests.flows.everything import everything
@@ -171,9 +172,12 @@ def test_a_flow_runs_what_the_experiment_has_of_it(toy: Toy) -> None:
     assert state.name == "InvalidInput"
     with pytest.raises(InputError, match=r"params\.yaml: grid: the list is empty"):
         state.result()
-    state = sup_tickets(return_state=True)
-    with pytest.raises(InputError, match=r"params\.yaml: sup_tickets\.variants: the list is empty"):
-        state.result()
+    for flow, switch in ((sup_tickets, "sup_tickets"), (sgd_noise, "sgd_noise")):
+        state = flow(return_state=True)
+        with pytest.raises(
+            InputError, match=rf"params\.yaml: {switch}\.variants: the list is empty"
+        ):
+            state.result()
 
 
 WIDE = """\
