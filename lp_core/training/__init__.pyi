@@ -2,6 +2,7 @@ from . import schedules as schedules
 from .curve import Epoch as Epoch
 from .evaluation import Scores as Scores
 from .evaluation import evaluate as evaluate
+from .forgetting import Forgetting as Forgetting
 from .hooks import Hook as Hook
 from .hooks import Progress as Progress
 from .masks import Masks as Masks

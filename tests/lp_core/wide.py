@@ -1,5 +1,5 @@
 """Runs that several processes share, as torchrun starts them: `tiny`'s own, one whose gradients do
-not fit into one message, and sparse trainings with Sup-tickets."""
+not fit into one message, sparse trainings with Sup-tickets, and one that counts forgetting."""
 
 import hashlib
 import json
@@ -10,9 +10,11 @@ import torch
 from torch import nn
 
 from lp_core.training.distributed import Workers
+from lp_core.training.forgetting import Forgetting
 from lp_core.training.hooks import Hook
 from tests.lp_core.sparse import SUP, method, sparse_run
-from tests.lp_core.tiny import CLASSES, TinyRun, shared
+from tests.lp_core.tiny import CLASSES, TRAINING_IMAGES, TinyRun, shared
+from tests.lp_core.training.forgetting_recounted import Predictions
 from tests.lp_core.training.toy_hooks import PruneAndGrow, RunningAverage
 
 
@@ -46,6 +48,9 @@ def main(folder: Path) -> None:
     (folder / f"{workers.rank}.json").write_text(json.dumps(digests))
     sparse = {name: _sparse(name, workers) for name in ("snip", "set", "rigl", "granet")}
     (folder / f"sparse-{workers.rank}.json").write_text(json.dumps(sparse))
+    (folder / f"forgetting-{workers.rank}.json").write_text(
+        json.dumps(_forgetting(folder, workers))
+    )
     workers.close()
 
 
@@ -59,6 +64,27 @@ def _sparse(name: str, workers: Workers) -> dict[str, object]:
     masks = run.trainer.progress.masks
     kept = {layer: mask.nonzero().tolist() for layer, mask in masks.items()}
     return {"weights": _digest(run.model), "kept": kept, "taken": taken}
+
+
+def _forgetting(folder: Path, workers: Workers) -> dict[str, object]:
+    """What this process counted, and what it saw, of a training that was stopped on the way."""
+    predictions = Predictions()
+    run = TinyRun(
+        epochs=5,
+        lr=0.2,
+        workers=workers,
+        state=folder / "forgetting-state",
+        hooks=lambda: [predictions, Forgetting(TRAINING_IMAGES)],
+    )
+    run.again(stop=2).train()
+    run.train()
+    counts = run.trainer.hooks[1]
+    assert isinstance(counts, Forgetting)
+    tensors = (counts.events, counts.learned, counts.presented)
+    return {
+        "count": [*(tensor.tolist() for tensor in tensors), counts.by_epoch],
+        "seen": predictions.seen,
+    }
 
 
 def _hooks() -> list[Hook]:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from lp_core.training.distributed import Workers
-from tests.lp_core.tiny import ROOT, TinyRun, plain_network, without_time
+from tests.lp_core.tiny import ROOT, TRAINING_IMAGES, TinyRun, plain_network, without_time
+from tests.lp_core.training.forgetting_recounted import Count, Seen, recount
 
 WORLD = 4
 
@@ -74,6 +75,16 @@ def test_sparse_training_comes_to_the_same_masks_in_every_process(left, name):
     assert all(run["weights"] == runs[0]["weights"] for run in runs)
     # The batch-norm statistics of a ticket are the first process's own.
     assert [run["taken"] for run in runs] == [[1, 2]] + [[]] * (WORLD - 1)
+
+
+def test_every_process_counts_what_all_of_them_forgot(left):
+    """Each saw a quarter of every batch, another quarter of the samples in each epoch; the training
+    was stopped and resumed on the way."""
+    runs = [json.loads((left / f"forgetting-{rank}.json").read_text()) for rank in range(WORLD)]
+    seen = [Seen(*one) for run in runs for one in run["seen"]]
+    expected = recount(seen, TRAINING_IMAGES)
+    assert all(Count(*run["count"]) == expected for run in runs)
+    assert sum(expected.events) > 10, "hardly anything was forgotten: this shows nothing"
 
 
 def test_together_they_resume_bit_for_bit(left):
