@@ -16,7 +16,7 @@ from lp_core.errors import DamagedError, InputError
 from tasks.kit.guard import Guard
 from tasks.kit.params import Params, shown
 
-_OF_A_ROUND = ("ticket", "parent")  # keys of a line of `imp.rounds`
+_KEY = re.compile(r"^--\w+\.(?=\w)")  # of the mapping that an argument is part of
 INVALID_INPUT = 2  # retrying cannot mend it; the flow reads this code
 
 _PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
@@ -33,8 +33,8 @@ def run(
     """Run a stage with the arguments of its command line.
 
     arguments: all required. For each its type, or the section of params.yaml that has what it
-    names, such as `variants`. DVC writes `round: {ticket: 1}` as `--round.ticket 1`; the argument
-    `ticket` is found under both names.
+    names, such as `variants`. DVC writes `round: {ticket: 1}` as `--round.ticket 1`, which is
+    taken as `--ticket 1`.
     code: the fingerprints that dvc.yaml has the stage depend on, `{variant}` standing for that
     argument; by default the stage's own.
 
@@ -48,13 +48,12 @@ def run(
         prog=f"python -m tasks.{stage}", description=sys.modules[main.__module__].__doc__
     )
     for name, kind in arguments.items():
-        aliases = [f"--round.{name}"] if name in _OF_A_ROUND else []
         convert = _whole_number if kind is int else str
-        parser.add_argument(f"--{name}", *aliases, type=convert, required=True)
+        parser.add_argument(f"--{name}", type=convert, required=True)
     if "DVC_STAGE" in os.environ:
         die_with_parent()
     try:
-        values = parser.parse_args()
+        values = parser.parse_args([_KEY.sub("--", word) for word in sys.argv[1:]])
         _require_listed(values, arguments)
         names = [stage] if code is None else [name.format(**vars(values)) for name in code]
         guard = Guard(names)

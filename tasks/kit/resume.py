@@ -9,12 +9,14 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from lp_core.compute import Compute
 from tasks.kit import paths
@@ -91,3 +93,11 @@ def run_key(settings: Iterable[Any], inputs: Iterable[Path], compute: Compute) -
     )
     digest.update(f"{torch.__version__} {device} {compute.precision}".encode())
     return digest.hexdigest()[:16]
+
+
+def mask_digest(masks: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the masks and their names, hexadecimal."""
+    digest = hashlib.sha256()
+    for name, kept in masks.items():
+        digest.update(name.encode() + np.packbits(kept.cpu().numpy()).tobytes())
+    return digest.hexdigest()

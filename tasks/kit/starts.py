@@ -28,8 +28,10 @@ def start_point(variant: str, seed: int, start: str | int) -> Ticket:
         raise DamagedError(files[0], "no rewind point lies in its place")
     if start == REWIND:
         return point
-    if str(found := masks.meta.get("ticket")) != str(start):
-        raise DamagedError(files[1], f"another ticket lies in its place (ticket {found})")
+    wanted = {"variant": variant, "seed": seed, "ticket": start}
+    if any(str(masks.meta.get(name)) != str(value) for name, value in wanted.items()):
+        told = ", ".join(f"{name} {masks.meta.get(name)}" for name in wanted)
+        raise DamagedError(files[1], f"another ticket lies in its place ({told})")
     if any(point.weights[name].shape != mask.shape for name, mask in masks.mask.items()):
         raise DamagedError(files[1], f"its mask is of another network than {files[0]}")
     weights = {

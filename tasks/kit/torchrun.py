@@ -17,8 +17,12 @@ from tasks.kit.params import Params
 _FAULT_FILE = "LP_INPUT_FAULT"
 
 
-def under_torchrun(main: Callable[[Namespace], None]) -> Callable[[Namespace], None]:
+def under_torchrun(
+    main: Callable[[Namespace], None], variant: str = "variant"
+) -> Callable[[Namespace], None]:
     """The stage, made to start itself under torchrun where `train.devices` is more than one.
+
+    variant: the argument that names the variant it trains.
 
     torchrun ends with exit code 1 whatever its processes end with. So the first of them that finds
     bad input writes the message to a file, and the stage raises it as an InputError.
@@ -27,7 +31,7 @@ def under_torchrun(main: Callable[[Namespace], None]) -> Callable[[Namespace], N
     def stage(arguments: Namespace) -> None:
         if "RANK" in os.environ:
             return _work(main, arguments)
-        devices = Params(arguments.variant).section("train", TrainSpec).devices
+        devices = Params(getattr(arguments, variant)).section("train", TrainSpec).devices
         if devices == 1:
             return main(arguments)
         return _launch(main, devices)

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from lp_core.data.epoch import Batch
 from lp_core.data.loading import EVAL_BATCH, eval_batches, train_loader
 from lp_core.data.store import DESCRIPTION
+from lp_core.errors import InputError
 from lp_core.faces import module_of
 from lp_core.models.spec import NETWORKS
 from lp_core.seeds import noise_seed
@@ -93,6 +95,23 @@ class StageTrainer:
         self.workers = Workers()
         self.bench = Bench(self.params, self.seeds.init, self.workers.local_rank)
         self.model, self.compute = self.bench.model, self.bench.compute
+        self.subset: NDArray[np.int64] | None = None
+        self.loader = self._loader()
+
+    def train_on(self, subset: NDArray[np.int64]) -> None:
+        """From now on, train on these images of the training split alone (int64 indices).
+
+        A batch that is larger than the part is cut down to it. Raises InputError where that leaves
+        no image for each of `train.devices`.
+        """
+        devices = self.spec.devices
+        largest = len(subset) // devices * devices
+        if not largest:
+            raise InputError(
+                f"train.devices is {devices}, but training is on {len(subset)} images; take more"
+            )
+        self.spec = replace(self.spec, batch_size=min(self.spec.batch_size, largest))
+        self.subset = subset
         self.loader = self._loader()
 
     def state(
@@ -114,8 +133,10 @@ class StageTrainer:
         model = self.bench.model_spec
         code = [f"tasks.{self.stage.partition('@')[0]}", module_of(NETWORKS, model.name), *code]
         every = [self.spec, model, self.compute.spec, self.seeds, self.stage, fingerprint(code)]
+        if self.subset is not None:
+            every.append(hashlib.sha256(self.subset.tobytes()).hexdigest())
         key = resume.run_key(
-            [*every, list(epochs), mask_digest(masks), *settings],
+            [*every, list(epochs), resume.mask_digest(masks), *settings],
             # It has a checksum of each array, with which the arrays have been compared.
             [paths.dataset(self.bench.dataset.name) / DESCRIPTION, *inputs],
             self.compute,
@@ -163,7 +184,8 @@ class StageTrainer:
     def first_batch(self) -> Batch:
         """What a run from epoch 0 begins with; whole, however many processes share the run."""
         data, device = self.bench.dataset, self.compute.device
-        loader = train_loader(data, self.spec.batch_size, self.spec.augment, device)
+        spec = self.spec
+        loader = train_loader(data, spec.batch_size, spec.augment, device, subset=self.subset)
         return next(loader.epoch(noise_seed(self.seeds.noise, self.ticket, 0)))
 
     @property
@@ -208,6 +230,7 @@ class StageTrainer:
             self.compute.device,
             rank=self.workers.rank,
             world=self.workers.world,
+            subset=self.subset,
         )
         return WithProgressBar(loader, self.stage) if self.workers.first else loader
 
@@ -230,11 +253,3 @@ def _is_of_another(state: Path) -> bool:
         return read_hooks(state).get(_RUN) != _label(state).state_dict()
     except StateError:
         return False  # the training finds out, and says so
-
-
-def mask_digest(masks: dict[str, Tensor]) -> str:
-    """SHA-256 of the masks and their names, hexadecimal."""
-    digest = hashlib.sha256()
-    for name, kept in masks.items():
-        digest.update(name.encode() + np.packbits(kept.cpu().numpy()).tobytes())
-    return digest.hexdigest()

@@ -51,7 +51,7 @@ ONE_OF_EACH = list({name.partition("@")[0]: name for name in STAGES}.values())
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_a_stage_depends_on_the_fingerprints_that_its_guard_compares(name: str) -> None:
     module, command, declared, _ = STAGES[name]
-    arguments = dict(re.findall(r"--(?:round\.)?(\w+) (\S+)", command))
+    arguments = dict(re.findall(r"--(?:\w+\.)?(\w+) (\S+)", command))
     assert {pattern.format(**arguments) for pattern in _guarded(module)} == declared, (
         f"{module} hands other names to run(code=…) than dvc.yaml has under deps"
     )

@@ -11,7 +11,7 @@ from lp_core.tickets import Ticket
 from tasks import imp
 from tasks.kit import paths
 from tests.lp_core.strategies import bits
-from tests.tasks.tiny import make_tickets
+from tests.tasks.tiny import make_tickets, save_rewind_point
 
 EPOCHS = 6
 TRAIN: dict[str, Any] = {
@@ -38,9 +38,8 @@ def trained(checkpoint: str, noise: int, epochs: int = EPOCHS) -> tuple[Ticket, 
 
 @pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_tickets(tmp_path, monkeypatch, {"train": TRAIN, "rewind": {"epochs": 0}})
-    dense = Ticket.load(paths.ticket("base", 0, 0))
-    dense.save(paths.ticket("base", 0, "rewind"))
+    make_tickets(tmp_path, monkeypatch, {"train": TRAIN})
+    save_rewind_point()
 
 
 def overtrained() -> tuple[int, Ticket, list[float]]:

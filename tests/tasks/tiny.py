@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from lp_core.data.store import Dataset
+from lp_core.models.factory import build
 from lp_core.sparsity.rounds import next_mask
 from lp_core.tickets import Ticket
 from tasks.kit import paths
@@ -77,6 +78,15 @@ def make_tickets(folder: Path, patch: pytest.MonkeyPatch, changes: dict[str, Any
         with torch.no_grad():
             for name, kept in mask.items():
                 model.get_parameter(name).mul_(kept)
+
+
+def save_rewind_point(epochs: int = 0) -> Ticket:
+    """Where the tickets start: dense, and other weights than theirs."""
+    model = build("resnet8", CLASSES, 3, 8, seed=3)
+    mask = Ticket.load(paths.ticket("base", 0, 0)).mask
+    start = Ticket.of(model, mask, {"variant": "base", "init_seed": 0, "epochs": epochs})
+    start.save(paths.ticket("base", 0, "rewind"))
+    return start
 
 
 def save_ticket(ticket: Ticket, number: int) -> None:

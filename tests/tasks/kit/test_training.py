@@ -1,13 +1,17 @@
 """The training that `pretrain` and `imp` share: its two seeds, and what tells runs apart."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from lp_core.errors import InputError
 from tasks.kit import paths
-from tasks.kit.training import Finished, StageTrainer, mask_digest
+from tasks.kit.resume import mask_digest
+from tasks.kit.training import Finished, StageTrainer
 from tests.lp_core.strategies import bits
 from tests.tasks.tiny import make_tickets
 
@@ -80,6 +84,63 @@ def test_the_state_of_a_training_lies_under_resume_and_ends_it_when_run_again(ca
     assert again == trained
     assert same == finished
     assert capsys.readouterr().out == f"pretrain@base-0: going on from {finished.state}\n"
+
+
+def _trained_on(subset: list[int] | None, batch_size: int = 8) -> StageTrainer:
+    trainer = StageTrainer("pretrain@base-0", "base", 0)
+    trainer.spec = replace(trainer.spec, batch_size=batch_size)
+    if subset is not None:
+        trainer.train_on(np.array(subset))
+    trainer.train({}, range(1), trainer.state({}, range(1)))
+    return trainer
+
+
+@pytest.mark.usefixtures("root")
+def test_a_training_on_a_part_sees_that_part_alone():
+    trainer = StageTrainer("pretrain@base-0", "base", 0)
+    part = np.arange(3, 21)
+    trainer.train_on(part)
+    seen = torch.cat([batch.indices for batch in trainer.loader.epoch(0)])
+    assert len(trainer.loader) == 2
+    assert len(seen) == len(seen.unique()) == 16
+    assert set(seen.tolist()) <= set(part.tolist())
+    assert set(trainer.first_batch().indices.tolist()) <= set(part.tolist())
+
+
+@pytest.mark.usefixtures("root")
+def test_a_training_on_every_image_is_the_ordinary_one():
+    every, ordinary = _trained_on(list(range(32))), _trained_on(None)
+    assert bits(every.model.state_dict()) == bits(ordinary.model.state_dict())
+
+
+@pytest.mark.usefixtures("root")
+def test_a_batch_is_at_most_the_part():
+    trainer = _trained_on([1, 4, 7], batch_size=64)
+    assert trainer.spec.batch_size == 3
+    assert len(trainer.curve) == 1
+    assert len(trainer.loader) == 1
+
+
+@pytest.mark.usefixtures("root")
+def test_trainings_on_other_parts_keep_their_states_apart():
+    def key(subset: list[int] | None) -> str:
+        trainer = StageTrainer("imp@x", "base", 0, 1)
+        if subset is not None:
+            trainer.train_on(np.array(subset))
+        return trainer.state({}, range(2)).name
+
+    parts = [None, list(range(8)), list(range(1, 9)), list(range(9))]
+    assert len({key(part) for part in parts}) == len(parts)
+
+
+@pytest.mark.usefixtures("root")
+def test_a_part_that_devices_cannot_share_is_refused():
+    trainer = StageTrainer("pretrain@base-0", "base", 0)
+    trainer.spec = replace(trainer.spec, devices=2)
+    trainer.train_on(np.arange(5))
+    assert trainer.spec.batch_size == 4
+    with pytest.raises(InputError, match=r"train\.devices is 2, but training is on 1 image"):
+        trainer.train_on(np.arange(1))
 
 
 def test_masks_of_equal_bits_and_other_names_differ():
