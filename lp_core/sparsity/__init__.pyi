@@ -8,6 +8,7 @@ from .magnitude import magnitude_mask as magnitude_mask
 from .magnitude import magnitude_mask_within as magnitude_mask_within
 from .method import SparseMethod as SparseMethod
 from .method_spec import method_class as method_class
+from .random_draws import permuted_masks as permuted_masks
 from .random_draws import random_masks as random_masks
 from .rounds import next_mask as next_mask
 from .spec import ImpSpec as ImpSpec

@@ -26,6 +26,20 @@ def random_masks(
     return masks
 
 
+def permuted_masks(masks: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+    """Masks that keep as many weights of each layer, at places drawn at random.
+
+    The baseline of SGD noise, section 5.1: what is left of a ticket if its layers' densities alone
+    mattered. masks: bool tensors by name; each result has the device and the layout of its mask.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    permuted: dict[str, Tensor] = {}
+    for name, mask in masks.items():
+        order = torch.randperm(mask.numel(), generator=generator).to(mask.device)
+        permuted[name] = torch.empty_like(mask).copy_(mask.flatten()[order].view(mask.shape))
+    return permuted
+
+
 def random_scores(weights: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
     """For each weight a number between 0 and 1, of its shape, where it lies."""
     generator = torch.Generator().manual_seed(seed)
