@@ -1,4 +1,7 @@
-"""Write a preset as a whole, commented params.yaml. Without a name: list the presets."""
+"""Write a preset as a whole, commented params.yaml. Without a name: list the presets.
+
+With --expand: add to a params file the variants that its products make.
+"""
 
 import os
 import sys
@@ -12,17 +15,24 @@ from ruamel.yaml import YAML, YAMLError
 from lp_core.errors import InputError
 from lp_core.files import atomic_write
 from presets.overlays import names, source, title, whole
+from presets.products import expanded
 from tasks.kit.cli import INVALID_INPUT, OneLineParser
 from tasks.kit.experiment import validate
+from tasks.kit.yaml_file import read_yaml
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = OneLineParser(prog="python -m presets", description=__doc__)
-    parser.add_argument("name", nargs="?", help="the preset to write")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("name", nargs="?", help="the preset to write")
+    what.add_argument("--expand", action="store_true", help="write out the products of the file")
     parser.add_argument("--to", type=Path, default=Path("params.yaml"), help="the file to write")
     try:
         given = parser.parse_args(arguments)
+        if given.expand:
+            expand(given.to)
+            return
         if given.name is None:
             width = max(map(len, names()))
             print("\n".join(f"{name:<{width}}  {title(source(name))}" for name in names()))
@@ -46,12 +56,7 @@ def write(name: str, path: Path) -> None:
         raise InputError(f"--to {path}: no file that could be replaced; name another")
     text = whole(name)
     old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    with atomic_write(path) as temporary:
-        temporary.write_text(text)
-        try:
-            validate(temporary)
-        except InputError as error:
-            raise InputError(str(error).replace(str(temporary), f"preset {name}")) from None
+    _replace(path, text, f"preset {name}")
     print(f"{path} is now: {title(text)}")
     if old:
         lines = [f"  {line}" for line in differences(_values(old), _values(text))]
@@ -59,6 +64,30 @@ def write(name: str, path: Path) -> None:
             f"before it was: {title(old) or 'a file without a title'}; values changed: {len(lines)}"
         )
         print(*lines, sep="\n", end="\n" if lines else "")
+
+
+def expand(path: Path) -> None:
+    """Write the variants that a params file's products make into it, in one step.
+
+    Raises InputError for a file that is missing or has a fault, which then stays as it is.
+    """
+    read_yaml(path)  # which finds what is no YAML
+    text, names = expanded(path.read_bytes().decode(), path)
+    if names:
+        _replace(path, text, str(path))
+    else:
+        validate(path)
+    told = f"{len(names)} variants added: {', '.join(names)}" if names else "nothing to add"
+    print(f"{path}: {told}")
+
+
+def _replace(path: Path, text: str, whose: str) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(text.encode())
+        try:
+            validate(temporary)
+        except InputError as error:
+            raise InputError(str(error).replace(str(temporary), whose)) from None
 
 
 def differences(old: Any, new: Any, at: str = "") -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 Blocks merge key by key. A value on one line, a list, and whatever stands in braces replace the
 default's value. A line of the preset without a comment takes over the default's comment. Data sets,
-recipes, trainings and endings that the preset does not use are left out.
+recipes, trainings and endings that the preset does not use are left out. The variants that its
+products make are written out.
 """
 
 import re
@@ -13,6 +14,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+
+from presets.products import expanded
 
 PRESETS = Path(__file__).resolve().parent
 DEFAULT = "default"
@@ -62,24 +65,24 @@ def title(text: str) -> str:
 
 def source(name: str) -> str:
     """The file of a preset: what it changes in the default."""
-    return (PRESETS / f"{name}.yaml").read_text()
+    return _path(name).read_text()
 
 
 def whole(name: str) -> str:
     """The params file of a preset, with every key and its comment."""
     default = source(DEFAULT)
     if name == DEFAULT:
-        return default
+        return expanded(default, _path(name))[0]
     header, changes = parsed(source(name))
     entries = overlaid(parsed(default)[1], changes)
     values = YAML(typ="safe").load(_text([], entries))
-    for section in ("datasets", "corrupt"):
-        _keep(entries[section], {values["dataset"]})
+    _keep(entries["datasets"], {values["dataset"], *values["sgd_noise"]["transfer"]["targets"]})
+    _keep(entries["corrupt"], {values["dataset"]})
     _keep(entries["pooling"].entries["recipes"], values["pooling"]["methods"])
     sup_tickets, chosen = entries["sup_tickets"].entries, values["sup_tickets"]
     _keep(sup_tickets["training"], {*chosen["methods"], *chosen["ablated"]})
     _keep(sup_tickets["ending"], {*chosen["endings"], *chosen["ablations"]})
-    return _text(header, entries)
+    return expanded(_text(header, entries), _path(name))[0]
 
 
 def overlaid(base: dict[str, Entry], over: dict[str, Entry]) -> dict[str, Entry]:
@@ -88,6 +91,10 @@ def overlaid(base: dict[str, Entry], over: dict[str, Entry]) -> dict[str, Entry]
     for key, entry in over.items():
         result[key] = base[key].overlaid(entry) if key in base else entry
     return result
+
+
+def _path(name: str) -> Path:
+    return PRESETS / f"{name}.yaml"
 
 
 def _keep(section: Entry, used: Collection[str]) -> None:

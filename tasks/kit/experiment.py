@@ -15,7 +15,7 @@ from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.spec import ScoringSpec
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.training.spec import RewindSpec, TrainSpec
-from tasks.kit import sup_tickets
+from tasks.kit import products, sup_tickets
 from tasks.kit.faults import empty, no_names, repeated, same_stages, unlisted
 from tasks.kit.needed import circles
 from tasks.kit.params import PARAMS, Params, ParamsError, check, overlay
@@ -78,8 +78,11 @@ def validate(path: Path = PARAMS) -> Experiment:
     recipes, faults = _recipes(experiment, Params(path=path))
     faults += [*_choices(experiment), *_names(experiment), *_siblings(experiment, recipes)]
     faults += [*circles(experiment), *sup_tickets.faults(experiment, Params(path=path))]
-    for variant, over in experiment.variants.items():
-        faults += _variant(variant, over or {}, raw, path)
+    of_products = _products(experiment, raw, path)
+    faults += of_products
+    if not of_products:  # which would come up in each of their variants
+        for variant, over in experiment.variants.items():
+            faults += _variant(variant, over or {}, raw, path)
     if faults:
         # A fault that is not the variant's own comes up in each of them.
         raise ParamsError("\n".join(f"{path}: {fault}" for fault in dict.fromkeys(faults)))
@@ -178,21 +181,18 @@ def _siblings(experiment: Experiment, recipes: dict[str, Recipe]) -> list[str]:
     ]
 
 
+def _products(experiment: Experiment, raw: dict[str, Any], path: Path) -> list[str]:
+    """What is wrong in products, or lacks their variants."""
+    faults = products.own_faults(experiment.products)
+    for at, over in products.settings(experiment.products):
+        faults += _changes(at, over, raw, path)[1]
+    return faults or products.unwritten(experiment.products, experiment.variants)
+
+
 def _variant(variant: str, over: dict[str, Any], raw: dict[str, Any], path: Path) -> list[str]:
     """What is wrong in the file as a variant sees it."""
-    faults = [
-        f"variants.{variant}.{key}: a variant may change {', '.join(VARIES)}; remove it"
-        for key in over
-        if key in Experiment.model_fields and key not in VARIES
-    ]
-    if _sets(over, "imp.rounds"):
-        faults.append(f"variants.{variant}.imp.rounds: all variants have the same rounds")
-    try:
-        varied = check(overlay(raw, over), Experiment, path, "")
-    except ParamsError as error:
-        lines = [line.removeprefix(f"{path}: ") for line in str(error).splitlines()]
-        return faults + [f"variants.{variant}.{line}" for line in lines]
-    if varied.rewind.epochs >= varied.train.epochs:
+    varied, faults = _changes(f"variants.{variant}", over, raw, path)
+    if varied and varied.rewind.epochs >= varied.train.epochs:
         rewind, end = (
             f"variants.{variant}.{dotted}" if _sets(over, dotted) else dotted
             for dotted in ("rewind.epochs", "train.epochs")
@@ -202,6 +202,24 @@ def _variant(variant: str, over: dict[str, Any], raw: dict[str, Any], path: Path
             f"{end} = {varied.train.epochs}"
         )
     return faults
+
+
+def _changes(
+    at: str, over: dict[str, Any], raw: dict[str, Any], path: Path
+) -> tuple[Experiment | None, list[str]]:
+    """The experiment with what stands at `at` laid over it, if that can be, and what is wrong."""
+    faults = [
+        f"{at}.{key}: a variant may change {', '.join(VARIES)}; remove it"
+        for key in over
+        if key in Experiment.model_fields and key not in VARIES
+    ]
+    if _sets(over, "imp.rounds"):
+        faults.append(f"{at}.imp.rounds: all variants have the same rounds")
+    try:
+        return check(overlay(raw, over), Experiment, path, ""), faults
+    except ParamsError as error:
+        lines = [line.removeprefix(f"{path}: ") for line in str(error).splitlines()]
+        return None, faults + [f"{at}.{line}" for line in lines]
 
 
 def _sets(over: Any, dotted: str) -> bool:

@@ -59,6 +59,32 @@ NO_SUP_TICKETS: dict[str, Any] = {
         "search": RE_ESTIMATED | {"average": "search"},
     },
 }
+# So do all settings but those of the third flow.
+NO_SGD_NOISE: dict[str, Any] = {
+    "variants": [],
+    "noise": [1, 2, 3],
+    "starts": ["rewind"],
+    "threshold": 0.02,
+    "subsets": {"variants": [], "removed": ["easiest-30", "hardest-30"]},
+    "crossed": [],
+    "crossed_tickets": [],
+    "probes": {
+        "tickets": [],
+        "epochs": 5,
+        "batch_size": 128,
+        "lr": 0.005,
+        "momentum": 0.9,
+        "weight_decay": 0.0001,
+    },
+    "transfer": {"tickets": [], "targets": []},
+    "few_shot": {
+        "tickets": [],
+        "networks": ["ticket", "permuted"],
+        "percent": [10],
+        "selections": [],
+    },
+    "stable_rewind": {"variants": [], "steps": []},
+}
 
 
 def setting(
@@ -80,6 +106,7 @@ def setting(
         "corrupt": {dataset: generated},
         "seeds": list(range(seeds)),
         "grid": sections.get("grid", ["base", "no-rewind"]),
+        "products": [],
         "variants": {"base": {}, "no-rewind": {"rewind": {"epochs": 0}}},
         "model": {"name": model},
         "compute": {
@@ -89,7 +116,7 @@ def setting(
             "threads": sections.get("threads", 0),
         },
         "train": {"momentum": 0.9, "init": None, "noise": None} | sections["train"],
-        "rewind": {"epochs": sections["rewind"]},
+        "rewind": {"mode": "fixed", "epochs": sections["rewind"]},
         "imp": {"fraction": 0.2, "rounds": chain}
         | sections.get("imp", {"prunable": "conv", "checkpoint": "last"}),
         "pooling": {
@@ -101,6 +128,7 @@ def setting(
             "recipes": {name: RECIPES[name] for name in methods},
         },
         "sup_tickets": NO_SUP_TICKETS,
+        "sgd_noise": NO_SGD_NOISE,
     }
 
 
@@ -191,7 +219,7 @@ def patient() -> dict[str, Any]:
         "corrupt": {"cifar10-jpeg": generated},
         "grid": ["base"],
         "train": whole["train"] | {"epochs": 24, "schedule": schedule},
-        "rewind": {"epochs": 2},
+        "rewind": {"mode": "fixed", "epochs": 2},
         "imp": whole["imp"] | {"rounds": chain},
         "pooling": whole["pooling"] | {"methods": methods, "recipes": recipes},
     }
