@@ -17,6 +17,7 @@ from tasks.kit.leftovers import remove_restorable
 from tasks.kit.listed import Listed
 from tasks.kit.origin import origin
 from tasks.kit.params import Params
+from tasks.kit.predictors import predictors
 from tasks.kit.rows import Row, RowsFile, Tables, read_all
 from tasks.reporting.summary import metrics, plots, summary
 
@@ -36,6 +37,7 @@ def main(_: Namespace) -> None:
     add_trainings(tables)
     add_winning(tables)
     add_gains(tables)
+    tables["predictors"] = predictors(tables)
     whence = origin(params)
     frames = {
         name: write_table(name, rows, paths.RESULTS, whence).to_pandas()

@@ -7,5 +7,7 @@ from .forgetting import Forgotten as Forgotten
 from .forgetting import difficulty as difficulty
 from .masks import LayerChange as LayerChange
 from .masks import compare_masks as compare_masks
+from .ranks import RankCorrelation as RankCorrelation
+from .ranks import rank_correlation as rank_correlation
 from .stability import StableSearch as StableSearch
 from .stability import most_probes as most_probes
