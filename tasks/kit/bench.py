@@ -58,7 +58,7 @@ class Bench:
             **item,
         }
 
-    def load(self, path: Path, **whose: str | int) -> Ticket:
+    def load(self, path: Path, **whose: str | int | None) -> Ticket:
         """A ticket, where the network is. whose: what its meta must say, such as its number.
 
         Raises DamagedError where another ticket lies in its place, InputError for one of

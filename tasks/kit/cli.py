@@ -92,7 +92,7 @@ def _require_listed(values: argparse.Namespace, arguments: Mapping[str, type | s
         if not isinstance(section, str):
             continue
         name = getattr(values, argument)
-        if name not in (known := Params().value(section) or {}):
+        if name not in (known := [str(each) for each in Params().value(section) or ()]):
             raise InputError(
                 f"--{argument} {shown(name)} is not in {section}; it has {', '.join(known)}"
             )

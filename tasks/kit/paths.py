@@ -6,7 +6,8 @@ RESULTS = Path("results")
 ROWS = Path("rows")
 VALID = Path("data", "params.valid")
 RESUME = Path(".resume")
-END = "ticket.safetensors"  # what a training comes to, in the folder of its ending
+END = "ticket.safetensors"  # what a training comes to, in the folder of its ending or fork
+FORGETTING = "forgetting.safetensors"  # what a fork learned and forgot, beside it
 
 
 def code(name: str) -> Path:

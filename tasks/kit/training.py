@@ -171,7 +171,7 @@ class StageTrainer:
             self.spec,
             self.compute,
             noise=lambda epoch: noise_seed(self.seeds.noise, self.ticket, epoch),
-            validate=self._validate,
+            validate=self.validate,
             lr=lr,
             hooks=[_label(state), *hooks],
             workers=self.workers,
@@ -206,7 +206,7 @@ class StageTrainer:
         self.trainer.hooks = [hook for hook in self.trainer.hooks if hook.name != _RUN]
         self.trainer.save(path)
 
-    def _validate(self, model: nn.Module) -> Scores:
+    def validate(self, model: nn.Module) -> Scores:
         """Scores of the network as it stands, on the held-out split without augmentation."""
         batches = eval_batches(self.bench.dataset, "val", EVAL_BATCH, self.compute.device)
         return evaluate(model, batches, self.compute)

@@ -1,0 +1,87 @@
+"""How far the forks of a start end from one another (SGD noise, equation 3), and what they are."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from itertools import combinations
+
+from lp_core.analysis.convergence import convergence_speed
+from lp_core.analysis.forgetting import Forgotten
+from lp_core.tickets import Ticket
+from tasks.kit import paths, resume
+from tasks.kit.bench import Bench
+from tasks.kit.cli import progress
+from tasks.kit.forks import Fork
+from tasks.kit.lines import Lines, barriers
+from tasks.kit.params import Params
+from tasks.kit.provenance import provenance
+from tasks.kit.rows import Row, write_rows
+
+
+def between_forks(lines: Lines, tickets: Mapping[int, Ticket]) -> tuple[list[Row], list[Row]]:
+    """The lines between all pairs of forks, by their noise seeds; and the barriers on them."""
+    scores = {noise: lines.scores(ticket) for noise, ticket in tickets.items()}
+    points, heights = [], []
+    for a, b in combinations(tickets, 2):
+        line = lines.between(tickets[a], tickets[b], scores[a], scores[b])
+        pair = {"noise_a": a, "noise_b": b}
+        points += [pair | row for row in line]
+        heights += [pair | row for row in barriers(line)]
+    return points, heights
+
+
+def measure(stage: str, variant: str, seed: int, start: str, removed: str | None = None) -> None:
+    """Write the rows of all forks of one start. Only noise seeds that params.yaml lists count,
+    whatever else lies beside them."""
+    params = Params(variant)
+    bench = Bench(params)
+    seeds = params.section("sgd_noise.noise", list[int])
+    forks = [Fork(variant, seed, start, noise, removed) for noise in seeds]
+    tickets = {fork.noise: _load(bench, fork) for fork in forks}
+    points, heights = between_forks(Lines(bench, params, seed), tickets)
+    threshold = params.section("sgd_noise.threshold", float)
+    whose = {"start": start, "removed": removed}
+    density = tickets[seeds[0]].density
+    write_rows(
+        paths.rows(stage, variant, seed, removed or start),
+        bench.head(stage, variant, seed, **whose),
+        {
+            "forks": [
+                row
+                for fork in progress(forks, f"{stage}@{variant}-{seed}-{removed or start}")
+                for row in _fork_rows(bench, fork, tickets[fork.noise])
+            ],
+            "instability_paths": [whose | row for row in points],
+            "instability": [
+                whose | row | {"density": density, "stable": row["error_barrier"] < threshold}
+                for row in heights
+            ],
+            "stages": [provenance(stage, removed or start, bench.compute)],
+        },
+    )
+
+
+def _load(bench: Bench, fork: Fork) -> Ticket:
+    path = fork.folder / paths.END
+    ticket = bench.load(path, variant=fork.variant, seed=fork.seed, **fork.columns)
+    training = "fork" if fork.removed is None else "subset_fork"
+    resume.forget(resume.stage_name(training, fork.variant, fork.seed, *fork.item))
+    return ticket
+
+
+def _fork_rows(bench: Bench, fork: Fork, ticket: Ticket) -> list[Row]:
+    """Of the table `forks`: the ticket as it stands, with the statistics that it was trained to."""
+    forgotten, meta = Forgotten.load(fork.folder / paths.FORGETTING), ticket.meta
+    came_to = {
+        "converged": meta["converged"],
+        "convergence": convergence_speed(meta["errors"]) if meta["converged"] else math.nan,
+        "events": forgotten.mean,
+        "events_std": forgotten.std,
+        "unforgettable": forgotten.unforgettable,
+        "never_learned": forgotten.never_learned,
+    }
+    what = fork.columns | {"density": ticket.density, "images": meta["images"]}
+    return [
+        what | {"split": split} | asdict(bench.scores(ticket, split)) | came_to
+        for split in ("val", "test")
+    ]
