@@ -7,6 +7,9 @@ from .forgetting import Forgotten as Forgotten
 from .forgetting import difficulty as difficulty
 from .masks import LayerChange as LayerChange
 from .masks import compare_masks as compare_masks
+from .probe_spec import ProbeSpec as ProbeSpec
+from .probes import probe_accuracy as probe_accuracy
+from .probes import train_probes as train_probes
 from .ranks import RankCorrelation as RankCorrelation
 from .ranks import rank_correlation as rank_correlation
 from .stability import StableSearch as StableSearch

@@ -137,7 +137,7 @@ def test_no_room_is_called_as_a_name_of_its_package(package):
 _SPECS = """
 import sys
 import lp_core.corruptions.spec, lp_core.data.spec, lp_core.models.spec, lp_core.pooling.spec
-import lp_core.sparsity.method_spec, lp_core.superposing.spec
+import lp_core.sparsity.method_spec, lp_core.superposing.spec, lp_core.analysis.probe_spec
 from lp_core import faces
 lp_core.models.spec.ModelSpec("resnet18", "imagenet").stem_for(224, 224)
 lp_core.corruptions.spec.CorruptSpec(watch="constraints.txt")
@@ -148,6 +148,9 @@ for name in faces.names(lp_core.sparsity.method_spec.METHODS):
     density = 1.0 if name == "dense" else 0.5
     method = lp_core.sparsity.method_spec.method_class(name)(density=density, **more)
     method.require_fits(epochs=10, superposing=9)
+lp_core.analysis.probe_spec.ProbeSpec(epochs=5)
+assert lp_core.analysis.StableSearch(200).next_probe == 100
+assert lp_core.analysis.convergence_speed([1.0, 0.5, 0.0]) == 0.75
 lp_core.superposing.spec.EndingSpec(tickets=3).require_fits(epochs=250, start=225)
 for name in faces.names(lp_core.models.spec.NETWORKS):
     lp_core.models.spec.ModelSpec(name)
