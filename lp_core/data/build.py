@@ -30,11 +30,13 @@ def build_dataset(name: str, spec: DatasetSpec) -> Dataset:
 
     Where any image is in colour all become so; a streamed set is always in colour.
     Raises MissingInputError for a missing folder or download, and InputError for an image that
-    cannot be read, a label out of range, a class without images, or sizes that differ.
+    cannot be read, a label out of range, a class without images, sizes that differ, or where there
+    are not as many classes or images as the spec asks for.
     """
-    published = _read(spec)
+    published = _first_classes(_read(spec), spec.classes)
     _require_every_class(published, spec.path)
-    splits = three_splits(published.splits, spec.val_fraction, spec.test_fraction, spec.seed)
+    most = {"train": spec.train_images, "test": spec.test_images}
+    splits = three_splits(published.splits, spec.val_fraction, spec.test_fraction, spec.seed, most)
     if spec.stream:
         return _streamed(name, published.classes, splits, spec)
     arrays = _decode(splits, spec.size)
@@ -88,6 +90,22 @@ def _read(spec: DatasetSpec) -> Published:
     if spec.source == "imagenet":
         return read_imagenet(spec.path)
     return read_torchvision(spec.source, spec.path, spec.download)
+
+
+def _first_classes(published: Published, count: int | None) -> Published:
+    known = len(published.classes)
+    if count is None:
+        return published
+    if count > known:
+        raise InputError(f"classes is {count}; there are {known}; give at most as many, or null")
+    # A label that is out of range stays, to be found as such.
+    kept = {
+        name: examples.take(
+            np.flatnonzero(~((examples.labels >= count) & (examples.labels < known)))
+        )
+        for name, examples in published.splits.items()
+    }
+    return Published(published.classes[:count], kept)
 
 
 def _require_every_class(published: Published, path: str) -> None:

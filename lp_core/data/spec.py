@@ -32,7 +32,11 @@ class DatasetSpec:
                    differ in size, and for a streamed set.
     val_fraction:  share of the training images held out for validation, class by class.
     test_fraction: share held out for testing first, where the source publishes no test split.
-    seed:          of these splits only.
+    classes:       how many of the classes are kept, the first ones; None keeps all.
+    train_images:  how many training images are kept, class-balanced, before any is held out for
+                   validation; None keeps all.
+    test_images:   the same of the test images.
+    seed:          of these splits and choices only.
     stream:        store lists of files instead of pixels and decode while training (image folders).
     """
 
@@ -45,6 +49,9 @@ class DatasetSpec:
     size: int | None = None
     val_fraction: float = 0.1
     test_fraction: float = 0.2
+    classes: int | None = None
+    train_images: int | None = None
+    test_images: int | None = None
     seed: int = 0
     stream: bool = False
 
@@ -59,6 +66,12 @@ class DatasetSpec:
             raise InputError(
                 f"size is {self.size}; give 1 to {_MOST_PIXELS} pixels, or null to keep them"
             )
+        for name in ("classes", "train_images", "test_images"):
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise InputError(f"{name} is {count}; give 1 or more, or null for all")
+            if count is not None and self.stream:
+                raise InputError(f"{name} is {count}, but stream is true; remove one of them")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed is {self.seed}; give 0 or more, below 2**63")
         if not self.watch:

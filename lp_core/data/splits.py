@@ -4,10 +4,13 @@ As in Lottery Pools, a set's only published split beside the training images ser
 split, and a tenth of the training images is held out to decide with.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from lp_core.data.sources.examples import Examples
+from lp_core.data.subsets import balanced_indices
 from lp_core.errors import InputError
 
 
@@ -35,23 +38,48 @@ def hold_out(
 
 
 def three_splits(
-    published: dict[str, Examples], val_fraction: float, test_fraction: float, seed: int
+    published: dict[str, Examples],
+    val_fraction: float,
+    test_fraction: float,
+    seed: int,
+    most: Mapping[str, int | None] | None = None,
 ) -> dict[str, Examples]:
     """train, val and test from whatever was published; what is missing is held out of train.
 
-    Raises InputError where a fraction of the images is less than one image.
+    most: how many images of train and of test are kept, class-balanced; test images are held out
+    before train is cut, and validation images after it. None keeps all.
+    Raises InputError where a fraction of the images is less than one image, or where there are not
+    as many as `most` asks for.
     """
-    splits = dict(published)
+    splits, most = dict(published), most or {}
     if "test" not in splits and "val" in splits:
         splits["test"] = splits.pop("val")
-    for name, fraction in (("test", test_fraction), ("val", val_fraction)):
-        if name in splits:
-            continue
-        train = splits["train"]
-        kept, held = hold_out(train.labels, fraction, seed)
-        if not len(held):
-            raise InputError(
-                f"{name}_fraction {fraction} of {len(train)} images is not even one; raise it"
-            )
-        splits["train"], splits[name] = train.take(kept), train.take(held)
+    if "test" not in splits:
+        _hold_out(splits, "test", test_fraction, seed)
+    for name in ("train", "test"):
+        splits[name] = _at_most(splits[name], name, most.get(name), seed)
+    if "val" not in splits:
+        _hold_out(splits, "val", val_fraction, seed)
     return {name: splits[name] for name in ("train", "val", "test")}
+
+
+def _hold_out(splits: dict[str, Examples], name: str, fraction: float, seed: int) -> None:
+    train = splits["train"]
+    kept, held = hold_out(train.labels, fraction, seed)
+    if not len(held):
+        raise InputError(
+            f"{name}_fraction {fraction} of {len(train)} images is not even one; raise it"
+        )
+    splits["train"], splits[name] = train.take(kept), train.take(held)
+
+
+def _at_most(examples: Examples, name: str, count: int | None, seed: int) -> Examples:
+    if count is None:
+        return examples
+    classes = len(np.unique(examples.labels))
+    if not classes <= count <= len(examples):
+        raise InputError(
+            f"{name}_images is {count}; give {classes}, one for each class, up to the "
+            f"{len(examples)} that there are, or null for all"
+        )
+    return examples.take(balanced_indices(examples.labels, count, seed))

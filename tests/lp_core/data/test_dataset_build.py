@@ -221,6 +221,13 @@ def test_a_batch_of_images_keeps_every_core_busy(cifar_rows, monkeypatch):
         ({"watch": ""}, "watch is empty; name a file"),
         ({"source": "folder"}, "path is empty; name the folder of source folder"),
         ({"path": "downloads"}, "path is 'downloads', but source digits reads none"),
+        ({"classes": 0}, "classes is 0; give 1 or more, or null"),
+        ({"train_images": 0}, "train_images is 0"),
+        ({"test_images": -1}, "test_images is -1"),
+        (
+            {"source": "folder", "path": "a", "stream": True, "size": 8, "test_images": 9},
+            "test_images is 9, but stream is true",
+        ),
         ({"stream": True, "size": 8}, "only folder and imagenet"),
         ({"source": "imagenet", "path": "photos", "stream": True}, "without size"),
     ],
@@ -228,3 +235,47 @@ def test_a_batch_of_images_keeps_every_core_busy(cifar_rows, monkeypatch):
 def test_impossible_settings_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         DatasetSpec(**({"source": "digits", "watch": "pins"} | arguments))
+
+
+@given(classes=st.integers(2, 10), train=st.integers(10, 200), test=st.integers(10, 60))
+@settings(deadline=None, max_examples=10)
+def test_the_first_classes_and_balanced_numbers_of_images_are_kept(classes, train, test):
+    spec = DatasetSpec(
+        source="digits", watch="pins", classes=classes, train_images=train, test_images=test
+    )
+    dataset = build_dataset("digits", spec)
+    assert dataset.classes == list("0123456789")[:classes]
+    assert len(dataset.labels("train")) + len(dataset.labels("val")) == train
+    assert len(dataset.labels("test")) == test
+    both = torch.cat([dataset.labels("train"), dataset.labels("val")])
+    for labels in (both, dataset.labels("test")):
+        counts = torch.bincount(labels, minlength=classes)
+        assert len(counts) == classes
+        assert counts.max() - counts.min() <= 1
+
+
+def test_chosen_images_are_some_of_all_and_the_seed_chooses(cifar_parquet):
+    def images(**arguments) -> list[set[bytes]]:
+        spec = DatasetSpec(source="parquet", path=str(cifar_parquet), watch="pins", **arguments)
+        dataset = build_dataset("cifar", spec)
+        return [{image.numpy().tobytes() for image in dataset.split(s).images} for s in SPLITS]
+
+    train, val, test = images()
+    some, same, other = (images(train_images=40, test_images=20, seed=s) for s in (0, 0, 1))
+    assert some == same != other
+    assert some[0] | some[1] < train | val
+    assert some[2] < test
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"classes": 11}, "classes is 11; there are 10"),
+        ({"train_images": 1439}, "train_images is 1439; give 10, one for each class, up to"),
+        ({"test_images": 9}, "test_images is 9; give 10, one for each class, up to the 359"),
+    ],
+)
+def test_more_than_there_is_cannot_be_kept(arguments, message):
+    spec = DatasetSpec(source="digits", watch="pins", **arguments)
+    with pytest.raises(InputError, match=message):
+        build_dataset("digits", spec)
