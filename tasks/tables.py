@@ -22,7 +22,8 @@ from tasks.kit.rows import Row, RowsFile, Tables, read_all
 from tasks.reporting.summary import metrics, plots, summary
 
 _RUN = ("dataset", "model", "variant", "seed")
-_TRAININGS = "trainings"  # rows that become columns of `tickets` and `sup_tickets`
+_TRAININGS = "trainings"  # rows that become columns of `tickets`, `sup_tickets` and `forks`
+_FORK = ("start", "removed", "noise")
 # Columns that only some of the stages have anything to say in.
 _OPTIONAL = {"curves": ("method", "ending", "ticket"), "ood": ("ending", "ticket")}
 
@@ -85,6 +86,9 @@ def add_trainings(tables: Tables) -> None:
         ending = of_ending[_key(row, "method", "ending")]
         row |= {name: ending[name] for name in ("train_flops", "train_fraction")}
         row["train_seconds"] = prefix["train_seconds"] + ending["train_seconds"]
+    of_fork = {_key(row, *_FORK): row for row in trainings if "noise" in row}
+    for row in tables["forks"]:
+        row["train_seconds"] = of_fork[_key(row, *_FORK)]["train_seconds"]
 
 
 def _key(row: Row, *columns: str) -> tuple[Any, ...]:

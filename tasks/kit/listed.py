@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from lp_core.errors import InputError
 from tasks.kit.listed_endings import ListedEndings
+from tasks.kit.listed_noise import ListedNoise
 from tasks.kit.listed_tickets import ListedTickets
 from tasks.kit.params import Params
 from tasks.kit.rows import Row, RowsFile, Tables
@@ -39,17 +40,18 @@ class Listed:
     dataset: str
     variants: list[str]
     seeds: list[int]
-    flows: tuple[ListedTickets, ListedEndings]
+    flows: tuple[ListedTickets, ListedEndings, ListedNoise]
 
     @classmethod
     def read(cls, params: Params) -> "Listed":
         """Raises ParamsError for a value of another kind."""
         tickets, endings = ListedTickets.read(params), ListedEndings.read(params)
+        noise = ListedNoise.read(params)
         return cls(
             dataset=params.section("dataset", str),
-            variants=list(dict.fromkeys([*tickets.variants, *endings.variants])),
+            variants=list(dict.fromkeys([*tickets.variants, *endings.variants, *noise.variants])),
             seeds=params.section("seeds", list[int]),
-            flows=(tickets, endings),
+            flows=(tickets, endings, noise),
         )
 
     def has(self, file: RowsFile) -> bool:
@@ -79,8 +81,11 @@ class Listed:
                 _refuse(listed - present, f"table {name} would lack")
                 _refuse(present - listed, f"params.yaml does not list, but table {name} would have")
 
-    def _flow(self, head: Row) -> ListedTickets | ListedEndings:
-        return self.flows[ListedEndings.is_of(head)]
+    def _flow(self, head: Row) -> Flow:
+        tickets, endings, noise = self.flows
+        if noise.is_of(head):
+            return noise
+        return endings if endings.is_of(head) else tickets
 
 
 def _key(item: Row) -> _Key:

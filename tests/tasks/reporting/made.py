@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 
 from lp_core.corruptions.names import FAMILIES
 from lp_core.tables import TABLES, write_table
+from presets.overlays import DEFAULT, source
 from tasks.kit.params import Params
 from tasks.reporting.imp_pool.published import read_published
 from tasks.reporting.imp_pool.results import Results
@@ -90,6 +91,7 @@ class Made:
                 "recipes": {m: METHODS.get(m, {"recipe": "search"}) for m in self.methods},
             },
             "sup_tickets": sup.params(),
+            "sgd_noise": YAML(typ="safe").load(source(DEFAULT))["sgd_noise"],
         }
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
