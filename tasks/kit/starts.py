@@ -1,6 +1,9 @@
 """Where trainings of a run begin: the rewind point, dense or under the mask of a ticket."""
 
+from dataclasses import replace
 from pathlib import Path
+
+from torch import Tensor
 
 from lp_core.errors import DamagedError
 from lp_core.tickets import Ticket
@@ -34,8 +37,13 @@ def start_point(variant: str, seed: int, start: str | int) -> Ticket:
         raise DamagedError(files[1], f"another ticket lies in its place ({told})")
     if any(point.weights[name].shape != mask.shape for name, mask in masks.mask.items()):
         raise DamagedError(files[1], f"its mask is of another network than {files[0]}")
+    return replace(under(point, masks.mask), name=masks.name)
+
+
+def under(point: Ticket, masks: dict[str, Tensor]) -> Ticket:
+    """The ticket that the masks make of a dense one: its weights are zero outside them."""
     weights = {
-        name: weight.where(masks.mask[name], 0.0) if name in masks.mask else weight
+        name: weight.where(masks[name], 0.0) if name in masks else weight
         for name, weight in point.weights.items()
     }
-    return Ticket(weights, masks.mask, point.buffers, point.meta, masks.name)
+    return replace(point, weights=weights, mask=masks)
