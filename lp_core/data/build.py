@@ -1,6 +1,5 @@
 """Makes a data set: reads a source, splits it, decodes and resizes its images, measures them."""
 
-import math
 import os
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from lp_core.data.crops import centre_crop, resize
 from lp_core.data.images import Picture, as_array, as_image, read_all, require_file
+from lp_core.data.normalise import mean_and_std
 from lp_core.data.sources.digits import read_digits
 from lp_core.data.sources.examples import Examples, Published
 from lp_core.data.sources.folder import read_folder, read_imagenet
@@ -57,27 +57,6 @@ def build_dataset(name: str, spec: DatasetSpec) -> Dataset:
             for split, examples in splits.items()
         },
     )
-
-
-def mean_and_std(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
-    """Per channel, of images (uint8, N×H×W×C) scaled to 0-1; exact, whatever the number of images.
-
-    A channel of one single value has deviation 1, so that normalising it is possible.
-    """
-    levels = np.arange(256, dtype=np.int64)
-    means, deviations = [], []
-    for channel in range(images.shape[3]):
-        counts = np.zeros(256, dtype=np.int64)
-        for start in range(0, len(images), 4096):  # bincount widens what it counts to 8 bytes
-            pixels = images[start : start + 4096, ..., channel]
-            counts += np.bincount(pixels.reshape(-1), minlength=256)
-        # Python's integers, so that no order of summation shows in the last digit.
-        total, squares = int((counts * levels).sum()), int((counts * levels**2).sum())
-        count = int(counts.sum())
-        means.append(total / (255 * count))
-        variance = (count * squares - total**2) / (255 * count) ** 2
-        deviations.append(math.sqrt(variance) or 1.0)
-    return means, deviations
 
 
 def _read(spec: DatasetSpec) -> Published:

@@ -14,11 +14,15 @@ _ASPECT = (3 / 4, 4 / 3)
 _CENTRE = 224 / 256
 
 
-def resize(image: Image.Image, size: int | None) -> Image.Image:
-    """The image at size×size pixels; the middle of its longer side where it is not square."""
-    if size is None or image.size == (size, size):
+def resize(image: Image.Image, size: int | tuple[int, int] | None) -> Image.Image:
+    """The image at size×size pixels, or those of (height, width); the middle of its longer side
+    where it has another shape."""
+    if size is None:
         return image
-    return ImageOps.fit(image, (size, size), method=_BILINEAR)
+    height, width = (size, size) if isinstance(size, int) else size
+    if image.size == (width, height):
+        return image
+    return ImageOps.fit(image, (width, height), method=_BILINEAR)
 
 
 def centre_crop(image: Image.Image, size: int) -> Image.Image:

@@ -12,8 +12,9 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from lp_core.data import build as build_room
-from lp_core.data.build import build_dataset, mean_and_std
+from lp_core.data.build import build_dataset
 from lp_core.data.images import Picture, as_array, open_picture, read_all
+from lp_core.data.normalise import mean_and_std
 from lp_core.data.sources.examples import Examples, Published
 from lp_core.data.spec import DatasetSpec
 from lp_core.data.store import SPLITS, Dataset
