@@ -208,5 +208,5 @@ def test_a_change_of_the_code_runs_exactly_what_it_can_change(
     project: Project, change: Callable[[Project], None]
 ) -> None:
     change(project)
-    assert sorted(project.repro()) == sorted(["code", *CODE[change]])
-    assert project.repro() == []
+    flow = "imp_pool" if change is _the_loss else None  # for most of them
+    assert sorted(project.reruns(flow)) == sorted(["code", *CODE[change]])

@@ -36,7 +36,7 @@ def test_a_fault_on_two_processes_ends_the_stage_with_its_message(tmp_path: Path
 def test_the_processes_of_a_killed_torchrun_write_no_ticket(tmp_path: Path) -> None:
     project = Project(tmp_path)
     project.params({"train": {**TINY["train"], "devices": 2, "epochs": 400}})
-    project.params({"rewind": {"epochs": 300}})
+    project.params({"rewind": {"mode": "fixed", "epochs": 300}})
     project.run("dvc", "repro", "-q", "dataset@digits", "code")
     stage = subprocess.Popen(
         [sys.executable, "-m", "tasks.pretrain", "--variant", "base", "--seed", "0"],

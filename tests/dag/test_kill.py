@@ -22,6 +22,7 @@ SUP_TICKETS = TINY["sup_tickets"] | {
     "start": START,
     "ending": TINY["sup_tickets"]["ending"] | {"cia": {"tickets": 2, "cycle": 3}},
 }
+SGD_NOISE = TINY["sgd_noise"] | {"variants": ["base"]}
 ROUND = "imp@base-0-round1"
 COMMAND = ["dvc", "repro", "--single-item", ROUND]
 # By stage: what it leaves, and the epochs after which it is killed: those of an ending are in the
@@ -29,15 +30,15 @@ COMMAND = ["dvc", "repro", "--single-item", ROUND]
 KILLED = {
     ROUND: ("tickets/base/0/1.safetensors", range(2, EPOCHS)),
     "ending@base-0-rigl-cia": ("endings/base/rigl/cia/0/*.safetensors", range(6, EPOCHS)),
+    "fork@base-0-rewind-1": ("forks/base/0/rewind/1/*.safetensors", range(2, EPOCHS)),
 }
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(tmp_path_factory.mktemp("killed"))
-    made.params(
-        {"train": {**TINY["train"], "epochs": EPOCHS}, "imp": IMP, "sup_tickets": SUP_TICKETS}
-    )
+    made.params({"train": {**TINY["train"], "epochs": EPOCHS}, "imp": IMP})
+    made.params({"sup_tickets": SUP_TICKETS, "sgd_noise": SGD_NOISE})
     made.repro("imp@base-0-round0", "sparse@base-0-rigl")
     return made
 

@@ -17,7 +17,7 @@ def _pooling(**changes: Any) -> dict[str, Any]:
 def test_another_coefficient_pools_that_method_again(project: Project) -> None:
     search = {"recipe": "search", "coefficients": [0.3, 0.7]}
     project.params(_pooling(recipes=TINY["pooling"]["recipes"] | {"interpolation": search}))
-    ran = project.repro()
+    ran = project.reruns()
     again = [POOLING[0], OOD_POOL[0], *ENSEMBLE, *SIBLING]
     assert sorted(ran) == sorted(["params", "code", *again, *RESULTS])
     tried = project.table("pool_search").query("method == 'interpolation'")
@@ -29,7 +29,7 @@ def test_another_ablation_is_one_more_stage(project: Project) -> None:
     pooling = TINY["pooling"]
     recipes = pooling["recipes"] | {"half": {"recipe": "search", "coefficients": [0.5]}}
     project.params(_pooling(recipes=recipes, methods=[*pooling["methods"], "half"]))
-    assert sorted(project.repro()) == sorted(["params", "code", "pool@base-0-half", *RESULTS])
+    assert sorted(project.reruns()) == sorted(["params", "code", "pool@base-0-half", *RESULTS])
     new = project.table("pools")
     assert set(new["method"]) == {*old["method"], "half"}
     kept = new[new["method"] != "half"].reset_index(drop=True)
@@ -44,14 +44,14 @@ def test_another_round_trains_and_measures_that_round_alone(project: Project) ->
     project.params({"imp": LONGER})
     round_2 = [f"{s}@{v}-0-round2" for s in ("imp", "ood") for v in ("base", "no-rewind")]
     others = [*LANDSCAPES, *POOLING, *ENSEMBLE, *OOD_POOL, *SIBLING, *RESULTS]
-    assert sorted(project.repro()) == sorted(["params", *round_2, *others])
+    assert sorted(project.reruns("imp_pool")) == sorted(["params", *round_2, *others])
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert set(project.table("tickets")["ticket"]) == {0, 1, 2}
 
     # Taken away again, it leaves no rows in any table, and nothing to do in a clone that never had
     # it. The results of the two rounds come back from DVC's run cache.
     project.params({"imp": TINY["imp"]})
-    ran = project.repro()
+    ran = project.reruns()
     assert not [name for name in ran if name.startswith(("pretrain", "imp@", "ood@"))]
     for name in ("tickets", "pools", "ood", "pool_search", "curves"):
         assert 2 not in set(project.table(name)["ticket"]), name
@@ -59,11 +59,11 @@ def test_another_round_trains_and_measures_that_round_alone(project: Project) ->
     clone = project.copy(project.root.with_name("clone"))
     for file in (*clone.root.rglob("2.safetensors"), *clone.root.glob("rows/*/*/*/2.json")):
         file.unlink()
-    assert clone.repro() == []
+    assert clone.stale() == ["report"]
 
     # And put back, it is trained no second time.
     project.params({"imp": LONGER})
-    assert not [name for name in project.repro() if name.startswith(("imp@", "ood@"))]
+    assert not [name for name in project.repro("tables") if name.startswith(("imp@", "ood@"))]
     assert set(project.table("tickets")["ticket"]) == {0, 1, 2}
 
 
@@ -74,9 +74,7 @@ def test_a_clone_that_pulls_has_nothing_to_do(project: Project, tmp_path: Path) 
     for name in (*MADE, ".dvc/cache", ".dvc/tmp"):
         shutil.rmtree(clone.root / name)
     clone.run("dvc", "pull", "-q")
-    dry = clone.run("dvc", "repro", "--dry")
-    assert "Running" not in dry
-    assert clone.repro() == []
+    assert clone.stale() == []
 
 
 def test_a_fault_in_the_params_stops_everything_before_it_runs(project: Project) -> None:

@@ -36,7 +36,7 @@ def test_another_ending_is_trained_and_measured_alone(project: Project) -> None:
         *("ending@base-0-rigl-caa", "ending_scores@base-0-rigl-caa"),
         *("ablation@base-0-rigl-search", "ablation_scores@base-0-rigl-search"),
     ]
-    assert sorted(project.repro()) == sorted(["params", *new, *RESULTS])
+    assert sorted(project.reruns()) == sorted(["params", *new, *RESULTS])
     rows = project.table("sup_tickets").query("split == 'test'")
     assert list(rows["ending"]) == ["plain", "cia", "caa", "search"]
     assert list(rows["sup"]) == [False, True, True, True]
@@ -46,7 +46,7 @@ def test_another_method_is_trained_and_measured_alone(project: Project) -> None:
     old = project.table("sup_tickets")
     _change(project, methods=["rigl", "set"])
     mine = ["sparse", "ending", "ending_scores", "ood_ending"]
-    ran = project.repro()
+    ran = project.reruns()
     assert {name.partition("@")[0] for name in ran} == {"params", *mine, *RESULTS}
     assert not [name for name in ran if "@" in name and "-set" not in name]
     new = project.table("sup_tickets")
@@ -57,13 +57,13 @@ def test_another_method_is_trained_and_measured_alone(project: Project) -> None:
 def test_another_setting_of_an_ending_trains_that_ending_alone(project: Project) -> None:
     _change(project, ending__cia={"tickets": 2, "cycle": 1, "lr2": 0.01})
     again = [ENDINGS[1], ENDING_SCORES[1], *OOD_ENDING, *SIBLING]
-    assert sorted(project.repro()) == sorted(["params", "code", *again, *RESULTS])
+    assert sorted(project.reruns()) == sorted(["params", "code", *again, *RESULTS])
 
 
 def test_another_setting_of_a_method_trains_that_method_alone(project: Project) -> None:
     _change(project, training__rigl__interval=6)
     again = [*SPARSE, *ENDINGS, *ENDING_SCORES, *OOD_ENDING, *SIBLING]
-    assert sorted(project.repro()) == sorted(["params", "code", *again, *RESULTS])
+    assert sorted(project.reruns()) == sorted(["params", "code", *again, *RESULTS])
 
 
 @pytest.mark.parametrize("ending", TINY["sup_tickets"]["endings"])
@@ -123,8 +123,7 @@ def _settings(kind: str, name: str) -> dict[str, Any]:
 def test_without_sup_tickets_nothing_else_runs(project: Project) -> None:
     _change(project, variants=[])
     assert sorted(project.repro()) == sorted(["params", *RESULTS])
-    assert "up to date" in project.run("dvc", "status")
-    assert project.repro() == []
+    assert project.stale() == []
     assert len(project.table("sup_tickets")) == 0
     assert project.table("ood")["ending"].isna().all()
     flow = project.run("python", "-m", "flows.sup_tickets", check=False)
@@ -136,7 +135,7 @@ def test_without_imp_pool_nothing_else_runs(project: Project) -> None:
     """And with ensembles, which need more seeds than the tiny experiment has."""
     _change(project, siblings__methods=[])
     project.params({"grid": [], "pooling": TINY["pooling"] | {"variants": []}})
-    assert sorted(project.repro()) == sorted(["params", *RESULTS])
+    assert sorted(project.reruns()) == sorted(["params", *RESULTS])
     assert len(project.table("tickets")) == 0
     assert "error: params.yaml: grid: the list is empty" in project.run(
         "python", "-m", "flows.imp_pool", check=False
@@ -155,8 +154,7 @@ def test_without_imp_pool_nothing_else_runs(project: Project) -> None:
     )
     flow = project.run("python", "-m", "flows.sup_tickets", "--max-parallel", "2")
     assert "Running stage 'efficient_ensemble@base-1-tree-net'" in flow
-    assert project.repro() == []
-    assert "up to date" in project.run("dvc", "status")
+    assert project.stale() == []
     diversity = project.table("diversity")
     seeds = diversity.query("kind == 'seeds'")
     assert list(zip(seeds["seed"], seeds["a"], seeds["b"], strict=True)) == [(0, 0, 1), (1, 1, 0)]
