@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from presets.__main__ import main
 from presets.overlays import Entry, names, parsed, whole
-from tests.tasks import sup_settings
+from tests.tasks import sgd_settings, sup_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ALPHAS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
@@ -276,7 +276,160 @@ def sup_tickets_on_two_cores() -> dict[str, Any]:
     return sup_tickets("resnet8", "cifar10-jpeg", images, section, **changes)
 
 
+def sgd_noise(
+    model: str, dataset: str, variants: dict[str, Any], images: dict[str, Any], **changes: Any
+) -> dict[str, Any]:
+    """What the settings of SGD noise have in common: cosines, and two ways to pool."""
+    measured = changes.get("measured", list(variants))
+    epochs, batch, decay, lr, crop = changes["train"]
+    training = train(epochs, batch, decay, lr, [], 0.0, crop)
+    training["schedule"]["kind"] = "cosine"
+    training["augment"]["flip"] = crop > 0
+    methods = ["interpolation", "average"]
+    expected = setting(
+        model,
+        dataset,
+        images[dataset],
+        corrupted=changes["corrupted"],
+        seeds=changes["seeds"],
+        rounds=changes["rounds"],
+        methods=methods,
+        on_corrupted=methods[:1],
+        grid=list(variants),
+        threads=changes["threads"],
+        train=training | {"momentum": changes.get("momentum", 0.9)},
+        rewind=0,
+        scoring={"search": "halving", "batch_norm": "re-estimate"}
+        | {"calibration_images": changes.get("calibration", 512)},
+    )
+    pooling = expected["pooling"] | {"variants": measured, "ensemble": "interpolation"}
+    return expected | {
+        "datasets": images,
+        "products": changes["products"],
+        "variants": variants,
+        "pooling": pooling,
+        "sgd_noise": sgd_settings.section(changes["sgd"], variants=measured),
+    }
+
+
+def sgd_noise_published(model: str, dataset: str) -> dict[str, Any]:
+    """Section 3.3 and appendix G: 200 epochs, 25 rounds (20 on Tiny ImageNet), three seeds."""
+    tiny = dataset == "tiny-imagenet"
+    factors: list[dict[str, dict[str, Any]]] = [
+        {
+            "train.momentum": dict(sgd_settings.PAIR),
+            "train.batch_size": dict(sgd_settings.SIZES),
+            "rewind.epochs": dict(sgd_settings.STARTS),
+        }
+    ]
+    shorter = {"train.epochs": {"aimp20": 20, "aimp50": 50}}
+    init = {"rewind.epochs": {"init": 0}}
+    if dataset == "cifar10":
+        factors[0]["train.momentum"] = {"mu0": 0.0, "mu03": 0.3, "mu06": 0.6}
+        factors[0]["train.momentum"] |= {"mu09": 0.9, "mu095": 0.95}
+        sizes = (8, 32, 100, 256, 1024, 2048)
+        factors[0]["train.batch_size"] = {f"bs{size}": size for size in sizes}
+        both = {"train.momentum": sgd_settings.PAIR, "train.batch_size": sgd_settings.SIZES}
+        factors.append(shorter | both | init)
+    elif tiny:
+        for momentum, size in ((("mu0", 0.0), 256), (("mu09", 0.9), 100)):
+            one = {"train.momentum": dict([momentum]), "train.batch_size": {f"bs{size}": size}}
+            factors.append(shorter | one | init)
+    variants = sgd_settings.grid(*factors[0].values())
+    for more in factors[1:]:
+        variants |= sgd_settings.accelerated(
+            [20, 50], more["train.momentum"], more["train.batch_size"]
+        )
+    names = [dataset] if model == "vgg16" else [dataset, *sgd_settings.TARGETS[dataset]]
+    changes: dict[str, Any] = {"measured": sgd_settings.EIGHT} if dataset == "cifar10" else {}
+    return sgd_noise(
+        model,
+        dataset,
+        variants,
+        {name: sgd_settings.images(name) for name in names},
+        corrupted=1000,
+        seeds=3,
+        rounds=21 if tiny else 26,  # the dense network, and a ticket for each round of pruning
+        threads=0,
+        train=(200, 256, 1e-4, 0.2 if tiny else 0.1, 4),
+        momentum=0.0,
+        calibration=1024,
+        products=factors,
+        sgd=sgd_settings.published(NO_SGD_NOISE, model, dataset),
+        **changes,
+    )
+
+
+def sgd_noise_on_two_cores() -> dict[str, Any]:
+    """ResNet-8 on 2,000 images of CIFAR-10: eight variants, and one search of three epochs."""
+    folder = {"source": "parquet", "val_fraction": 0.2, "train_images": 2500, "test_images": 1000}
+    images = {
+        name: folder | dict.fromkeys(("path", "watch"), f"../shared/data/{below}")
+        for name, below in (("cifar10-jpeg", "cifar10"), ("mnist", "mnist"))
+    }
+    product = {
+        "train.momentum": sgd_settings.PAIR,
+        "train.batch_size": {"bs32": 32, "bs128": 128},
+        "rewind.epochs": {"init": 0, "rewind1": 1},
+    }
+    short = {
+        "train.epochs": {"aimp3": 3},
+        "train.momentum": {"mu09": 0.9},
+        "train.batch_size": {"bs32": 32},
+        "rewind.epochs": {"init": 0},
+    }
+    variants = sgd_settings.grid(*product.values())
+    measured = list(variants)
+    variants |= sgd_settings.accelerated([3], short["train.momentum"], short["train.batch_size"])
+    expected = sgd_noise(
+        "resnet8",
+        "cifar10-jpeg",
+        variants,
+        images,
+        corrupted=100,
+        seeds=2,
+        rounds=4,
+        threads=1,
+        train=(8, 128, 5e-4, 0.1, 4),
+        products=[product, short],
+        measured=measured,
+        sgd=sgd_settings.section(
+            NO_SGD_NOISE,
+            starts=["rewind", 3],
+            subsets={"variants": ["mu0-bs128-init"]},
+            crossed=sgd_settings.pairs(
+                [
+                    ("aimp3-mu09-bs32-init", "mu09-bs32-init"),
+                    ("mu0-bs128-init", "mu09-bs32-init"),
+                    ("mu09-bs32-init", "mu0-bs128-init"),
+                ]
+            ),
+            crossed_tickets=[3],
+            probes={"tickets": [0, 3], "epochs": 25},
+            transfer={"tickets": [3], "targets": ["mnist"]},
+            few_shot={"tickets": [3]},
+            stable_rewind={"variants": ["mu09-bs32-rewind1"], "steps": sgd_settings.steps(4)},
+        ),
+    )
+    kinds = ["gaussian_noise", "defocus_blur", "brightness", "jpeg_compression"]
+    expected["corrupt"]["cifar10-jpeg"] |= {"corruptions": kinds, "severities": [3]}
+    expected["imp"]["fraction"] = 0.5
+    fewer = {"recipe": "search", "coefficients": [0.1, 0.3, 0.5, 0.7, 0.9]}
+    expected["pooling"]["recipes"]["interpolation"] = fewer
+    return expected
+
+
 SETTINGS = {
+    "cifar10-cpu-sgd": sgd_noise_on_two_cores(),
+    **{
+        f"sgd-{model}-{dataset}": sgd_noise_published(model, dataset)
+        for model, dataset in (
+            ("resnet18", "cifar10"),
+            ("resnet18", "cifar100"),
+            ("vgg16", "cifar100"),
+            ("resnet34", "tiny-imagenet"),
+        )
+    },
     "cifar10-cpu-sup": sup_tickets_on_two_cores(),
     "sup-resnet50-imagenet": sup_tickets_on_imagenet(),
     **{

@@ -238,7 +238,7 @@ def test_impossible_settings_are_refused(arguments, message):
         DatasetSpec(**({"source": "digits", "watch": "pins"} | arguments))
 
 
-@given(classes=st.integers(2, 10), train=st.integers(10, 200), test=st.integers(10, 60))
+@given(classes=st.integers(2, 10), train=st.integers(40, 200), test=st.integers(10, 60))
 @settings(deadline=None, max_examples=10)
 def test_the_first_classes_and_balanced_numbers_of_images_are_kept(classes, train, test):
     spec = DatasetSpec(
