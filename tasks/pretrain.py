@@ -1,31 +1,23 @@
 """Stage `pretrain`: from the initialisation to the rewind point (Algorithm 1, line 1)."""
 
 from argparse import Namespace
-from typing import cast
 
-import torch
-
-from lp_core.models.structure import Prunable, prunable
 from lp_core.tickets import Ticket
 from tasks.kit import paths, resume
 from tasks.kit.cli import run
+from tasks.kit.dense import dense_masks
 from tasks.kit.provenance import provenance
+from tasks.kit.rewind_epoch import rewind_epoch
 from tasks.kit.rows import write_rows
 from tasks.kit.torchrun import under_torchrun
 from tasks.kit.training import StageTrainer
 
 
 def main(arguments: Namespace) -> None:
-    """Train the dense network for `rewind.epochs` epochs and keep it."""
+    """Train the dense network up to the epoch that tickets rewind to, and keep it."""
     variant, seed = arguments.variant, arguments.seed
     trainer = StageTrainer(resume.stage_name("pretrain", variant, seed), variant, seed)
-    kind = cast(Prunable, trainer.params.section("imp.prunable", str))
-    epochs = range(trainer.params.section("rewind.epochs", int))
-    weights = dict(trainer.model.named_parameters())
-    masks = {
-        name: torch.ones_like(weights[name], dtype=torch.bool)
-        for name in prunable(trainer.model, kind)
-    }
+    masks, epochs = dense_masks(trainer), range(rewind_epoch(trainer.params, variant, seed))
 
     finished = trainer.train(masks, epochs, trainer.state(masks, epochs))
     if not trainer.workers.first:

@@ -1,14 +1,13 @@
 """Forks: trainings from one start that differ in their noise seed alone (SGD noise, 3.2)."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lp_core.tickets import Ticket
-from lp_core.training.evaluation import above_chance
 from lp_core.training.forgetting import Forgetting
 from tasks.kit import paths, resume
+from tasks.kit.from_start import train_from
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import Row, write_rows
 from tasks.kit.training import Finished, StageTrainer
@@ -76,31 +75,6 @@ def train_fork(
         },
     )
     resume.finish(finished.state)
-
-
-def train_from(
-    trainer: StageTrainer, start: Ticket, inputs: Sequence[Path], *hooks: Forgetting
-) -> tuple[Finished, Ticket]:
-    """Train as a ticket is trained: the start's weights and statistics under its mask, no momentum,
-    the schedule going on from its epoch. The ticket is that of the last epoch.
-
-    Its meta has `errors`, on held-out images: at the start and after each epoch.
-    """
-    start.load_into(trainer.model)
-    before = trainer.validate(trainer.model)
-    masks, epochs = start.mask, range(start.meta["epochs"], trainer.spec.epochs)
-    finished = trainer.train(masks, epochs, trainer.state(masks, epochs, inputs), hooks=hooks)
-    end = finished.curve[-1]
-    ticket = Ticket.of(trainer.model, masks, start.meta)
-    labels = trainer.bench.dataset.labels("val")
-    ticket.meta |= {
-        "epochs": end.epoch + 1,
-        "density": ticket.density,
-        "precision": trainer.compute.precision,
-        "converged": math.isfinite(end.loss) and above_chance(end.val_accuracy, labels),
-        "errors": [1 - before.accuracy, *(1 - epoch.val_accuracy for epoch in finished.curve)],
-    }
-    return finished, ticket
 
 
 def _curve_rows(fork: Fork, finished: Finished, forgetting: Forgetting) -> list[Row]:

@@ -1,9 +1,7 @@
-"""How far the forks of a start end from one another (SGD noise, equation 3), and what they are."""
+"""The stages `instability` and `subset_instability`: lines between forks, and what each fork is."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict
-from itertools import combinations
 
 from lp_core.analysis.convergence import convergence_speed
 from lp_core.analysis.forgetting import Forgotten
@@ -12,22 +10,10 @@ from tasks.kit import paths, resume
 from tasks.kit.bench import Bench
 from tasks.kit.cli import progress
 from tasks.kit.forks import Fork
-from tasks.kit.lines import Lines, barriers
+from tasks.kit.lines import Lines, between_forks
 from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import Row, write_rows
-
-
-def between_forks(lines: Lines, tickets: Mapping[int, Ticket]) -> tuple[list[Row], list[Row]]:
-    """The lines between all pairs of forks, by their noise seeds; and the barriers on them."""
-    scores = {noise: lines.scores(ticket) for noise, ticket in tickets.items()}
-    points, heights = [], []
-    for a, b in combinations(tickets, 2):
-        line = lines.between(tickets[a], tickets[b], scores[a], scores[b])
-        pair = {"noise_a": a, "noise_b": b}
-        points += [pair | row for row in line]
-        heights += [pair | row for row in barriers(line)]
-    return points, heights
 
 
 def measure(stage: str, variant: str, seed: int, start: str, removed: str | None = None) -> None:

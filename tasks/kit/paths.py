@@ -70,9 +70,9 @@ def subset_fork(variant: str, seed: int, removed: str, noise: int) -> Path:
     return Path("subset_forks", variant, str(seed), removed, str(noise))
 
 
-def rewind_search(variant: str, seed: int, step: str) -> Path:
+def rewind_search(variant: str, seed: int, step: str | int) -> Path:
     """Folder of what the search for the first stable epoch knows after a step."""
-    return Path("rewind_search", variant, str(seed), step)
+    return Path("rewind_search", variant, str(seed), str(step))
 
 
 def rows(stage: str, variant: str, seed: int, *item: str | int) -> Path:
