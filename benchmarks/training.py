@@ -3,16 +3,14 @@
     python -m benchmarks.training [--model resnet20 resnet18] [--steps N] [--device cuda]
 
 They take turns in this process. The library does in every step what a round of magnitude pruning
-does (crop, flip, normalise, schedule, mask of a sparse ticket, running loss and accuracy); then the
-same with a hook that counts, for each sample, how often it was forgotten. The bare loop does
-forward, backward and SGD on one batch that lies on the device, with PyTorch's default switches.
-Validation is left out; keeping the resumable state, which comes once an epoch, is timed on its own
-and charged by the epoch in the last column.
+does (crop, flip, normalise, schedule, mask of a sparse ticket, running loss and accuracy). The bare
+loop does forward, backward and SGD on one batch that lies on the device, with PyTorch's default
+switches. Validation is left out; keeping the resumable state, which comes once an epoch, is timed
+on its own and charged by the epoch in the last column.
 """
 
 import argparse
 import tempfile
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -35,24 +33,9 @@ from lp_core.compute import Compute
 from lp_core.data.loading import train_loader
 from lp_core.data.store import Dataset
 from lp_core.models.factory import build
-from lp_core.training.hooks import Hook, Progress
 
 # Of the ticket in training: number 10 in a chain where each round removes a fifth.
 DENSITY = 0.8**10
-
-
-class CountForgetting(Hook):
-    """How often each sample was got right once and wrong the next time."""
-
-    def __init__(self, samples: int, device: torch.device) -> None:
-        self.correct = torch.zeros(samples, dtype=torch.bool, device=device)
-        self.forgotten = torch.zeros(samples, dtype=torch.int32, device=device)
-
-    def after_step(self, progress: Progress) -> None:
-        indices = progress.batch.indices
-        correct = progress.logits.argmax(1) == progress.batch.labels
-        self.forgotten[indices] += self.correct[indices] & ~correct
-        self.correct[indices] = correct
 
 
 class Bare:
@@ -95,26 +78,20 @@ def line(name: str, dataset: Dataset, compute: Compute, options: argparse.Namesp
     def network() -> nn.Module:
         return build(name, len(dataset.classes), dataset.channels, dataset.size, seed=0)
 
-    def looped(hooks: Sequence[Hook]) -> Library:
-        model = network()
-        return Library(model, by_magnitude(model, DENSITY), loader, batch, compute, hooks)
-
     batch = options.batch_size
     whole = train_loader(dataset, batch, AUGMENT, compute.device)
     loader = FirstSteps(whole, options.steps)
     bare = Bare(network(), dataset, batch, len(loader), compute)
-    counting = CountForgetting(len(dataset.labels("train")), compute.device)
-    library, hooked = looped([]), looped([counting])
-    times = turns((bare, library, hooked), options.repeats, compute.device)
+    model = network()
+    library = Library(model, by_magnitude(model, DENSITY), loader, batch, compute)
+    times = turns((bare, library), options.repeats, compute.device)
     lower, ratio, upper = quartiles(times[0], times[1])
-    hook = quartiles(times[1], times[2])
     epoch = median(times[1]) / len(loader) * len(whole)
     state = keeping_the_state(library)
-    rates = [len(loader) * batch / median(measured) for measured in times[:2]]
+    rates = [len(loader) * batch / median(measured) for measured in times]
     return (
         f"{name:<10}{rates[0]:>10.0f}{rates[1]:>10.0f}{ratio:>8.3f}"
         f"{f'{lower:.3f}–{upper:.3f}':>14}{ratio * epoch / (epoch + state):>12.3f}"
-        f"{hook[1]:>10.3f}{f'{hook[0]:.3f}–{hook[2]:.3f}':>14}"
     )
 
 
@@ -123,7 +100,6 @@ def main() -> None:
     dataset, compute = made_ready(options)
     print(
         f"{'model':<10}{'bare':>10}{'library':>10}{'ratio':>8}{'quartiles':>14}{'with state':>12}"
-        f"{'hook':>10}{'quartiles':>14}"
     )
     for name in options.model:
         print(line(name, dataset, compute, options), flush=True)

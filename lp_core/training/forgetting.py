@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from lp_core.analysis.forgetting import Forgotten
-from lp_core.training.evaluation import is_correct
 from lp_core.training.hooks import Hook, Progress
 
 # What an epoch saw of a sample. Of several processes one sees it, so that their sum is its report.
@@ -35,10 +34,9 @@ class Forgetting(Hook):
         self.learned = torch.zeros(samples, dtype=torch.bool)
         self.by_epoch: list[float] = []
         self._right_last = torch.zeros(samples, dtype=torch.bool)
-        # By step, on the device. Put in place once an epoch: scattering is what costs, since
-        # a GPU does it deterministically by sorting.
-        self._indices: list[Tensor] = []
-        self._right: list[Tensor] = []
+        # Of each step: samples, labels, highest logits and whose they are, on the device. A step
+        # does no more than that; the rest waits for the epoch's end.
+        self._steps: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
 
     @property
     def forgotten(self) -> Forgotten:
@@ -46,16 +44,18 @@ class Forgetting(Hook):
         return Forgotten(self.events.clone(), self.learned.clone(), self.presented.clone())
 
     def after_backward(self, progress: Progress) -> None:
-        self._indices.append(progress.batch.indices)
-        self._right.append(is_correct(progress.logits, progress.batch.labels))
+        batch = progress.batch
+        self._steps.append((batch.indices, batch.labels, *progress.logits.max(1)))
 
     def after_epoch(self, progress: Progress) -> None:
+        columns = zip(*self._steps, strict=True)
+        samples, labels, highest, predicted = (torch.cat(column).cpu() for column in columns)
+        self._steps.clear()
+        # Of a diverged network the highest is NaN or infinite, which is no prediction.
+        right = (predicted == labels) & highest.isfinite()
         seen = torch.zeros(len(self.events), dtype=torch.int8)
-        right = torch.cat(self._right).to("cpu", torch.int8)
-        seen[torch.cat(self._indices).cpu()] = right * (_RIGHT - _WRONG) + _WRONG
+        seen[samples] = torch.where(right, _RIGHT, _WRONG).to(torch.int8)
         seen = progress.workers.sum(seen)
-        self._indices.clear()
-        self._right.clear()
         forgotten = self._right_last & (seen == _WRONG)
         self.events += forgotten
         self.presented += seen > 0
