@@ -3,12 +3,10 @@ least or most often (SGD noise, appendix F; table 23)."""
 
 from argparse import Namespace
 
-from lp_core.analysis.forgetting import Forgotten, difficulty
 from lp_core.data.subsets import class_balanced_part
-from tasks.kit import paths
 from tasks.kit.cli import run
+from tasks.kit.difficulty import rewind_difficulty
 from tasks.kit.few_shot import FewShot
-from tasks.kit.starts import REWIND
 from tasks.kit.torchrun import under_torchrun
 
 
@@ -16,9 +14,7 @@ def main(arguments: Namespace) -> None:
     """Train one network. How hard an image is: its mean over the forks at the rewind point."""
     variant, seed, selection = arguments.variant, arguments.seed, arguments.selection
     few_shot = FewShot("few_shot_forgotten", arguments, selection)
-    noise = few_shot.trainer.params.section("sgd_noise.noise", list[int])
-    files = [paths.fork(variant, seed, REWIND, n) / paths.FORGETTING for n in noise]
-    hard = difficulty([Forgotten.load(file) for file in files]).numpy()
+    hard = rewind_difficulty(few_shot.trainer.params, variant, seed)
     labels, share = few_shot.labels, few_shot.share
     few_shot.train(class_balanced_part(labels, share, selection, seed, hard))
 

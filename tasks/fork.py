@@ -7,7 +7,8 @@ whether they lie in one basin, is measured by the stage `instability`.
 from argparse import Namespace
 
 from tasks.kit.cli import run
-from tasks.kit.forks import Fork, train_fork
+from tasks.kit.fork_run import fork_trainer, train_fork
+from tasks.kit.forks import Fork
 from tasks.kit.starts import start_files, start_point
 from tasks.kit.torchrun import under_torchrun
 
@@ -17,7 +18,7 @@ def main(arguments: Namespace) -> None:
     variant, seed, start = arguments.variant, arguments.seed, arguments.start
     fork = Fork(variant, seed, start, arguments.noise)
     point, files = start_point(variant, seed, start), start_files(variant, seed, start)
-    train_fork("fork", fork, fork.trainer("fork"), point, files)
+    train_fork("fork", fork, fork_trainer("fork", fork), point, files)
 
 
 if __name__ == "__main__":
