@@ -360,50 +360,68 @@ def sgd_noise_published(model: str, dataset: str) -> dict[str, Any]:
     )
 
 
+def from_parquet(folder: str, **settings: Any) -> dict[str, Any]:
+    """Images at hand, in the layout of the Hugging Face hub."""
+    where = dict.fromkeys(("path", "watch"), f"../shared/data/{folder}")
+    return {"source": "parquet", "val_fraction": 0.2} | where | settings
+
+
+MNIST = from_parquet("mnist", train_images=2500, test_images=1000)
+ON_TWO_CORES: dict[str, dict[str, Any]] = {
+    "train.momentum": dict(sgd_settings.PAIR),
+    "train.batch_size": {"bs32": 32, "bs128": 128},
+    "rewind.epochs": {"init": 0, "rewind1": 1},
+}
+CROSSED = [("mu0-bs128-init", "mu09-bs32-init"), ("mu09-bs32-init", "mu0-bs128-init")]
+
+
+def short_rounds(expected: dict[str, Any], images: int, kinds: list[str]) -> dict[str, Any]:
+    """Rounds that remove half, and few corrupted images."""
+    [corrupt] = expected["corrupt"].values()
+    corrupt |= {"images": images, "corruptions": kinds, "severities": [3]}
+    expected["imp"]["fraction"] = 0.5
+    return expected
+
+
+def of_five_coefficients(expected: dict[str, Any]) -> dict[str, Any]:
+    fewer = {"recipe": "search", "coefficients": [0.1, 0.3, 0.5, 0.7, 0.9]}
+    expected["pooling"]["recipes"]["interpolation"] = fewer
+    return expected
+
+
+KINDS = ["gaussian_noise", "defocus_blur", "brightness", "jpeg_compression"]
+
+
 def sgd_noise_on_two_cores() -> dict[str, Any]:
-    """ResNet-8 on 2,000 images of CIFAR-10: eight variants, and one search of three epochs."""
-    folder = {"source": "parquet", "val_fraction": 0.2, "train_images": 2500, "test_images": 1000}
-    images = {
-        name: folder | dict.fromkeys(("path", "watch"), f"../shared/data/{below}")
-        for name, below in (("cifar10-jpeg", "cifar10"), ("mnist", "mnist"))
-    }
-    product = {
-        "train.momentum": sgd_settings.PAIR,
-        "train.batch_size": {"bs32": 32, "bs128": 128},
-        "rewind.epochs": {"init": 0, "rewind1": 1},
-    }
-    short = {
+    """ResNet-8 on 2,100 images of CIFAR-10: eight variants, and one search of three epochs."""
+    cifar = from_parquet("cifar10", val_fraction=0.3, train_images=3000, test_images=2000)
+    short: dict[str, dict[str, Any]] = {
         "train.epochs": {"aimp3": 3},
         "train.momentum": {"mu09": 0.9},
         "train.batch_size": {"bs32": 32},
         "rewind.epochs": {"init": 0},
     }
-    variants = sgd_settings.grid(*product.values())
+    variants = sgd_settings.grid(*ON_TWO_CORES.values())
     measured = list(variants)
     variants |= sgd_settings.accelerated([3], short["train.momentum"], short["train.batch_size"])
+    crossed = [("aimp3-mu09-bs32-init", "mu09-bs32-init"), *CROSSED]
     expected = sgd_noise(
         "resnet8",
         "cifar10-jpeg",
         variants,
-        images,
+        {"cifar10-jpeg": cifar, "mnist": MNIST},
         corrupted=100,
         seeds=2,
         rounds=4,
         threads=1,
         train=(8, 128, 5e-4, 0.1, 4),
-        products=[product, short],
+        products=[ON_TWO_CORES, short],
         measured=measured,
         sgd=sgd_settings.section(
             NO_SGD_NOISE,
             starts=["rewind", 3],
             subsets={"variants": ["mu0-bs128-init"]},
-            crossed=sgd_settings.pairs(
-                [
-                    ("aimp3-mu09-bs32-init", "mu09-bs32-init"),
-                    ("mu0-bs128-init", "mu09-bs32-init"),
-                    ("mu09-bs32-init", "mu0-bs128-init"),
-                ]
-            ),
+            crossed=sgd_settings.pairs(crossed),
             crossed_tickets=[3],
             probes={"tickets": [0, 3], "epochs": 25},
             transfer={"tickets": [3], "targets": ["mnist"]},
@@ -411,16 +429,90 @@ def sgd_noise_on_two_cores() -> dict[str, Any]:
             stable_rewind={"variants": ["mu09-bs32-rewind1"], "steps": sgd_settings.steps(4)},
         ),
     )
-    kinds = ["gaussian_noise", "defocus_blur", "brightness", "jpeg_compression"]
-    expected["corrupt"]["cifar10-jpeg"] |= {"corruptions": kinds, "severities": [3]}
-    expected["imp"]["fraction"] = 0.5
-    fewer = {"recipe": "search", "coefficients": [0.1, 0.3, 0.5, 0.7, 0.9]}
-    expected["pooling"]["recipes"]["interpolation"] = fewer
-    return expected
+    return of_five_coefficients(short_rounds(expected, 100, KINDS))
+
+
+def sgd_noise_on_tiny_imagenet() -> dict[str, Any]:
+    """The same eight variants on 40 classes at 32×32, forks from the rewind point alone."""
+    images = from_parquet("tiny-imagenet", size=32, classes=40)
+    expected = sgd_noise(
+        "resnet8",
+        "tiny-imagenet-40",
+        sgd_settings.grid(*ON_TWO_CORES.values()),
+        {"tiny-imagenet-40": images, "mnist": MNIST},
+        corrupted=80,
+        seeds=2,
+        rounds=4,
+        threads=1,
+        train=(10, 128, 5e-4, 0.1, 4),
+        products=[ON_TWO_CORES],
+        sgd=sgd_settings.section(
+            NO_SGD_NOISE,
+            crossed=sgd_settings.pairs(CROSSED),
+            crossed_tickets=[3],
+            probes={"tickets": [0, 3], "epochs": 25},
+            transfer={"tickets": [3], "targets": ["mnist"]},
+            few_shot={"tickets": [3]},
+        ),
+    )
+    return of_five_coefficients(short_rounds(expected, 80, KINDS))
+
+
+def sgd_noise_on_digits() -> dict[str, Any]:
+    """Every measurement on the default's images: momentum and rewinding crossed."""
+    digits: dict[str, Any] = {"source": "digits", "watch": "constraints.txt", "val_fraction": 0.2}
+    factors: dict[str, dict[str, Any]] = {
+        "train.momentum": dict(sgd_settings.PAIR),
+        "rewind.epochs": {"init": 0, "rewind1": 1},
+    }
+    short = {
+        "train.epochs": {"aimp2": 2},
+        "train.momentum": {"mu09": 0.9},
+        "rewind.epochs": {"init": 0},
+    }
+    variants: dict[str, Any] = {
+        f"{mu}-{start}": {"train": {"momentum": momentum}, "rewind": {"epochs": epochs}}
+        for mu, momentum in sgd_settings.PAIR.items()
+        for start, epochs in (("init", 0), ("rewind1", 1))
+    }
+    measured = list(variants)
+    search = {"train": {"epochs": 2, "momentum": 0.9}, "rewind": {"epochs": 0}}
+    variants["aimp2-mu09-init"] = search
+    crossed = [("aimp2-mu09-init", "mu09-init"), ("mu0-init", "mu09-init")]
+    expected = sgd_noise(
+        "resnet8",
+        "digits",
+        variants,
+        {"digits": digits, "digits-0-to-4": digits | {"size": 16, "classes": 5}},
+        corrupted=100,
+        seeds=2,
+        rounds=3,
+        threads=1,
+        train=(6, 32, 5e-4, 0.1, 1),
+        products=[factors, short],
+        measured=measured,
+        sgd=sgd_settings.section(
+            NO_SGD_NOISE,
+            starts=["rewind", 2],
+            subsets={"variants": ["mu0-init"]},
+            crossed=sgd_settings.pairs(crossed),
+            crossed_tickets=[2],
+            probes={"tickets": [0, 2], "epochs": 25},
+            transfer={"tickets": [2], "targets": ["digits-0-to-4"]},
+            few_shot={"tickets": [2], "selections": ["most-forgotten"]},
+            stable_rewind={"variants": ["mu09-rewind1"], "steps": sgd_settings.steps(4)},
+        ),
+    )
+    expected["train"]["augment"]["flip"] = False
+    expected["pooling"]["methods"] = ["interpolation"]
+    del expected["pooling"]["recipes"]["average"]
+    return short_rounds(expected, 100, ["gaussian_noise", "brightness"])
 
 
 SETTINGS = {
     "cifar10-cpu-sgd": sgd_noise_on_two_cores(),
+    "tiny-imagenet-cpu-sgd": sgd_noise_on_tiny_imagenet(),
+    "digits-sgd": sgd_noise_on_digits(),
     **{
         f"sgd-{model}-{dataset}": sgd_noise_published(model, dataset)
         for model, dataset in (
