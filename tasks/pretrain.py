@@ -3,6 +3,7 @@
 from argparse import Namespace
 
 from lp_core.tickets import Ticket
+from lp_core.training.spec import RewindSpec
 from tasks.kit import paths, resume
 from tasks.kit.cli import run
 from tasks.kit.dense import dense_masks
@@ -17,7 +18,8 @@ def main(arguments: Namespace) -> None:
     """Train the dense network up to the epoch that tickets rewind to, and keep it."""
     variant, seed = arguments.variant, arguments.seed
     trainer = StageTrainer(resume.stage_name("pretrain", variant, seed), variant, seed)
-    masks, epochs = dense_masks(trainer), range(rewind_epoch(trainer.params, variant, seed))
+    spec = trainer.params.section("rewind", RewindSpec)
+    masks, epochs = dense_masks(trainer), range(rewind_epoch(spec, variant, seed))
 
     finished = trainer.train(masks, epochs, trainer.state(masks, epochs))
     if not trainer.workers.first:

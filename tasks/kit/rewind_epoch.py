@@ -6,17 +6,15 @@ from lp_core.errors import DamagedError, MissingInputError
 from lp_core.files import atomic_write
 from lp_core.training.spec import RewindSpec
 from tasks.kit import paths
-from tasks.kit.params import Params
 
 _STABLE = "stable"
 
 
-def rewind_epoch(params: Params, variant: str, seed: int) -> int:
-    """Reads the section rewind; of mode `stable`, what the search has left.
+def rewind_epoch(spec: RewindSpec, variant: str, seed: int) -> int:
+    """That of the section rewind; of mode `stable`, what the search has left.
 
     Raises MissingInputError or DamagedError where that is not there or is something else.
     """
-    spec = params.section("rewind", RewindSpec)
     if spec.mode != _STABLE:
         return spec.epochs
     path = paths.rewind_point(_STABLE, variant, seed)

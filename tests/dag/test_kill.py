@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -22,15 +23,20 @@ SUP_TICKETS = TINY["sup_tickets"] | {
     "start": START,
     "ending": TINY["sup_tickets"]["ending"] | {"cia": {"tickets": 2, "cycle": 3}},
 }
-SGD_NOISE = TINY["sgd_noise"] | {"variants": ["base"]}
+STEPS = [{"step": k, "after": k - 1 if k else "start"} for k in range(EPOCHS.bit_length() + 1)]
+SGD_NOISE = TINY["sgd_noise"] | {
+    "variants": ["base"],
+    "stable_rewind": {"variants": ["base"], "steps": STEPS},
+}
 ROUND = "imp@base-0-round1"
 COMMAND = ["dvc", "repro", "--single-item", ROUND]
-# By stage: what it leaves, and the epochs after which it is killed: those of an ending are in the
-# middle of its second cycle, when a running average and a cheap ticket are there.
+# By stage: what it leaves, and after how many of its epochs it is killed. An ending has a running
+# average and a cheap ticket then; a probe trains up to its epoch, or one of the forks from there.
 KILLED = {
-    ROUND: ("tickets/base/0/1.safetensors", range(2, EPOCHS)),
-    "ending@base-0-rigl-cia": ("endings/base/rigl/cia/0/*.safetensors", range(6, EPOCHS)),
-    "fork@base-0-rewind-1": ("forks/base/0/rewind/1/*.safetensors", range(2, EPOCHS)),
+    ROUND: ("tickets/base/0/1.safetensors", range(1, 7)),
+    "ending@base-0-rigl-cia": ("endings/base/rigl/cia/0/*.safetensors", range(4, 6)),
+    "fork@base-0-rewind-1": ("forks/base/0/rewind/1/*.safetensors", range(1, 7)),
+    "rewind_probe@base-0-step0": ("rewind_search/base/0/0/*", range(1, 11)),
 }
 
 
@@ -39,7 +45,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(tmp_path_factory.mktemp("killed"))
     made.params({"train": {**TINY["train"], "epochs": EPOCHS}, "imp": IMP})
     made.params({"sup_tickets": SUP_TICKETS, "sgd_noise": SGD_NOISE})
-    made.repro("imp@base-0-round0", "sparse@base-0-rigl")
+    made.repro("imp@base-0-round0", "sparse@base-0-rigl", "rewind_start@base-0")
     return made
 
 
@@ -48,8 +54,8 @@ def nothing_kept(project: Project) -> None:
     shutil.rmtree(project.root / ".resume", ignore_errors=True)
 
 
-def _kept(project: Project, stage: str = ROUND) -> list[Path]:
-    return list(Path(project.root, ".resume").glob(f"{stage}.*.safetensors"))
+def _kept(project: Project) -> list[Path]:
+    return list(Path(project.root, ".resume").glob(f"{ROUND}.*.safetensors"))
 
 
 def _outputs(project: Project, stage: str = ROUND) -> dict[str, bytes]:
@@ -61,11 +67,11 @@ def test_a_killed_training_gives_the_bytes_of_an_undisturbed_one(
     project: Project, stage: str
 ) -> None:
     command = ["dvc", "repro", "--single-item", "--force", "--no-run-cache", stage]
-    project.run(*command)
+    epochs = _epochs(project.run(*command))
     undisturbed = _outputs(project, stage)
-    _kept(project, stage)[0].unlink()
+    shutil.rmtree(project.root / ".resume")
     after = random.choice(KILLED[stage][1])
-    print(f"killed after epoch {after}")  # which pytest shows where the test fails
+    print(f"killed after epoch {after} of {epochs}")  # which pytest shows where the test fails
 
     process = subprocess.Popen(
         command,
@@ -77,19 +83,26 @@ def test_a_killed_training_gives_the_bytes_of_an_undisturbed_one(
         start_new_session=True,
     )
     assert process.stdout is not None
+    ended = 0
     for line in process.stdout:
-        if f"epoch {after}/{EPOCHS}" in line:
+        ended += _epochs(line)
+        if ended == after:
             # dvc and the stage, both at once and without warning
             os.killpg(process.pid, signal.SIGKILL)
             break
     process.wait()
     assert process.returncode == -signal.SIGKILL
-    assert len(_kept(project, stage)) == 1, "the state of the killed training is kept"
+    assert list((project.root / ".resume").iterdir()), "the state of the killed training is kept"
 
     output = project.run(*command)
     assert "going on from" in output
-    assert f"epoch {after - 1}/{EPOCHS}" not in output, "a finished epoch ran again"
+    assert _epochs(output) - (epochs - after) in (0, 1), "a finished epoch ran again"
     assert _outputs(project, stage) == undisturbed
+
+
+def _epochs(output: str) -> int:
+    """How many epochs it says are over."""
+    return len(re.findall(rf": epoch \d+/{EPOCHS} ", output))
 
 
 def test_a_ticket_that_was_never_recorded_is_written_again_without_training(
