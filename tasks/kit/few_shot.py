@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lp_core.errors import InputError
 from tasks.kit import paths, resume
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import write_rows
@@ -24,7 +25,13 @@ class FewShot:
     """
 
     def __init__(self, stage: str, arguments: Namespace, selection: str) -> None:
-        """stage: as dvc.yaml names it. arguments: its command line."""
+        """stage: as dvc.yaml names it. arguments: its command line.
+
+        Raises InputError for a percentage that is none of a part.
+        """
+        if not 1 <= arguments.percent <= 100:
+            raise InputError(f"--percent is {arguments.percent}; give 1 to 100")
+        self.stage = stage
         self.variant, self.seed = arguments.variant, arguments.seed
         self.number, self.network = arguments.ticket, arguments.network
         self.columns: dict[str, Any] = {
@@ -57,4 +64,6 @@ class FewShot:
                 "stages": [ran],
             },
         )
+        # No stage but `tables` reads what these trainings leave: each drops the states before it.
+        resume.forget(resume.stage_name(self.stage, "*"))
         resume.finish(trained.finished.state)

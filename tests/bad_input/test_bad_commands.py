@@ -26,6 +26,8 @@ from tests.bad_input.table import (
 )
 
 OLD = '{"entries": [], "modules": ["tasks.ood"], "files": {}}'
+CROSS = "tasks.cross --pair.masks base --pair.training base --seed 0 --ticket 1"
+FEW_SHOT = "tasks.few_shot --variant base --seed 0 --ticket 1"
 OOD = "tasks.ood --variant base --seed 0 --ticket 1 --parent 0"
 
 
@@ -49,6 +51,12 @@ OOD = "tasks.ood --variant base --seed 0 --ticket 1 --parent 0"
     Case(
         "parent-without-ticket", nothing, OOD.replace("ood", "imp").replace("parent 0", "parent x")
     ),
+    Case("unknown-pair", nothing, CROSS.replace("training base", "training wide")),
+    Case("pair-without-ticket", nothing, CROSS.replace("ticket 1", "ticket 7")),
+    Case("unknown-network", nothing, f"{FEW_SHOT} --network dense --percent 10"),
+    Case("percent-is-a-share", nothing, f"{FEW_SHOT} --network ticket --percent 0.1"),
+    Case("percent-0", nothing, f"{FEW_SHOT} --network ticket --percent 0"),
+    Case("no-such-target", nothing, "tasks.transfer --variant base --seed 0 --ticket 1 --target x"),
     Case("no-params", removed("params.yaml"), OOD),
     Case("no-fingerprint", removed("code/ood.json"), OOD),
     Case("foreign-fingerprint", written("code/ood.json", "[]"), OOD),

@@ -199,10 +199,18 @@ def test_a_part_smaller_than_a_batch_is_one_batch(seen):
     assert [epoch.epoch for epoch in seen.run.finished.curve] == [1, 2]
 
 
-def test_trainings_keep_their_states_apart_and_mark_them_finished(seen):
-    states = set()
+def test_trainings_keep_their_states_apart_and_the_next_one_drops_them(seen):
+    states = []
     for percent, network in ((25, "ticket"), (50, "ticket"), (25, "permuted")):
         trained(percent, network=network)
-        states.add(seen.run.finished.state)
-        assert seen.run.finished.state.with_suffix(".done").exists()
-    assert len(states) == 3
+        states.append(seen.run.finished.state)
+        assert states[-1].with_suffix(".done").exists()
+        assert list(paths.RESUME.glob("*.safetensors")) == states[-1:]
+    assert len(set(states)) == 3
+
+
+def test_a_training_drops_no_state_of_one_that_is_not_over(seen):
+    trained(50)
+    seen.run.finished.state.with_suffix(".done").unlink()
+    trained(25)
+    assert len(list(paths.RESUME.glob("*.safetensors"))) == 2
