@@ -15,7 +15,7 @@ from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.spec import ScoringSpec
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.training.spec import RewindSpec, TrainSpec
-from tasks.kit import products, sup_tickets
+from tasks.kit import products, sgd_noise_faults, sup_tickets
 from tasks.kit.faults import empty, no_names, repeated, same_stages, unlisted
 from tasks.kit.needed import circles
 from tasks.kit.params import PARAMS, Params, ParamsError, check, overlay
@@ -78,6 +78,7 @@ def validate(path: Path = PARAMS) -> Experiment:
     recipes, faults = _recipes(experiment, Params(path=path))
     faults += [*_choices(experiment), *_names(experiment), *_siblings(experiment, recipes)]
     faults += [*circles(experiment), *sup_tickets.faults(experiment, Params(path=path))]
+    faults += sgd_noise_faults.faults(experiment, Params(path=path))
     of_products = _products(experiment, raw, path)
     faults += of_products
     if not of_products:  # which would come up in each of their variants
@@ -192,7 +193,8 @@ def _products(experiment: Experiment, raw: dict[str, Any], path: Path) -> list[s
 def _variant(variant: str, over: dict[str, Any], raw: dict[str, Any], path: Path) -> list[str]:
     """What is wrong in the file as a variant sees it."""
     varied, faults = _changes(f"variants.{variant}", over, raw, path)
-    if varied and varied.rewind.epochs >= varied.train.epochs:
+    fixed = varied and varied.rewind.mode == "fixed"
+    if varied and fixed and varied.rewind.epochs >= varied.train.epochs:
         rewind, end = (
             f"variants.{variant}.{dotted}" if _sets(over, dotted) else dotted
             for dotted in ("rewind.epochs", "train.epochs")

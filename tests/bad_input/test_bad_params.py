@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -269,4 +270,99 @@ def _watched(make: Callable[[Path], None]) -> Spoil:
 def test_a_watched_folder_that_dvc_cannot_read(
     case: Case, root: Path, monkeypatch: Any, capsys: Any
 ):
+    check(case, root, monkeypatch, capsys)
+
+
+def _noise(name: str, changes: dict[str, Any], **others: Any) -> Case:
+    """With the flow switched on."""
+    section = {"variants": ["base"]} | changes
+    return _value(name, {f"sgd_noise/{key}": value for key, value in section.items()} | others)
+
+
+def _chain(*steps: int | str) -> list[dict[str, int | str]]:
+    return [{"step": step, "after": after} for after, step in pairwise(steps)]
+
+
+_SUBSETS: dict[str, Any] = {"variants": ["base"], "removed": ["hardest-30"]}
+_FEW: dict[str, Any] = {
+    "tickets": [1],
+    "networks": ["ticket"],
+    "percent": [10],
+    "selections": ["most-forgotten"],
+}
+_CHAIN = _chain("start", 1, 2, 3, 4)  # for 6 epochs: 3 probes of the search, and one to check
+_SEARCH: dict[str, Any] = {"variants": ["base", "no-rewind"], "steps": _CHAIN}
+_CROSSED: dict[str, Any] = {
+    "crossed": [{"masks": "base", "training": "no-rewind"}],
+    "crossed_tickets": [1],
+}
+
+
+@table(
+    "sgd-noise",
+    _noise("unknown-key", {"tickets": [1]}),
+    _noise("missing-key", {"threshold": ...}),
+    _noise("unknown-variant", {"variants": ["wide"]}),
+    _noise("variant-twice", {"variants": ["base", "base"]}),
+    _noise("one-noise", {"noise": [1]}),
+    _noise("noise-twice", {"noise": [1, 1]}),
+    _noise("negative-noise", {"noise": [1, -1]}),
+    _noise("half-noise", {"noise": [1, 1.5]}),
+    _noise("no-starts", {"starts": []}),
+    _noise("start-of-no-ticket", {"starts": ["rewind", 7]}),
+    _noise("start-in-words", {"starts": ["init"]}),
+    _noise("start-twice", {"starts": ["rewind", "rewind"]}),
+    _noise("threshold-2", {"threshold": 2}),
+    _noise("subset-of-no-fork", {"subsets": _SUBSETS | {"variants": ["no-rewind"]}}),
+    _noise("subset-of-all", {"subsets": _SUBSETS | {"removed": ["hardest-100"]}}),
+    _noise("subset-of-nobody", {"subsets": _SUBSETS | {"removed": ["hard"]}}),
+    _noise("subset-twice", {"subsets": _SUBSETS | {"removed": ["hardest-3", "hardest-3"]}}),
+    _noise("subset-without-forgetting", {"starts": [1], "subsets": _SUBSETS}),
+    _noise("few-without-forgetting", {"starts": [1], "few_shot": _FEW}),
+    _noise("percent-0", {"few_shot": _FEW | {"percent": [0]}}),
+    _noise("percent-101", {"few_shot": _FEW | {"percent": [101]}}),
+    _noise("few-of-no-ticket", {"few_shot": _FEW | {"tickets": [2]}}),
+    _noise("unknown-network", {"few_shot": _FEW | {"networks": ["random"]}}),
+    _noise("unknown-selection", {"few_shot": _FEW | {"selections": ["random"]}}),
+    _noise("crossed-with-nobody", {"crossed": [{"masks": "base", "training": "wide"}]}),
+    _noise("crossed-without-tickets", _CROSSED | {"crossed_tickets": []}),
+    _noise("crossed-twice", _CROSSED | {"crossed": _CROSSED["crossed"] * 2}),
+    _noise("crossed-no-ticket", _CROSSED | {"crossed_tickets": [5]}),
+    _noise("crossed-networks", _CROSSED, **{"variants/no-rewind": {"model": {"name": "resnet20"}}}),
+    _noise(
+        "crossed-prunable", _CROSSED, **{"variants/no-rewind": {"imp": {"prunable": "conv+linear"}}}
+    ),
+    _noise(
+        "crossed-too-short",
+        _CROSSED,
+        **{
+            "variants/no-rewind": {
+                "rewind": {"epochs": 0},
+                "train": {"epochs": 2, "schedule": {"drops": [1]}},
+            }
+        },
+    ),
+    _noise("probe-of-no-ticket", {"probes/tickets": [9]}),
+    _noise("probe-lr-0", {"probes/lr": 0}),
+    _noise("probe-batch-0", {"probes/batch_size": 0}),
+    _noise("transfer-to-nowhere", {"transfer": {"tickets": [1], "targets": ["mnist"]}}),
+    _noise("transfer-to-itself", {"transfer": {"tickets": [1], "targets": ["digits"]}}),
+    _noise("search-of-nobody", {"stable_rewind": _SEARCH | {"variants": ["wide"]}}),
+    _noise("search-too-short", {"stable_rewind": _SEARCH | {"steps": _CHAIN[:3]}}),
+    _noise("search-broken", {"stable_rewind": _SEARCH | {"steps": _chain("start", 1, 3, 2, 4)}}),
+    _noise("search-without-start", {"stable_rewind": _SEARCH | {"steps": _CHAIN[1:]}}),
+    _noise("crossed-but-off", {"variants": []} | _CROSSED),
+    _noise("subsets-but-off", {"variants": [], "subsets": _SUBSETS}),
+    _noise("search-but-off", {"variants": [], "stable_rewind": _SEARCH}),
+    _noise(
+        "stable-but-not-searched",
+        {"variants": []},
+        **{"rewind/mode": "stable", "grid": ["base"], "variants/no-rewind": {}},
+    ),
+    _noise("stable-and-fixed", {"stable_rewind": _SEARCH}, **{"rewind/mode": "stable"}),
+    _value("mode-of-a-variant", {"variants/base": {"rewind": {"mode": "stable"}}}),
+    _value("unknown-mode", {"rewind/mode": "late"}),
+    _value("watch-in-forks", {"datasets/digits/watch": "forks/x"}),
+)
+def test_a_wrong_value_of_sgd_noise(case: Case, root: Path, monkeypatch: Any, capsys: Any):
     check(case, root, monkeypatch, capsys)
