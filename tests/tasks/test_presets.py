@@ -63,13 +63,13 @@ NO_SUP_TICKETS: dict[str, Any] = {
 NO_SGD_NOISE: dict[str, Any] = {
     "variants": [],
     "noise": [1, 2, 3],
-    "starts": ["rewind"],
+    "starts": ["rewind", 3],
     "threshold": 0.02,
     "subsets": {"variants": [], "removed": ["easiest-30", "hardest-30"]},
     "crossed": [],
-    "crossed_tickets": [],
+    "crossed_tickets": [3],
     "probes": {
-        "tickets": [],
+        "tickets": [3],
         "epochs": 5,
         "batch_size": 128,
         "lr": 0.005,
@@ -78,7 +78,7 @@ NO_SGD_NOISE: dict[str, Any] = {
     },
     "transfer": {"tickets": [], "targets": []},
     "few_shot": {
-        "tickets": [],
+        "tickets": [3],
         "networks": ["ticket", "permuted"],
         "percent": [10],
         "selections": [],
@@ -448,6 +448,7 @@ def sgd_noise_on_tiny_imagenet() -> dict[str, Any]:
         products=[ON_TWO_CORES],
         sgd=sgd_settings.section(
             NO_SGD_NOISE,
+            starts=["rewind"],
             crossed=sgd_settings.pairs(CROSSED),
             crossed_tickets=[3],
             probes={"tickets": [0, 3], "epochs": 25},
