@@ -91,11 +91,14 @@ def test_the_data_page_lists_every_network():
     assert sorted(listed) == sorted(faces.names(NETWORKS))
 
 
-THREE_MORE = re.findall(
-    r"```python\n(.*?)```",
-    (ROOT / "docs" / "tables.md").read_text().split("## Three more", 1)[1],
-    re.DOTALL,
-)
+def questions(heading: str) -> list[str]:
+    """The code of the questions that docs/tables.md asks under a heading."""
+    section = (ROOT / "docs" / "tables.md").read_text().split(f"## {heading}", 1)[1]
+    return re.findall(r"```python\n(.*?)```", section.split("\n## ", 1)[0], re.DOTALL)
+
+
+THREE_MORE = questions("Three more")
+TWO_MORE = questions("Two more")
 
 
 @pytest.fixture
@@ -140,8 +143,42 @@ def test_the_questions_about_sparse_trainings_are_answered(sparse_trainings, num
     assert "Empty" not in answer.stdout
 
 
+@pytest.fixture
+def noisy_trainings(tmp_path: Path) -> Path:
+    """Tables of two variants: the barrier of one is a point, of the other ten; and gains fall as
+    barriers rise."""
+    pair = {"start": "rewind", "removed": None, "noise_a": 1, "density": 1.0, "loss_barrier": 0.1}
+    of_each = {"stable": (0.01, True, 0.02), "unstable": (0.1, False, 0.0)}
+    runs = [
+        {"dataset": "d", "model": "m", "variant": variant, "seed": seed}
+        for variant in of_each
+        for seed in (0, 1)
+    ]
+    rows: dict[str, list[dict[str, Any]]] = {"instability": [], "predictors": []}
+    for run in runs:
+        barrier, stable, gain = of_each[str(run["variant"])]
+        rows["instability"] += [
+            run | pair | {"noise_b": b, "split": "val", "error_barrier": barrier, "stable": stable}
+            for b in (2, 3)
+        ]
+        whose = {"method": "interpolation", "ticket": 0, "density": 1.0, "disagreement": 0.1}
+        both = {"gain": gain, "barrier": barrier, "instability": barrier}
+        rows["predictors"].append(run | whose | both)
+    for name, each in rows.items():
+        write_table(name, each, tmp_path / "results", {"run": "12345678"})
+    return tmp_path
+
+
+@pytest.mark.parametrize(("number", "shown"), [(0, r"unstable rewind .*False"), (1, r"-1\.0")])
+def test_the_questions_about_sgd_noise_are_answered(noisy_trainings, number, shown):
+    command = [sys.executable, "-W", "error", "-c", TWO_MORE[number]]
+    answer = subprocess.run(command, cwd=noisy_trainings, capture_output=True, text=True)
+    assert answer.stderr == ""
+    assert re.search(shown, re.sub(" +", " ", answer.stdout)), answer.stdout
+
+
 def test_the_docs_ask_no_question_about_them_that_is_not_tested():
-    assert len(THREE_MORE) == 3
+    assert (len(THREE_MORE), len(TWO_MORE)) == (3, 2)
 
 
 @pytest.mark.parametrize("measured", PANELS)
