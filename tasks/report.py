@@ -15,6 +15,7 @@ from tasks.kit.params import Params
 from tasks.reporting import style
 from tasks.reporting.imp_pool.part import part as imp_pool
 from tasks.reporting.page import render
+from tasks.reporting.sgd_noise.part import part as sgd_noise
 from tasks.reporting.sup_tickets.part import part as sup_tickets
 
 FIGURES = paths.RESULTS / "figures"
@@ -26,7 +27,7 @@ def main(_: Namespace) -> None:
     frames = {name: _table(name) for name in TABLES}
     params = Params()
     with style.reproducible_files():
-        of_flows = [part(frames, params, FIGURES) for part in (imp_pool, sup_tickets)]
+        of_flows = [part(frames, params, FIGURES) for part in (imp_pool, sup_tickets, sgd_noise)]
     parts = [part for part in of_flows if part is not None]
     page = render(parts, frames["stages"], params.path.read_text())
     with atomic_write(PAGE) as temporary:

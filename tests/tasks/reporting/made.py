@@ -23,6 +23,7 @@ from presets.overlays import DEFAULT, source
 from tasks.kit.params import Params
 from tasks.reporting.imp_pool.published import read_published
 from tasks.reporting.imp_pool.results import Results
+from tests.tasks.reporting.made_sgd import MadeSgd
 from tests.tasks.reporting.made_sup import MadeSup
 
 METHODS: dict[str, dict[str, Any]] = {
@@ -50,7 +51,7 @@ _LAYERS = [f"stages.{k // 2}.conv{1 + k % 2}.weight" for k in range(7)]
 @dataclass(frozen=True)
 class Made:
     """What to make. barrier: error barrier of neighbours by variant; 0 rewinding epochs where the
-    name has `no-rewind` in it. sup: the other flow's, if it ran, too."""
+    name has `no-rewind` in it. sup, sgd: the other flows', if they ran, too."""
 
     variants: Sequence[str] = ("base", "no-rewind")
     pooled: Sequence[str] = ("base",)
@@ -63,6 +64,7 @@ class Made:
     barriers: Sequence[float] = (0.004, 0.25)
     corruptions: Sequence[str] = tuple(FAMILIES)
     sup: MadeSup | None = None
+    sgd: MadeSgd | None = None
 
     def write(self, root: Path) -> None:
         """results/*.parquet, params.yaml and presets/published/ below `root`."""
@@ -75,7 +77,7 @@ class Made:
         chain = [{"ticket": k, "parent": k - 1 if k else "rewind"} for k in range(self.tickets)]
         corrupt = {"source": "generate", "watch": "constraints.txt", "images": 200}
         sup = self.sup or MadeSup(variants=())
-        return {
+        params = {
             "dataset": self.dataset,
             "corrupt": {self.dataset: corrupt},
             "seeds": list(self.seeds),
@@ -93,6 +95,7 @@ class Made:
             "sup_tickets": sup.params(),
             "sgd_noise": YAML(typ="safe").load(source(DEFAULT))["sgd_noise"],
         }
+        return _overlaid(params, self.sgd.params()) if self.sgd else params
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Rows by table, of every table."""
@@ -105,6 +108,8 @@ class Made:
                 self._add(tables, variant, seed, run.rows())
         for variant, seed in product(self.sup.variants, self.sup.seeds) if self.sup else ():
             self._add(tables, variant, seed, self.sup.rows(variant, seed))
+        for variant, seed in product(self.sgd.grid, self.sgd.seeds) if self.sgd else ():
+            self._add(tables, variant, seed, self.sgd.rows(variant, seed))
         return tables
 
     def _add(self, tables: _Tables, variant: str, seed: int, more: Mapping[str, _Rows]) -> None:
@@ -261,11 +266,12 @@ def results(made: Made) -> Results:
 
 
 def write_published(folder: Path) -> None:
-    """The files with made-up numbers of one setting, vgg16 on cifar100; of Sup-tickets' paper the
-    real ones."""
+    """The files with made-up numbers of one setting, vgg16 on cifar100; of the other two
+    papers the real ones."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path in _PUBLISHED.glob("sup_tickets*.csv"):
-        shutil.copy(path, folder)
+    for pattern in ("sup_tickets*.csv", "sgd_noise*.csv"):
+        for path in _PUBLISHED.glob(pattern):
+            shutil.copy(path, folder)
     setting = {"source": "Paper, table 6", "dataset": "cifar100", "model": "vgg16"}
     pd.DataFrame(
         [
@@ -281,6 +287,20 @@ def write_published(folder: Path) -> None:
     pd.DataFrame([of_text | dict(zip(columns, claim, strict=True)) for claim in claims]).to_csv(
         folder / "claims.csv", index=False
     )
+
+
+def _overlaid(params: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """The params of two flows: lists one after the other, mappings laid over each other."""
+    result = dict(params)
+    for name, value in more.items():
+        below = result.get(name)
+        if isinstance(value, list) and isinstance(below, list):
+            result[name] = [*below, *value]
+        elif isinstance(value, dict) and isinstance(below, dict):
+            result[name] = below | value
+        else:
+            result[name] = value
+    return result
 
 
 def _at(ticket: int) -> dict[str, Any]:

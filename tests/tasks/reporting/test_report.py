@@ -9,8 +9,10 @@ from tasks.kit.code import fingerprint
 from tasks.reporting.imp_pool import summary
 from tasks.reporting.imp_pool.numbers import claims_tables
 from tasks.reporting.machine import machine_table
+from tasks.reporting.sgd_noise.rows import OWN
 from tests.tasks.reporting.made import METHODS, results
 from tests.tasks.reporting.pages import ALWAYS, POOLED, SMALL, draw, report, stub_files
+from tests.tasks.reporting.sgd_noise.noise_results import SMALL as NOISE
 from tests.tasks.reporting.sup_tickets.results_of import FEW
 
 SUP_TABLES = {"sup_tickets", "cheap_tickets", "diversity", "layer_density", "siblings"}
@@ -30,9 +32,10 @@ def whole(tmp_path_factory):
 def test_the_made_tables_are_not_empty():
     rows = SMALL.rows()
     unread = {"pool_search"}
-    assert {name for name in rows if not rows[name]} == SUP_TABLES | unread
-    both = replace(SMALL, sup=FEW).rows()
-    assert {name for name in both if not both[name]} == unread
+    noise = {*OWN, "predictors"}
+    assert {name for name in rows if not rows[name]} == SUP_TABLES | noise | unread
+    every = replace(SMALL, sup=FEW, sgd=NOISE).rows()
+    assert {name for name in every if not every[name]} == unread
 
 
 def test_every_figure_is_on_the_page_and_in_a_file(whole):

@@ -1,0 +1,68 @@
+"""The search for the first stable epoch (Table 15)."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from tasks.reporting.part import NoData
+from tasks.reporting.sgd_noise.figures.facets import (
+    draw_threshold,
+    facet_figure,
+    threshold_entry,
+)
+from tasks.reporting.sgd_noise.results import Results
+from tasks.reporting.style import Style, legend_entry
+
+
+def stable_rewind(results: Results) -> dict[str, Figure]:
+    """Held-out barrier at every epoch that the search probed, and the epoch that it found."""
+    rows = results.rows_of("rewind_probes")
+    variants = [name for name in results.grid if name in set(rows["variant"])]
+    if not variants:
+        raise NoData("`sgd_noise.stable_rewind.variants` is empty")
+    found = results.rows_of("stable_rewind")
+
+    def draw(axis: Axes, variant: str, style: Style) -> None:
+        own = rows[rows["variant"] == variant]
+        for _, of_seed in own.groupby("seed"):
+            line = of_seed.sort_values("epoch").dropna(subset="error_barrier")
+            _draw(axis, line, style)
+        lost = own[own["error_barrier"].isna()]
+        axis.plot(lost["epoch"], [0] * len(lost), "x", color=style.colour, markersize=6)
+        for epoch in found[found["variant"] == variant]["epoch"]:
+            axis.axvline(epoch, color=style.colour, linewidth=1.1, linestyle=":")
+
+    def finish(axis: Axes) -> None:
+        draw_threshold(axis, results.threshold)
+        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+    figure = facet_figure(
+        results,
+        variants,
+        f"The search for the first stable epoch: {results.setting}",
+        "a line for each seed; hollow: unstable; ×: a fork diverged",
+        ("Epoch at which trainings fork", "Held-out barrier (points)"),
+        draw,
+        finish=finish,
+        legend=(
+            threshold_entry(results.threshold),
+            legend_entry("First stable epoch, by seed", "0.25", line=":"),
+        ),
+    )
+    return {"sgd-stable-rewind": figure}
+
+
+def _draw(axis: Axes, line: pd.DataFrame, style: Style) -> None:
+    heights = 100 * line["error_barrier"]
+    axis.plot(line["epoch"], heights, "-", color=style.colour, linewidth=1.0)
+    for stable, fill in ((True, style.colour), (False, "white")):
+        chosen = line["stable"].astype(bool) == stable
+        axis.plot(
+            line["epoch"][chosen],
+            heights[chosen],
+            style.marker,
+            color=style.colour,
+            mfc=fill,
+            markersize=4.5,
+        )

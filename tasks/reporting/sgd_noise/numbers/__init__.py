@@ -1,0 +1,1 @@
+"""The tables of this flow: one file for each kind."""
