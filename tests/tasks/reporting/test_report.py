@@ -9,6 +9,7 @@ from tasks.kit.code import fingerprint
 from tasks.reporting.imp_pool import summary
 from tasks.reporting.imp_pool.numbers import claims_tables
 from tasks.reporting.machine import machine_table
+from tasks.reporting.sgd_noise.published import READS as SGD_NOISE
 from tasks.reporting.sgd_noise.rows import OWN
 from tests.tasks.reporting.made import METHODS, results
 from tests.tasks.reporting.pages import ALWAYS, POOLED, SMALL, draw, report, stub_files
@@ -211,6 +212,7 @@ def test_what_the_report_reads_beside_its_modules_is_part_of_its_code():
         "presets/published/results.csv",
         "presets/published/sup_tickets.csv",
         "presets/published/sup_tickets_diversity.csv",
+        *SGD_NOISE,
     }
     # What the report does not run must not redraw it: no corruption, recipe or network.
     assert not any("kinds" in path or "recipes" in path or "networks" in path for path in files)
