@@ -426,7 +426,7 @@ def sgd_noise_on_two_cores() -> dict[str, Any]:
             probes={"tickets": [0, 3], "epochs": 25},
             transfer={"tickets": [3], "targets": ["mnist"]},
             few_shot={"tickets": [3]},
-            stable_rewind={"variants": ["mu09-bs32-rewind1"], "steps": sgd_settings.steps(4)},
+            stable_rewind={"variants": ["mu09-bs32-rewind1"], "steps": sgd_settings.steps(5)},
         ),
     )
     return of_five_coefficients(short_rounds(expected, 100, KINDS))
