@@ -11,7 +11,7 @@ from tests.dag.project import TINY
 _MORE = {"source": "digits", "watch": "constraints.txt", "val_fraction": 0.3}
 
 # As many as three epochs need.
-STEPS = [{"step": k, "after": k - 1 if k else "start"} for k in range(3)]
+STEPS = [{"step": k, "after": k - 1 or "start"} for k in (1, 2, 3)]
 SECTION: dict[str, Any] = with_changes(
     TINY["sgd_noise"],
     {
@@ -36,6 +36,12 @@ EXPERIMENT: dict[str, Any] = TINY | {
     "sup_tickets": with_changes(TINY["sup_tickets"], {"variants": [], "siblings.methods": []}, "."),
     "sgd_noise": SECTION,
 }
+
+# The tables that have rows in no other experiment.
+TABLES = (
+    *("forks", "fork_curves", "instability", "instability_paths", "crossed", "probes"),
+    *("transfer", "few_shot", "stable_rewind", "rewind_probes"),
+)
 
 # Its stages by what they do.
 FORKS = [f"fork@base-0-{start}-{noise}" for start in ("rewind", 1) for noise in (1, 2)]

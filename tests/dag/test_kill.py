@@ -23,7 +23,7 @@ SUP_TICKETS = TINY["sup_tickets"] | {
     "start": START,
     "ending": TINY["sup_tickets"]["ending"] | {"cia": {"tickets": 2, "cycle": 3}},
 }
-STEPS = [{"step": k, "after": k - 1 if k else "start"} for k in range(EPOCHS.bit_length() + 1)]
+STEPS = [{"step": k, "after": k - 1 or "start"} for k in range(1, 6)]  # as many as 8 epochs need
 SGD_NOISE = TINY["sgd_noise"] | {
     "variants": ["base"],
     "stable_rewind": {"variants": ["base"], "steps": STEPS},
@@ -36,7 +36,7 @@ KILLED = {
     ROUND: ("tickets/base/0/1.safetensors", range(1, 7)),
     "ending@base-0-rigl-cia": ("endings/base/rigl/cia/0/*.safetensors", range(4, 6)),
     "fork@base-0-rewind-1": ("forks/base/0/rewind/1/*.safetensors", range(1, 7)),
-    "rewind_probe@base-0-step0": ("rewind_search/base/0/0/*", range(1, 11)),
+    "rewind_probe@base-0-step0": ("rewind_search/base/0/1/*", range(1, 11)),
 }
 
 

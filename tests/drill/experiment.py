@@ -9,18 +9,18 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from tests.dag.project import MADE, TINY, Project
+from tests.dag.sgd_noise import STEPS
 
 SMALL: dict[str, Any] = TINY | {
     "corrupt": {"digits": TINY["corrupt"]["digits"] | {"corruptions": ["snow"], "images": 20}},
     "grid": ["base"],
     "pooling": TINY["pooling"] | {"methods": ["interpolation"], "corrupted": ["interpolation"]},
+    "sup_tickets": TINY["sup_tickets"] | {"endings": ["cia"]},
+    "sgd_noise": TINY["sgd_noise"]
+    | {"variants": ["base"], "stable_rewind": {"variants": ["base"], "steps": STEPS}},
 }
 # Wall times, of which no two runs have the same.
-TIMES = {
-    "stages": ["seconds"],
-    "tickets": ["train_seconds"],
-    "sup_tickets": ["train_seconds"],
-}
+TIMES = ("seconds", "train_seconds")
 TIMED = ("rows/", "results/")
 
 
@@ -77,5 +77,5 @@ def locks(root: Path) -> Iterator[str]:
 
 def _table(path: Path) -> Any:
     table = pq.read_table(path)
-    table = table.drop_columns([c for c in TIMES.get(path.stem, []) if c in table.column_names])
+    table = table.drop_columns([column for column in TIMES if column in table.column_names])
     return table.to_pylist(), table.schema.metadata
