@@ -112,8 +112,14 @@ class Results:
         return overlay(self.params.raw, self.params.raw["variants"][variant])
 
     def rewound_to(self, variant: str) -> int:
-        """Epoch of the variant's rewind point; 0 is without rewinding."""
-        return int(self.params_of(variant)["rewind"]["epochs"])
+        """Epoch of the variant's rewind point; 0 is without rewinding.
+
+        Where a search finds it, the mean over seeds, rounded.
+        """
+        rewind = self.params_of(variant)["rewind"]
+        if rewind.get("mode") == "stable":
+            return round(self.rows_of("stable_rewind", variant)["epoch"].mean())
+        return int(rewind["epochs"])
 
     def described(self, variant: str) -> str:
         """For a legend: the variant, its network if not all have the same, and its rewinding."""

@@ -250,7 +250,7 @@ class _Run:
             yield {"network": "trained"} | _at(k), 0.3
 
     def _probes(self) -> Iterable[Row]:
-        for (network, more), block in product(self._networks(), range(4)):
+        for (network, more), block in product(self._networks(), range(5)):
             accuracy = 0.3 + more * (1 + 0.3 * block) + self._noise()
             for split in ("val", "test"):
                 yield network | {"block": block, "split": split, "accuracy": accuracy}

@@ -221,7 +221,7 @@ def test_probes_are_by_block_with_the_dense_network_and_the_permuted_mask():
     figure = figures["sgd-probes-from-initialisation"]
     rows = FRAMES["probes"].query("split == 'test' and variant == 'mu0-bs32-init'")
     means = rows.groupby(["network", "ticket", "block"])["accuracy"].mean()
-    shown = {tuple(np.round(line.get_ydata(), 6)) for line in _lines(_panel(figure, 0, 32), 4)}
+    shown = {tuple(np.round(line.get_ydata(), 6)) for line in _lines(_panel(figure, 0, 32), 5)}
     for network, ticket in (("ticket", 0), ("ticket", 3), ("permuted", 3), ("trained", 0)):
         assert tuple(np.round(100 * means[network, ticket].to_numpy(), 6)) in shown
     assert tuple(np.round(100 * means["trained", 3].to_numpy(), 6)) not in shown

@@ -132,10 +132,10 @@ def test_frozen_networks_have_a_line_each():
     (probes,) = tickets.probe_tables(results_of(SMALL))
     assert [row[4] for row in probes.rows[:3]] == ["ticket", "permuted", "trained"]
     assert probes.head[5:] == [
-        "100%, block 1",
-        "100%, block 3",
-        "51.2%, block 1",
-        "51.2%, block 3",
+        "100%, block 2",
+        "100%, block 4",
+        "51.2%, block 2",
+        "51.2%, block 4",
     ]
     assert probes.rows[1][5:7] == ["–", "–"]  # a full mask, permuted, is the same
     (transfer,) = tickets.transfer_tables(results_of(SMALL))

@@ -1,5 +1,7 @@
 """Which variants and networks a figure names."""
 
+from dataclasses import replace
+
 import pytest
 
 from tasks.reporting.imp_pool.figures.connectivity import barriers
@@ -7,6 +9,7 @@ from tasks.reporting.imp_pool.figures.matrices import heatmap
 from tasks.reporting.part import NoData
 from tests.tasks.reporting.imp_pool.figures.failing import failing
 from tests.tasks.reporting.made import Made, results
+from tests.tasks.reporting.made_sgd import MadeSgd
 
 MADE = Made(tickets=2)
 
@@ -42,3 +45,12 @@ def test_a_table_that_no_variant_has_rows_in_is_said():
     assert unpooled.pooled == []
     with pytest.raises(NoData, match="no variant has rows in table `ensembles`"):
         unpooled.variants_with("ensembles")
+
+
+def test_a_rewind_point_that_a_search_found_is_named_by_the_mean_over_seeds():
+    found = results(replace(MADE, sgd=MadeSgd(seeds=(0, 1), aimp=())))
+    found.params.raw["rewind"] = {"mode": "stable", "epochs": 0}
+    for variant, epochs in (("mu0-bs32-init", {2, 3}), ("mu0.9-bs32-init", {5, 6})):
+        rows = found.frames["stable_rewind"]
+        assert set(rows[rows["variant"] == variant]["epoch"]) == epochs
+        assert found.rewound_to(variant) == round(sum(epochs) / 2)
