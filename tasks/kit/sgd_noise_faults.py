@@ -210,14 +210,17 @@ def _crossed(section: SgdNoise, experiment: "Experiment", params: Params) -> Ite
 def _steps(section: StableRewind, params: Params) -> Iterator[str]:
     """One chain of steps, long enough for the longest training."""
     before: int | str = "start"
-    for number, line in enumerate(section.steps, start=1):
-        if (line.step, line.after) != (number, before):
+    for number, line in enumerate(section.steps):
+        if line.after != before:
             yield (
-                f"sgd_noise.stable_rewind.steps: line {number} is {{step: {line.step}, after: "
-                f"{line.after}}}; the chain is broken: give {{step: {number}, after: {before}}}"
+                f"sgd_noise.stable_rewind.steps.{number}.after is {line.after}; the chain is "
+                f"broken: give {before}"
             )
             return
-        before = number
+        before = line.step
+    yield from repeated({"sgd_noise.stable_rewind.steps": [line.step for line in section.steps]})
+    if any(line.step < 0 for line in section.steps):
+        yield "sgd_noise.stable_rewind.steps: a step is negative; give 0 or more"
     for variant in section.variants:
         try:
             epochs = Params(variant, params.path).section("train", TrainSpec).epochs

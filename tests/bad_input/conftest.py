@@ -27,6 +27,12 @@ SMALL = {
     "corrupt/digits/images": 4,
     "imp/rounds": [{"ticket": 0, "parent": "rewind"}, {"ticket": 1, "parent": 0}],
     "pooling/recipes/candidates-2/candidates": 1,
+    "sgd_noise/variants": [],
+    "sgd_noise/starts": ["rewind"],
+    "sgd_noise/crossed": [],
+    "sgd_noise/crossed_tickets": [],
+    "sgd_noise/probes/tickets": [],
+    "sgd_noise/few_shot/tickets": [],
 }
 
 

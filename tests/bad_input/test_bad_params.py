@@ -349,7 +349,13 @@ _CROSSED: dict[str, Any] = {
     _noise("transfer-to-itself", {"transfer": {"tickets": [1], "targets": ["digits"]}}),
     _noise("search-of-nobody", {"stable_rewind": _SEARCH | {"variants": ["wide"]}}),
     _noise("search-too-short", {"stable_rewind": _SEARCH | {"steps": _CHAIN[:3]}}),
-    _noise("search-broken", {"stable_rewind": _SEARCH | {"steps": _chain("start", 1, 3, 2, 4)}}),
+    _noise("search-broken", {"stable_rewind": _SEARCH | {"steps": _CHAIN[:1] + _CHAIN[2:]}}),
+    _noise(
+        "search-in-a-circle", {"stable_rewind": _SEARCH | {"steps": _chain("start", 1, 2, 1, 3)}}
+    ),
+    _noise(
+        "search-of-minus-1", {"stable_rewind": _SEARCH | {"steps": _chain("start", -1, 0, 1, 2)}}
+    ),
     _noise("search-without-start", {"stable_rewind": _SEARCH | {"steps": _CHAIN[1:]}}),
     _noise("crossed-but-off", {"variants": []} | _CROSSED),
     _noise("subsets-but-off", {"variants": [], "subsets": _SUBSETS}),

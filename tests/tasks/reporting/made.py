@@ -44,6 +44,7 @@ RUN = "0123abcd"
 _PUBLISHED = Path(__file__).resolve().parents[3] / "presets" / "published"
 _Rows = Iterable[dict[str, Any]]
 _Tables = dict[str, list[dict[str, Any]]]
+_OFF: dict[str, Any] = {"variants": [], "crossed": []}
 _NO_ENDING = {"ending": None}  # which imp-pool's rows have none of
 _LAYERS = [f"stages.{k // 2}.conv{1 + k % 2}.weight" for k in range(7)]
 
@@ -93,7 +94,7 @@ class Made:
                 "recipes": {m: METHODS.get(m, {"recipe": "search"}) for m in self.methods},
             },
             "sup_tickets": sup.params(),
-            "sgd_noise": YAML(typ="safe").load(source(DEFAULT))["sgd_noise"],
+            "sgd_noise": YAML(typ="safe").load(source(DEFAULT))["sgd_noise"] | _OFF,
         }
         return _overlaid(params, self.sgd.params()) if self.sgd else params
 
