@@ -128,8 +128,8 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def with_products(text: str, grid: str = "grid: &grid [base, no-rewind]") -> str:
-    """The default experiment with products, and the grid under another name, too."""
-    lines = whole("default").splitlines(keepends=True)
+    """An experiment of imp-pool alone with products, its grid under another name, too."""
+    lines = whole("cifar10-cpu").splitlines(keepends=True)
     replaced = {"grid: ": f"{grid}  # comment\n", "products: ": text}
     lines = [
         next((new for key, new in replaced.items() if line.startswith(key)), line) for line in lines
