@@ -251,7 +251,7 @@ def test_a_noise_seed_taken_away_leaves_no_pair_in_the_tables(project: Project) 
 
 def _pairs(project: Project) -> set[tuple[int, int]]:
     table = project.table("instability")
-    return set(zip(table["a"], table["b"], strict=True))
+    return set(zip(table["noise_a"], table["noise_b"], strict=True))
 
 
 def _emptied(folder: Path) -> None:

@@ -51,6 +51,17 @@ def test_a_long_round_moves_its_bar_now_and_then_and_ends_at_its_last_epoch(bar:
     assert bar.shown[-2:] == [25.0, 75.0]
 
 
+def test_a_stage_of_several_trainings_shows_one_after_the_other(bar: Bar) -> None:
+    progress = EpochProgress("rewind_probe@base-0-step0", bar.clock)
+    for training, epochs in (("1", (1, 2)), ("1-1", (3, 4)), ("1-2", (3, 4))):
+        for epoch in epochs:
+            bar.now += 6
+            progress.see(f"rewind_probe@base-0-{training}: epoch {epoch}/4")
+    progress.finish()
+    assert bar.created == 1
+    assert bar.shown == [25.0, 50.0, 75.0, 100.0, 75.0, 100.0]
+
+
 def test_a_short_stage_has_no_bar(bar: Bar) -> None:
     progress = EpochProgress("imp@0-round1", bar.clock)
     for epoch in range(1, 5):
