@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lp_core.analysis.convergence import convergence_speed
@@ -19,6 +19,7 @@ def _equation_4(errors: list[float]) -> float:
     return total / epochs
 
 
+@settings(deadline=None)
 @given(ERRORS)
 def test_it_is_equation_4(errors):
     speed = convergence_speed(errors)
@@ -36,6 +37,7 @@ def test_one_that_learns_in_its_last_epoch_alone_has_one_over_the_epochs():
     assert convergence_speed([0.9, 0.9, 0.9, 0.1]) == pytest.approx(1 / 3)
 
 
+@settings(deadline=None)
 @given(ERRORS, st.floats(0.1, 0.9))
 def test_it_does_not_depend_on_how_much_is_learned(errors, scale):
     if errors[0] - errors[-1] > 1e-3:

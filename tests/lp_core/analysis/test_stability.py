@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lp_core.analysis.stability import StableSearch, most_probes
@@ -35,6 +35,7 @@ def test_of_every_monotone_pattern_it_finds_the_first_stable_epoch(last):
         assert search.monotone
 
 
+@settings(deadline=None)
 @given(st.integers(0, 3000).flatmap(lambda last: st.tuples(st.just(last), st.integers(0, last))))
 def test_it_takes_no_more_probes_than_it_says(where):
     last, first = where
@@ -50,6 +51,7 @@ def test_the_papers_trainings_take_nine_probes():
     assert max(taken) == 9
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=40))
 def test_of_any_pattern_it_finds_a_stable_epoch_whose_predecessor_is_not(pattern):
     search, _ = searched(pattern)
@@ -58,6 +60,7 @@ def test_of_any_pattern_it_finds_a_stable_epoch_whose_predecessor_is_not(pattern
     assert search.found == 0 or not pattern[search.found - 1]
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=40))
 def test_the_epoch_after_the_found_one_is_known_in_the_end(pattern):
     search, found = searched(pattern)
@@ -66,6 +69,7 @@ def test_the_epoch_after_the_found_one_is_known_in_the_end(pattern):
     assert [f is None for f in found] == sorted((f is None for f in found), reverse=True)
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=40))
 def test_what_is_not_monotone_is_told_where_a_probe_saw_it(pattern):
     search, _ = searched(pattern)
