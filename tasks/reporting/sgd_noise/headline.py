@@ -17,6 +17,7 @@ from tasks.reporting.sgd_noise.settings import FACTORS
 from tasks.reporting.style import percent, points
 
 _NAMED = 6  # variants that a sentence names, at most
+_WEAK = 0.3  # rank correlation below which a sentence calls it weak
 
 
 def sentences(results: Results, unconverged: list[str]) -> list[str]:
@@ -56,9 +57,10 @@ def stability(results: Results) -> list[str]:
     stable = list(rows[rows["is_stable"]]["variant"])
     limit = f"{100 * results.threshold:g} points"
     named = f" ({_some(stable)})" if stable else ""
+    verb = "is" if 1 in (len(stable), len(rows)) else "are"
     said = (
         f"At the rewind point {len(stable)} of {_count(len(rows), 'variant')} "
-        f"{'is' if len(stable) == 1 else 'are'} stable: mean held-out error barrier below "
+        f"{verb} stable: mean held-out error barrier below "
         f"{limit}{named}."
     )
     finite = means.dropna()
@@ -140,7 +142,11 @@ def _winning(words: str, names: list[str], rows: pd.DataFrame) -> str:
     of_all = f"of {_count(len(sparse), 'sparse ticket')} in {_count(len(names), 'variant')}{lost}"
     if won.empty:
         best = sparse.dropna(subset="lead")
-        nearest = f" The best is {points(best['lead'].max())} points away." if len(best) else ""
+        nearest = (
+            f" The best is {points(best['lead'].max())} points from the dense network."
+            if len(best)
+            else ""
+        )
         return f"{words} there is no winning ticket ({of_all}).{nearest}"
     by_variant = won.groupby("variant", sort=False).size()
     named = _some([f"{name}: {count}" for name, count in by_variant.items()])
@@ -176,7 +182,8 @@ def _correlation(found: Correlation) -> str:
         return f"{said}. The interval holds zero: it does not tell the gain here."
     falls = "lower" if found.rho < 0 else "higher"
     few = " Of so few seeds the interval is a rough one." if found.seeds < 5 else ""
-    return f"{said}: the higher it is, the {falls} the gain tends to be.{few}"
+    tends = "tends" if abs(found.rho) >= _WEAK else "tends, weakly,"
+    return f"{said}: the higher it is, the {falls} the gain {tends} to be.{few}"
 
 
 def _listed(values: list[float] | list[int]) -> str:

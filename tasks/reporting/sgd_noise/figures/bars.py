@@ -56,9 +56,8 @@ def bar_figure(
                     group = batches.index(settings[name].batch_size)
                     place = lines.index(results.lines[name]) - (len(lines) - 1) / 2
                     width = 0.8 / len(lines)
-                    _draw(
-                        axis, group + place * width, width, bars[name], results.style(name).colour
-                    )
+                    colour, size = results.style(name).colour, 5.5 if len(variants) <= 20 else 3.0
+                    _draw(axis, group + place * width, width, bars[name], colour, size)
             axis.set_xticks(np.arange(len(batches)), [str(batch) for batch in batches])
             axis.set_xlim(-0.6, len(batches) - 0.4)
             if len(batches) > 3 and len(momenta) > 2:
@@ -79,7 +78,8 @@ def bar_figure(
     return figure
 
 
-def _draw(axis: Axes, at: float, width: float, bar: Bar, colour: str) -> None:
+def _draw(axis: Axes, at: float, width: float, bar: Bar, colour: str, size: float) -> None:
+    """size: of the marks on the bar, in points."""
     if np.isnan(bar.height):
         axis.plot([at], [0], "x", color=colour, markersize=7, markeredgewidth=2, clip_on=False)
         return
@@ -90,4 +90,4 @@ def _draw(axis: Axes, at: float, width: float, bar: Bar, colour: str) -> None:
         )
     for marker, height in bar.marks.items():
         if not np.isnan(height):
-            axis.plot([at], [height], marker, color="0.1", mfc="white", markersize=5.5)
+            axis.plot([at], [height], marker, color="0.1", mfc="white", markersize=size)

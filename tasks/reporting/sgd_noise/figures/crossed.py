@@ -76,7 +76,7 @@ def _figure(results: Results, rows: pd.DataFrame, panel: str, title: str) -> Fig
             axis.plot([x], [y], "*", color=drawn[getattr(row, line)].colour, markersize=11)
         axis.set_title(_said(results, name, panel), fontsize=9)
         density_axis(axis, list(rows["density"]), DENSITY if place + across >= len(panels) else "")
-        thin_ticks(axis, 6)
+        thin_ticks(axis)
         if place % across == 0:
             axis.set_ylabel("Test accuracy (%)")
     for axis in figure.axes[len(panels) :]:

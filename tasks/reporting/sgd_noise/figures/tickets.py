@@ -110,8 +110,11 @@ def _densities(axis: Axes, densities: Sequence[float]) -> None:
     thin_ticks(axis)
 
 
-def thin_ticks(axis: Axes, most: int = 5) -> None:
-    """Leave as many ticks of a density axis as a small panel has room for."""
+def thin_ticks(axis: Axes) -> None:
+    """Leave as many ticks of a density axis as a panel among others in its row has room for."""
+    place = axis.get_subplotspec()
+    columns = place.get_gridspec().ncols if place else 1
     ticks = axis.get_xticks()
+    most = max(3, 7 - columns)
     shown = np.linspace(0, len(ticks) - 1, min(len(ticks), most)).round().astype(int)
     axis.set_xticks(ticks[shown])

@@ -98,7 +98,6 @@ def test_winning_tickets_are_counted_with_and_without_pretraining():
 def test_where_none_wins_it_is_said_how_near_the_best_came():
     made = replace(SMALL, momenta=(0.9,), aimp=())
     without, _ = winning(results_of(made))
-    assert without.startswith("Without pretraining there is no winning ticket (0 ") is False
     assert "there is no winning ticket (of 6 sparse tickets in 2 variants)" in without
     assert "The best is −" in without
 
@@ -113,7 +112,7 @@ def test_a_good_predictor_and_a_poor_one_are_told_apart():
     assert "Spearman's ρ −0.9" in barrier
     assert "the higher it is, the lower the gain tends to be" in barrier
     assert "Of so few seeds the interval is a rough one" in barrier
-    assert "64 " not in barrier or "pooled tickets" in barrier
+    assert f"{len(FRAMES['predictors']) // 2} pooled tickets, 2 seeds" in barrier
     assert instability.startswith("A ticket's instability at its rewind point")
     assert "disagreement" in disagreement
 
@@ -126,6 +125,20 @@ def test_a_predictor_whose_interval_holds_zero_is_said_to_tell_nothing():
     _, sentence, _ = prediction(results_of(SMALL, frames))
     assert "The interval holds zero: it does not tell the gain here." in sentence
     assert "tends to be" not in sentence
+
+
+def test_a_weak_predictor_is_called_weak():
+    frames = made_of(SMALL).frames()
+    rows = frames["predictors"]
+    ranks = rows.groupby(["method", "seed"])["gain"].rank(method="first").astype(int)
+    # One ticket in five has its rank, the rest theirs by turns: the same in both seeds.
+    rows["disagreement"] = [r if r % 5 == 0 else 13 * r % 32 for r in ranks]
+    own = rows[rows["method"] == "interpolation"]
+    rho = own["disagreement"].corr(own["gain"], method="spearman")
+    _, sentence, _ = prediction(results_of(SMALL, frames))
+    assert 0 < abs(rho) < 0.3
+    assert f"ρ {rho:+.2f}".replace("-", "−") in sentence
+    assert "tends, weakly, to be" in sentence
 
 
 def test_with_one_seed_nothing_is_said_of_chance():
