@@ -227,6 +227,7 @@ def test_a_single_ticket_has_no_siblings_and_may_be_pooled_with_all_of_them():
     single = {"imp.rounds": [{"ticket": 0, "parent": "rewind"}]}
     method = {"pooling.methods": ["swa"], "pooling.corrupted": ["swa"], "pooling.ensemble": "swa"}
     method["sup_tickets.siblings.pool"] = "swa"
+    method |= {"sgd_noise.variants": [], "sgd_noise.crossed": []}  # of ticket 3
     _write(single | method)
     assert len(validate().imp.rounds) == 1
     nearest = {"pooling.recipes.swa.candidates": 1}
