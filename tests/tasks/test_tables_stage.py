@@ -117,7 +117,8 @@ def test_every_row_is_in_its_table_with_the_run_of_its_files_head():
             written.drop(columns=added), made.drop(columns=added), check_dtype=False
         )
     assert Path("results", "summary.md").read_text().startswith("**digits, resnet8, variant base")
-    assert set(json.loads(Path("results", "metrics.json").read_text())) == {"base", "no-rewind"}
+    found = json.loads(Path("results", "metrics.json").read_text())
+    assert set(found) == {"base", "no-rewind", "predictors"}
 
 
 @pytest.mark.usefixtures("root")
