@@ -154,6 +154,11 @@ def _names(experiment: Experiment) -> list[str]:
         faults.append(
             "pooling.recipes.ticket: this name stands for the unpooled ticket; give another"
         )
+    if "predictors" in experiment.variants:
+        faults.append(
+            "variants.predictors: in results/metrics.json this name stands for what tells the gain "
+            "of pooling; give another"
+        )
     stages = product(pooling.variants, experiment.seeds, pooling.methods)
     items = [dict(zip(("variant", "seed", "method"), stage, strict=True)) for stage in stages]
     return [*faults, *same_stages("pooling", "pool", items)]

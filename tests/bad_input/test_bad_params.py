@@ -222,6 +222,7 @@ LONG = "a" * 300
     _value("method-with-hyphen-first", {"pooling/recipes/--help": {"recipe": "swa"}}),
     _value("method-of-300-letters", {f"pooling/recipes/{LONG}": {"recipe": "swa"}}),
     _value("method-called-ticket", {"pooling/recipes/ticket": {"recipe": "swa"}}),
+    _value("variant-called-predictors", {"variants/predictors": {}}),
     _value("dataset-of-300-letters", {f"datasets/{LONG}": DIGITS}),
     _value("dataset-with-hyphen-first", {"datasets/-rf": DIGITS}),
     Case("name-that-is-a-number", written("params.yaml", "variants: {1: {}}"), "tasks.params"),
