@@ -17,8 +17,9 @@ from lp_core.training.resume import StateError, read_hooks
 from tasks.kit import paths, resume
 from tasks.kit.bench import Bench
 from tasks.kit.cli import run
+from tasks.kit.fork_pairs import between_forks
 from tasks.kit.from_start import train_from
-from tasks.kit.lines import Lines, between_forks
+from tasks.kit.lines import Lines
 from tasks.kit.params import Params
 from tasks.kit.rewind_search import STATE, RewindSearch, forget_states
 from tasks.kit.torchrun import under_torchrun

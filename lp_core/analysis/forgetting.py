@@ -94,11 +94,11 @@ class Forgotten:
 def difficulty(trainings: Sequence[Forgotten]) -> Tensor:
     """How hard each sample is to remember: float64, N; the higher, the harder.
 
-    The mean over the trainings of a sample's events. Where it was never learned, each presentation
-    counts as one: no sample that was learned can be forgotten as often, so that it is harder than
-    all of these (Toneva et al. do the same). A training that did not present a sample says nothing
-    of it; one that none presented is as hard as the mean of the others. Raises InputError for no
-    trainings, and for such of different numbers of samples.
+    The mean over the trainings of a sample's events. In a training that never learned it, each
+    presentation counts as one: more than any sample can be forgotten that this training did learn
+    (Toneva et al. put these samples last, too). A training that did not present a sample says
+    nothing of it; one that none presented is as hard as the mean of the others. Raises InputError
+    for no trainings, and for such of different numbers of samples.
     """
     sizes = {len(training.events) for training in trainings}
     if len(sizes) != 1:

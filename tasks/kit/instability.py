@@ -9,8 +9,9 @@ from lp_core.tickets import Ticket
 from tasks.kit import paths, resume
 from tasks.kit.bench import Bench
 from tasks.kit.cli import progress
+from tasks.kit.fork_pairs import between_forks
 from tasks.kit.forks import Fork
-from tasks.kit.lines import Lines, between_forks
+from tasks.kit.lines import Lines
 from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import Row, write_rows

@@ -6,7 +6,6 @@ statistics alone.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
 
 from torch import Tensor
 
@@ -80,15 +79,3 @@ def barriers(line: Iterable[Row]) -> list[Row]:
         }
         rows.append({"split": split} | height)
     return rows
-
-
-def between_forks(lines: Lines, tickets: Mapping[int, Ticket]) -> tuple[list[Row], list[Row]]:
-    """The lines between all pairs of forks, by their noise seeds; and the barriers on them."""
-    scores = {noise: lines.scores(ticket) for noise, ticket in tickets.items()}
-    points, heights = [], []
-    for a, b in combinations(tickets, 2):
-        line = lines.between(tickets[a], tickets[b], scores[a], scores[b])
-        pair = {"noise_a": a, "noise_b": b}
-        points += [pair | row for row in line]
-        heights += [pair | row for row in barriers(line)]
-    return points, heights

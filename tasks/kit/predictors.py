@@ -24,7 +24,11 @@ def predictors(tables: Tables) -> list[Row]:
         if row["split"] != "test":
             continue
         run, ticket = (row["variant"], row["seed"]), row["ticket"]
-        lines = {pair: found for pair, found in barriers.get(run, {}).items() if ticket in pair}
+        lines = {
+            pair: found
+            for pair, found in barriers.get(run, {}).items()
+            if ticket in pair and math.isfinite(found["error_barrier"])
+        }
         others = [b if a == ticket else a for a, b in lines]
         pairs = differing.get(run, {})
         rows.append(

@@ -191,3 +191,18 @@ def test_a_diverged_fork_is_stable_with_nobody(tmp_path, monkeypatch):
         assert row["converged"] == (row["noise"] != 2)
         assert math.isnan(row["convergence"]) == (row["noise"] == 2)
     assert len(fork_rows(2)["fork_curves"]) < EPOCHS - REWIND
+
+
+def test_a_fork_at_chance_is_stable_with_nobody(tmp_path, monkeypatch):
+    """Between networks that learned nothing no line has a hill, which says nothing."""
+    make_experiment(tmp_path, monkeypatch)
+    for noise in NOISE:
+        forked(noise)
+    path = paths.fork("base", 0, "rewind", 2) / paths.END
+    ticket = Ticket.load(path)
+    ticket.meta["converged"] = False
+    ticket.save(path)
+    for row in measured()["instability"]:
+        at_chance = 2 in (row["noise_a"], row["noise_b"])
+        assert math.isnan(row["error_barrier"]) == math.isnan(row["loss_barrier"]) == at_chance
+        assert not (at_chance and row["stable"])
