@@ -91,9 +91,10 @@ def test_instability_is_equation_3_of_every_pair_and_split(tables):
     for key, path in tables["instability_paths"].groupby(keys):
         row = found.set_index(keys).loc[key]
         ends = path[path["alpha"].isin([0, 1])]
+        converged = all(fork_ticket(noise, "2").meta["converged"] for noise in key[:2])
         for kind in ("error", "loss"):
-            barrier = max(path[kind]) - sum(ends[kind]) / 2
-            assert row[f"{kind}_barrier"] == pytest.approx(barrier)
+            barrier = max(path[kind]) - sum(ends[kind]) / 2 if converged else math.nan
+            assert row[f"{kind}_barrier"] == pytest.approx(barrier, nan_ok=True)
         assert row["stable"] == (row["error_barrier"] < SECTION["threshold"])
         assert row["density"] == Ticket.load(paths.ticket("base", 0, 2)).density
 

@@ -122,8 +122,9 @@ def test_a_probes_barrier_is_the_one_between_forks_of_a_rewind_point_there(value
         for noise in NOISE:
             forked(noise)
         heights = [r["error_barrier"] for r in measured()["instability"] if r["split"] == "val"]
-        assert row["error_barrier"] == fmean(heights)
-        assert row["stable"] == (value > 0)
+        mean = fmean(heights)  # NaN where a fork learned nothing
+        assert row["error_barrier"] == mean or (math.isnan(row["error_barrier"]) and mean != mean)
+        assert row["stable"] == (value > 0 and not math.isnan(mean))
 
 
 def test_a_start_whose_forks_diverge_is_unstable():
