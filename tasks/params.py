@@ -11,7 +11,7 @@ from lp_core.files import atomic_write
 from tasks.kit import paths
 from tasks.kit.cli import run
 from tasks.kit.experiment import validate
-from tasks.kit.needed import missing_files
+from tasks.kit.needed import missing_files, needed_by_tables
 from tasks.kit.params import PARAMS, ParamsError
 
 
@@ -19,7 +19,7 @@ def main(_arguments: Namespace) -> None:
     """Check every key, type, name and round, and that the data are there."""
     experiment = validate()
     missing = list(missing_files(experiment))
-    faults = [fault for name, fault in missing if name == experiment.dataset]
+    faults = [fault for name, fault in missing if name in needed_by_tables(experiment)]
     if faults:
         raise ParamsError("\n".join(f"{PARAMS}: {fault}" for fault in faults))
     for _, fault in missing:

@@ -61,6 +61,14 @@ def missing_files(experiment: "Experiment") -> Iterator[tuple[str, str]]:
             yield from ((name, f"corrupt.{name}.path: {fault}") for fault in _official(spec))
 
 
+def needed_by_tables(experiment: "Experiment") -> set[str]:
+    """The data sets without which there are no tables: what networks learn, and what frozen tickets
+    are transferred to."""
+    section = experiment.sgd_noise
+    transferred = bool(section.variants and section.transfer.tickets)
+    return {experiment.dataset, *(section.transfer.targets if transferred else ())}
+
+
 def _official(spec: CorruptSpec) -> Iterator[str]:
     if not os.path.isdir(spec.path):
         yield f"there is no folder {shown(spec.path)}; name the official files'"

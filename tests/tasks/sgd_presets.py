@@ -154,8 +154,8 @@ def sgd_noise_on_two_cores() -> dict[str, Any]:
             crossed=sgd_settings.pairs(crossed),
             crossed_tickets=[3],
             probes={"tickets": [0, 3], "epochs": 25},
-            transfer={"tickets": [3], "targets": ["mnist"]},
-            few_shot={"tickets": [3]},
+            transfer={"tickets": [0, 3], "targets": ["mnist"]},
+            few_shot={"tickets": [0, 3]},
             stable_rewind={"variants": ["mu09-bs32-rewind1"], "steps": sgd_settings.steps(5)},
         ),
     )
@@ -182,8 +182,8 @@ def sgd_noise_on_tiny_imagenet() -> dict[str, Any]:
             crossed=sgd_settings.pairs(CROSSED),
             crossed_tickets=[3],
             probes={"tickets": [0, 3], "epochs": 25},
-            transfer={"tickets": [3], "targets": ["mnist"]},
-            few_shot={"tickets": [3]},
+            transfer={"tickets": [0, 3], "targets": ["mnist"]},
+            few_shot={"tickets": [0, 3]},
         ),
     )
     return of_five_coefficients(short_rounds(expected, 80, KINDS))
@@ -229,9 +229,9 @@ def sgd_noise_on_digits() -> dict[str, Any]:
             crossed=sgd_settings.pairs(crossed),
             crossed_tickets=[2],
             probes={"tickets": [0, 2], "epochs": 25},
-            transfer={"tickets": [2], "targets": ["digits-0-to-4"]},
-            few_shot={"tickets": [2], "selections": ["most-forgotten"]},
-            stable_rewind={"variants": ["mu09-rewind1"], "steps": sgd_settings.steps(4)},
+            transfer={"tickets": [0, 2], "targets": ["digits-0-to-4"]},
+            few_shot={"tickets": [0, 2], "selections": ["most-forgotten"]},
+            stable_rewind={"variants": ["mu09-init"], "steps": sgd_settings.steps(4)},
         ),
     )
     expected["train"]["augment"]["flip"] = False

@@ -337,6 +337,16 @@ def test_a_data_set_that_is_not_used_stops_nothing_where_its_folder_is_missing(c
     assert told.count("\n") == 1
 
 
+def test_the_images_of_a_target_of_transfer_must_be_there(capsys):
+    """Without them there is no table: `tables` waits for every transfer."""
+    changes = {"datasets.more": CIFAR, "sgd_noise.transfer.targets": ["more"]}
+    no_folder = "params.yaml: datasets.more.path: there is no folder images; "
+    assert _missing(changes | {"sgd_noise.transfer.tickets": [0]}).startswith(no_folder)
+    _write(changes)  # no ticket is transferred
+    params.main(Namespace())
+    assert capsys.readouterr().out.startswith(f"note: {no_folder}")
+
+
 @pytest.mark.parametrize("section", ["datasets", "corrupt"])
 def test_what_is_watched_must_be_there(section):
     told = _missing({f"{section}.digits.watch": "images.listing"})

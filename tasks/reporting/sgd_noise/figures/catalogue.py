@@ -43,8 +43,8 @@ CHAPTERS: list[Chapter[Results]] = [
             Entry(
                 "The first stable epoch",
                 f"{_PANELS} A binary search, which takes for granted that later epochs are more "
-                "stable; its last probe checks that (Table 15 of the paper: 2 to 5 epochs without "
-                "momentum, 18 to 85 with, mostly fewer with larger batches).",
+                "stable; its last probe checks that (Table 15 of the paper: 2 to 13 epochs without "
+                "momentum, 18 to 85 with, fewer with larger batches).",
                 rewinding.stable_rewind,
             ),
         ],
@@ -100,7 +100,7 @@ CHAPTERS: list[Chapter[Results]] = [
                 "Linear probes",
                 "A panel for each momentum μ and batch size. A linear classifier on the pooled "
                 "features of each block of a frozen network: the rewind point under the ticket's "
-                "mask (Table 5, 17 and 18, Figures 18–20 of the paper). There, stable settings "
+                "mask (Tables 5, 17 and 18, Figures 18–20 of the paper). There, stable settings "
                 "have features that grow with depth, and a permuted mask has none beyond the "
                 "dense network's.",
                 untrained.probes,
