@@ -29,14 +29,19 @@ class Results:
 
     @cached_property
     def grid(self) -> list[str]:
-        """Every variant, in the order of the parameters."""
+        """Every variant that has tickets of its own, in the order of the parameters."""
         return self.params.section("grid", list[str])
+
+    @cached_property
+    def known(self) -> list[str]:
+        """The grid, and behind it what its masks are trained as besides."""
+        return list(dict.fromkeys([*self.grid, *self.frames["crossed"]["training"]]))
 
     @cached_property
     def settings(self) -> dict[str, Setting]:
         """By variant."""
         raw = self.params.raw
-        return {name: setting_of(overlay(raw, raw["variants"][name])) for name in self.grid}
+        return {name: setting_of(overlay(raw, raw["variants"][name])) for name in self.known}
 
     @cached_property
     def threshold(self) -> float:

@@ -58,8 +58,8 @@ def _figure(results: Results, rows: pd.DataFrame, panel: str, title: str) -> Fig
     plain = accuracies(results.frames)
     plain = plain[plain["ticket"].isin(set(rows["ticket"]))].assign(training=plain["variant"])
     rows = pd.concat([rows, plain[plain["variant"].isin(set(rows[panel]))]], ignore_index=True)
-    panels = [name for name in results.grid if name in set(rows[panel])]
-    lines = [name for name in results.grid if name in set(rows[line])]
+    panels = [name for name in results.known if name in set(rows[panel])]
+    lines = [name for name in results.known if name in set(rows[line])]
     styles = variant_styles({name: _said(results, name, line) for name in lines})
     across = min(_ACROSS, len(panels))
     down = ceil(len(panels) / across)

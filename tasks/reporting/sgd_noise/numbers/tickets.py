@@ -52,7 +52,7 @@ def crossed_tables(results: Results) -> list[Table]:
     plain = accuracies(results.frames)
     tickets = spaced(sorted(set(rows["ticket"])))
     by_kind: dict[bool, list[list[str]]] = {True: [], False: []}
-    order = {name: place for place, name in enumerate(results.grid)}
+    order = {name: place for place, name in enumerate(results.known)}
     pairs = rows[["variant", "training"]].drop_duplicates().itertuples(index=False)
     for masks, training in sorted(pairs, key=lambda pair: (order[pair[0]], order[pair[1]])):
         own = rows[(rows["variant"] == masks) & (rows["training"] == training)]

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from ruamel.yaml import YAML
 
 from tasks.kit.params import Params
 from tasks.reporting.sgd_noise.numbers import stability, tickets
 from tasks.reporting.sgd_noise.part import part
+from tasks.reporting.sgd_noise.results import Results
 from tests.tasks.reporting.made import Made
 from tests.tasks.reporting.pages import draw, report, stub_files
 from tests.tasks.reporting.sgd_noise.noise_results import SMALL, changed, made_of, results_of
@@ -126,6 +128,20 @@ def test_crossed_masks_stand_beside_the_trainings_own():
     cell = short.rows[0][3]
     assert cell.startswith(f"{100 * rows['accuracy'].mean():.2f} ± ")
     assert f"({100 * own['accuracy'].mean():.2f} ± " in cell
+
+
+@pytest.mark.parametrize("grid", [["short3"], SMALL.whole[:1]])
+def test_a_training_may_be_of_a_variant_outside_the_grid(grid, tmp_path, monkeypatch):
+    made = made_of(SMALL)
+    made.write(tmp_path)
+    params = made.params() | {"grid": grid}
+    YAML(typ="safe").dump(params, tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    frames = {name: frame[frame["variant"].isin(grid)] for name, frame in FRAMES.items()}
+    own = part(frames, Params(), tmp_path)
+    assert own is not None
+    (table,) = tickets.crossed_tables(Results(frames, Params()))
+    assert [(row[0], row[2]) for row in table.rows] == [p for p in SMALL.pairs if p[0] in grid]
 
 
 def test_frozen_networks_have_a_line_each():
