@@ -4,6 +4,7 @@ With --expand: add to a params file the variants that its products make.
 """
 
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -18,6 +19,7 @@ from presets.overlays import names, source, title, whole
 from presets.products import expanded
 from tasks.kit.cli import INVALID_INPUT, OneLineParser
 from tasks.kit.experiment import validate
+from tasks.kit.params import shown
 from tasks.kit.yaml_file import read_yaml
 
 
@@ -32,12 +34,14 @@ def main(arguments: list[str] | None = None) -> None:
         given = parser.parse_args(arguments)
         if given.expand:
             expand(given.to)
-            return
-        if given.name is None:
+        elif given.name is None:
             width = max(map(len, names()))
             print("\n".join(f"{name:<{width}}  {title(source(name))}" for name in names()))
-            return
-        write(given.name, given.to)
+        else:
+            write(given.name, given.to)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has enough; the file is written by then
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(INVALID_INPUT)
@@ -52,11 +56,10 @@ def write(name: str, path: Path) -> None:
         near = get_close_matches(name, names(), cutoff=0.5)
         hint = "did you mean" if near else "there are"
         raise InputError(f"there is no preset {name!r}; {hint} {', '.join(near or names())}")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise InputError(f"--to {path}: no file that could be replaced; name another")
+    file = _behind_links(path)
     text = whole(name)
-    old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    _replace(path, text, f"preset {name}")
+    old = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+    _replace(file, text, f"preset {name}")
     print(f"{path} is now: {title(text)}")
     if old:
         lines = [f"  {line}" for line in differences(_values(old), _values(text))]
@@ -71,23 +74,46 @@ def expand(path: Path) -> None:
 
     Raises InputError for a file that is missing or has a fault, which then stays as it is.
     """
+    file = _behind_links(path)
     read_yaml(path)  # which finds what is no YAML
     text, names = expanded(path.read_bytes().decode(), path)
     if names:
-        _replace(path, text, str(path))
+        _replace(file, text, str(path))
     else:
         validate(path)
     told = f"{len(names)} variants added: {', '.join(names)}" if names else "nothing to add"
     print(f"{path}: {told}")
 
 
+def _behind_links(path: Path) -> Path:
+    """The file itself, so that a link to it stays one. Raises InputError where none can be."""
+    try:
+        file = Path(os.path.realpath(path))
+        replaceable = file.is_file() or not file.exists()
+    except (OSError, ValueError) as error:  # such as a name of 300 letters, or with a NUL
+        problem = getattr(error, "strerror", None) or error
+        told = f"no name of a file ({problem}); name another"
+        raise InputError(f"--to {shown(str(path))}: {told}") from None
+    if not replaceable:
+        raise InputError(f"--to {path}: no file that could be replaced; name another")
+    return file
+
+
 def _replace(path: Path, text: str, whose: str) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(text.encode())
-        try:
-            validate(temporary)
-        except InputError as error:
-            raise InputError(str(error).replace(str(temporary), whose)) from None
+    """In one step; who may read and write the file stays as it was."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(text.encode())
+            try:
+                validate(temporary)
+            except InputError as error:
+                raise InputError(str(error).replace(str(temporary), whose)) from None
+        if mode is not None:
+            path.chmod(mode)
+    except OSError as error:
+        problem = error.strerror
+        raise InputError(f"--to {path}: cannot be written ({problem}); name another") from None
 
 
 def differences(old: Any, new: Any, at: str = "") -> Iterator[str]:

@@ -37,9 +37,14 @@ def expanded(text: str, path: Path) -> tuple[str, list[str]]:
     if faults:
         raise ParamsError("\n".join(f"{path}: {fault}" for fault in faults))
     new = {name: over for name, over in products.made(wanted) if name not in present}
-    names = [name for name in new if name not in grid]
-    text = _grown(text, "variants", [f"{name}: {_flow(over)}" for name, over in new.items()])
+    names = [_name(name) for name in new if name not in grid]
+    text = _grown(text, "variants", [f"{_name(n)}: {_flow(over)}" for n, over in new.items()])
     return _grown(text, "grid", names), list(new)
+
+
+def _name(name: str) -> str:
+    """A name as YAML: in quotes where it would be a number, a date or so without them."""
+    return name if YAML().compose(name).tag == "tag:yaml.org,2002:str" else f'"{name}"'
 
 
 def _flow(value: Any) -> str:

@@ -1,6 +1,9 @@
 """Every preset is its paper's setting, as a whole file in which each key is explained."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -162,6 +165,42 @@ def test_the_user_is_told_what_was_replaced(params, capsys):
     text = capsys.readouterr().out
     assert "before it was: The default experiment" in text
     assert "train.epochs: 9 → 6" in text
+
+
+@pytest.mark.parametrize(
+    "place", ["params.yaml/x.yaml", "/proc/self/x.yaml", f"{'x' * 300}.yaml", "x\0.yaml"]
+)
+def test_a_place_that_cannot_be_written_is_told_in_one_line(place, params, capsys):
+    params.write_text("before")
+    with pytest.raises(SystemExit) as end:
+        main(["default", "--to", place])
+    assert end.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: --to ")
+    assert line.endswith("name another")
+    assert [path.name for path in params.parent.iterdir()] == ["params.yaml"]
+
+
+def test_a_link_stays_one_and_a_file_keeps_its_mode(params):
+    real = params.with_name("real.yaml")
+    real.write_text("before")
+    real.chmod(0o440)
+    params.symlink_to(real.name)
+    main(["default"])
+    assert params.is_symlink()
+    assert real.read_text() == whole("default")
+    assert real.stat().st_mode & 0o777 == 0o440
+
+
+def test_a_reader_that_has_enough_ends_it_quietly():
+    read, written = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "presets"]
+    with open(written, "wb") as pipe:
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_preset_with_a_fault_replaces_nothing(params, capsys, monkeypatch):
