@@ -13,6 +13,7 @@ from tasks.kit.cli import run
 from tasks.kit.experiment import validate
 from tasks.kit.needed import missing_files, needed_by_tables
 from tasks.kit.params import PARAMS, ParamsError
+from tasks.kit.sgd_noise_faults import twice_the_same
 
 
 def main(_arguments: Namespace) -> None:
@@ -28,6 +29,8 @@ def main(_arguments: Namespace) -> None:
             "(`dvc repro --keep-going` runs the others, as the flow does)",
             flush=True,
         )
+    for note in twice_the_same(experiment.sgd_noise):
+        print(f"note: {PARAMS}: {note}", flush=True)
     with atomic_write(paths.VALID) as temporary:
         temporary.write_text("params.yaml is valid\n")
     shutil.rmtree(paths.rewind("fixed"), ignore_errors=True)

@@ -10,7 +10,7 @@ from argparse import Namespace
 from pathlib import Path
 from statistics import fmean
 
-from lp_core.errors import DamagedError
+from lp_core.errors import DamagedError, MissingInputError
 from lp_core.tickets import Ticket
 from lp_core.training.distributed import Workers
 from lp_core.training.resume import StateError, read_hooks
@@ -62,6 +62,8 @@ def _train_to(trainer: StageTrainer, epoch: int, start: Path) -> Path:
     """The run itself, on from an earlier state up to an epoch. Returns where its own state is."""
     try:
         read_hooks(start)
+    except MissingInputError as error:
+        raise MissingInputError(f"{error}; run `dvc repro` for the step before it first") from None
     except StateError as error:
         raise DamagedError(error.path, error.found) from error
     epochs = range(epoch)

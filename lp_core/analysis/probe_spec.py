@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from lp_core.errors import InputError
 
+_MOST = 2**31 - 1  # passes, and features a step: far beyond any probe, and no overflow
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeSpec:
@@ -24,8 +26,8 @@ class ProbeSpec:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; give 1 or more")
+            if not 1 <= getattr(self, name) <= _MOST:
+                raise InputError(f"{name} is {getattr(self, name)}; give 1 to {_MOST}")
         if not 0 < self.lr < math.inf:
             raise InputError(f"lr is {self.lr}; give more than 0")
         if not 0 <= self.momentum < 1:

@@ -190,6 +190,8 @@ def _siblings(experiment: Experiment, recipes: dict[str, Recipe]) -> list[str]:
 def _products(experiment: Experiment, raw: dict[str, Any], path: Path) -> list[str]:
     """What is wrong in products, or lacks their variants."""
     faults = products.own_faults(experiment.products)
+    if faults:  # such as too many to look at each
+        return faults
     for at, over in products.settings(experiment.products):
         faults += _changes(at, over, raw, path)[1]
     return faults or products.unwritten(experiment.products, experiment.variants)

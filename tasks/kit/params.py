@@ -34,6 +34,8 @@ _WANTED = {
     "list_type": "a list, such as [a, b]",
     "dict_type": _MAPPING,
     "dataclass_type": _MAPPING,
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
 }
 
 _LONGEST = 100  # characters of a value in a message

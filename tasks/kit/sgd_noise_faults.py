@@ -40,6 +40,22 @@ def faults(experiment: "Experiment", params: Params) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def twice_the_same(section: SgdNoise) -> Iterator[str]:
+    """A line for each training that runs twice: ticket 0 is dense, its mask takes nothing away."""
+    if not section.variants:
+        return
+    if "rewind" in section.starts and 0 in section.starts:
+        yield (
+            "sgd_noise.starts: ticket 0 is dense and starts as rewind does, so that the same is "
+            "trained twice; one of them is enough"
+        )
+    if 0 in section.few_shot.tickets and {"ticket", "permuted"} <= set(section.few_shot.networks):
+        yield (
+            "sgd_noise.few_shot: ticket 0 is dense and permuted the same, so that it is trained "
+            "twice; leave it out of few_shot.tickets if that is too much"
+        )
+
+
 def _switched_off(section: SgdNoise, experiment: "Experiment") -> Iterator[str]:
     """An empty list of variants switches all off, and what has a list of its own must agree."""
     lists: dict[str, Sequence[Any]] = {

@@ -346,6 +346,10 @@ _CROSSED: dict[str, Any] = {
     _noise("probe-of-no-ticket", {"probes/tickets": [9]}),
     _noise("probe-lr-0", {"probes/lr": 0}),
     _noise("probe-batch-0", {"probes/batch_size": 0}),
+    _noise("probe-batch-2-63", {"probes/batch_size": 2**63}),
+    _noise("probe-epochs-2-63", {"probes/epochs": 2**63}),
+    _noise("probe-epochs-1e30", {"probes/epochs": 1e30}),
+    _noise("probes-in-words", {"probes": "base"}),
     _noise("transfer-to-nowhere", {"transfer": {"tickets": [1], "targets": ["mnist"]}}),
     _noise("transfer-to-itself", {"transfer": {"tickets": [1], "targets": ["digits"]}}),
     _noise("search-of-nobody", {"stable_rewind": _SEARCH | {"variants": ["wide"]}}),
@@ -373,3 +377,12 @@ _CROSSED: dict[str, Any] = {
 )
 def test_a_wrong_value_of_sgd_noise(case: Case, root: Path, monkeypatch: Any, capsys: Any):
     check(case, root, monkeypatch, capsys)
+
+
+def test_what_is_trained_twice_is_told_and_not_refused(root: Path, monkeypatch: Any, capsys: Any):
+    section = {"variants": ["base"], "starts": ["rewind", 0]}
+    few = _FEW | {"tickets": [0], "networks": ["ticket", "permuted"]}
+    _noise("", section | {"few_shot": few}).spoil(root)
+    assert run("tasks.params", monkeypatch) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[2] for line in told] == ["sgd_noise.starts", "sgd_noise.few_shot"]

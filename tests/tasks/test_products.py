@@ -264,6 +264,22 @@ def test_a_fault_in_products_is_one_line_and_changes_nothing(text, told, params,
     assert len(str(other.value).splitlines()) == 1
 
 
+def test_values_are_looked_at_only_in_products_that_are_sound(params):
+    params.write_text(with_products("products: [{train.momentum: {mu1.5: 1.5}}]\n"))
+    with pytest.raises(ParamsError) as error:
+        validate(params)
+    [line] = str(error.value).splitlines()
+    assert line.endswith("products.0.train.momentum.mu1.5: a label has letters, digits, - and _")
+
+
+@pytest.mark.parametrize("label", ["1", "0x1", "1e3", "true", "null", "2026-01-01", "2026-02-30"])
+def test_labels_that_look_like_something_else_stay_text(label, params):
+    params.write_text(with_products(f'products: [{{train.momentum: {{"{label}": 0.1}}}}]\n'))
+    main(["--expand"])
+    assert validate(params).grid == ["base", "no-rewind", label]
+    main(["--expand"])
+
+
 def test_the_same_variant_twice_with_the_same_values_is_one(params):
     params.write_text(
         with_products(PRODUCT + "  - {train.momentum: {mu0: 0.0}, rewind.epochs: {init: 0}}\n")
