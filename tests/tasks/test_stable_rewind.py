@@ -237,3 +237,10 @@ def test_pretrain_says_where_the_found_epoch_should_be():
         path.write_text(content)
         with pytest.raises(DamagedError, match="no epoch to rewind to"):
             pretrain.main(ONE)
+
+
+def test_a_state_that_is_missing_is_told_with_what_makes_it() -> None:
+    rewind_start.main(ONE)
+    (paths.rewind_search("base", 0, "start") / "state.safetensors").unlink()
+    with pytest.raises(MissingInputError, match=r"state\.safetensors: .*run `dvc repro`"):
+        rewind_probe.main(Namespace(variant="base", seed=0, step=1, after="start"))
