@@ -12,6 +12,7 @@ from tasks.kit import paths, resume
 from tasks.kit.cli import run
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import write_rows
+from tasks.kit.rows_only import cross_name
 from tasks.kit.starts import start_files, start_point
 from tasks.kit.ticket_run import train_ticket
 from tasks.kit.torchrun import under_torchrun
@@ -22,9 +23,7 @@ def main(arguments: Namespace) -> None:
     """Train one ticket's mask, and score what comes of it."""
     masks, training = arguments.masks, arguments.training
     seed, number = arguments.seed, arguments.ticket
-    trainer = StageTrainer(
-        resume.stage_name("cross", masks, training, seed, number), training, seed, number
-    )
+    trainer = StageTrainer(cross_name(masks, training, seed, number), training, seed, number)
     start = start_point(masks, seed, number)
     trained = train_ticket(trainer, start, start_files(masks, seed, number))
     if trained is None:
@@ -39,8 +38,6 @@ def main(arguments: Namespace) -> None:
             "stages": [ran],
         },
     )
-    # No stage but `tables` reads what these trainings leave: each drops the states before it.
-    resume.forget(resume.stage_name("cross", "*"))
     resume.finish(trained.finished.state)
 
 

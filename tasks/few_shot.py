@@ -11,7 +11,7 @@ from tasks.kit.torchrun import under_torchrun
 
 def main(arguments: Namespace) -> None:
     """Train one network. The part of a seed is the same for all variants, tickets and networks."""
-    few_shot = FewShot("few_shot", arguments, "random")
+    few_shot = FewShot(arguments, "random")
     labels, share = few_shot.labels, few_shot.share
     few_shot.train(class_balanced_part(labels, share, "random", arguments.seed))
 

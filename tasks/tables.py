@@ -19,6 +19,7 @@ from tasks.kit.origin import origin
 from tasks.kit.params import Params
 from tasks.kit.predictors import predictors
 from tasks.kit.rows import Row, RowsFile, Tables, read_all
+from tasks.kit.rows_only import forget_recorded
 from tasks.reporting.summary import metrics, plots, summary
 
 _RUN = ("dataset", "model", "variant", "seed")
@@ -33,7 +34,8 @@ def main(_: Namespace) -> None:
     params = Params()
     listed = Listed.read(params)
     files = read_all(paths.ROWS)
-    tables = collect(sorted(filter(listed.has, files), key=listed.position))
+    read = sorted(filter(listed.has, files), key=listed.position)
+    tables = collect(read)
     listed.require_complete(tables)
     add_trainings(tables)
     add_winning(tables)
@@ -49,6 +51,7 @@ def main(_: Namespace) -> None:
     for name, frame in plots(frames).items():
         _write(f"plots/{name}.csv", frame.to_csv(index=False))
     print(f"tables: {', '.join(frames)} and a summary in {paths.RESULTS}/", flush=True)
+    forget_recorded(file.head for file in read)
     removed = remove_restorable(file.path for file in files if not listed.has(file))
     if removed:
         print(f"tables: removed {len(removed)} rows files that are not listed; DVC keeps a copy")

@@ -11,6 +11,7 @@ from lp_core.errors import InputError
 from tasks.kit import paths, resume
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import write_rows
+from tasks.kit.rows_only import few_shot_name
 from tasks.kit.starts import start_files
 from tasks.kit.ticket_run import train_ticket
 from tasks.kit.training import StageTrainer
@@ -24,14 +25,13 @@ class FewShot:
     place of the part would give the ticket itself.
     """
 
-    def __init__(self, stage: str, arguments: Namespace, selection: str) -> None:
-        """stage: as dvc.yaml names it. arguments: its command line.
+    def __init__(self, arguments: Namespace, selection: str) -> None:
+        """arguments: the stage's command line.
 
         Raises InputError for a percentage that is none of a part.
         """
         if not 1 <= arguments.percent <= 100:
             raise InputError(f"--percent is {arguments.percent}; give 1 to 100")
-        self.stage = stage
         self.variant, self.seed = arguments.variant, arguments.seed
         self.number, self.network = arguments.ticket, arguments.network
         self.columns: dict[str, Any] = {
@@ -40,7 +40,7 @@ class FewShot:
             "percent": arguments.percent,
             "selection": selection,
         }
-        name = resume.stage_name(stage, self.variant, self.seed, *self.columns.values())
+        name = few_shot_name(self.variant, self.seed, **self.columns)
         self.trainer = StageTrainer(name, self.variant, self.seed, self.number)
         self.labels: NDArray[np.int64] = self.trainer.bench.dataset.labels("train").numpy()
         self.share = arguments.percent / 100
@@ -64,6 +64,4 @@ class FewShot:
                 "stages": [ran],
             },
         )
-        # No stage but `tables` reads what these trainings leave: each drops the states before it.
-        resume.forget(resume.stage_name(self.stage, "*"))
         resume.finish(trained.finished.state)

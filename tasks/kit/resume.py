@@ -5,20 +5,11 @@ full disk, a kill) would cost the whole training. The first stage that reads the
 state, since that stage starts only when the ticket is recorded.
 """
 
-import hashlib
-import json
 import shutil
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, is_dataclass
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from lp_core.compute import Compute
 from tasks.kit import paths
 
 _MONTH = 30 * 24 * 3600
@@ -30,7 +21,7 @@ def stage_name(stage: str, *item: str | int) -> str:
 
 
 def state(stage: str, key: str) -> Path:
-    """File of a stage's state. key: of everything that shapes the run (`run_key`)."""
+    """File of a stage's state. key: of everything that shapes the run."""
     return paths.RESUME / f"{stage}.{key}.safetensors"
 
 
@@ -52,6 +43,13 @@ def forget(stage: str) -> None:
             drop(file)
 
 
+def forget_each(stages: Collection[str]) -> None:
+    """The same of many stages, whose names are given in full."""
+    for done in list(paths.RESUME.glob("*.done")):
+        if done.name.rsplit(".", 2)[0] in stages:
+            drop(done.with_suffix(".safetensors"))
+
+
 def forget_old() -> None:
     """Drop states a month after their last epoch.
 
@@ -69,35 +67,3 @@ def drop(file: Path) -> None:
     file.unlink(missing_ok=True)
     file.with_suffix(".done").unlink(missing_ok=True)
     shutil.rmtree(beside(file), ignore_errors=True)
-
-
-def run_key(settings: Iterable[Any], inputs: Iterable[Path], compute: Compute) -> str:
-    """16 hex digits of everything that shapes a training run.
-
-    Two runs with one key give the same bytes, so going on from a state under that key is safe;
-    after any change (a parameter, an input, the code, PyTorch, the machine) the key is another one.
-    settings: dataclasses or plain values. inputs: files.
-    """
-    digest = hashlib.sha256()
-    for value in settings:
-        plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-        digest.update(json.dumps(plain, sort_keys=True).encode() + b"\n")
-    for path in inputs:
-        digest.update(f"\n{path.name} ".encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    device = (
-        torch.cuda.get_device_name(compute.device)
-        if compute.device.type == "cuda"
-        else f"{torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()} threads"
-    )
-    digest.update(f"{torch.__version__} {device} {compute.precision}".encode())
-    return digest.hexdigest()[:16]
-
-
-def mask_digest(masks: Mapping[str, Tensor]) -> str:
-    """SHA-256 of the masks and their names, hexadecimal."""
-    digest = hashlib.sha256()
-    for name, kept in masks.items():
-        digest.update(name.encode() + np.packbits(kept.cpu().numpy()).tobytes())
-    return digest.hexdigest()

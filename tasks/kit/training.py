@@ -29,6 +29,7 @@ from tasks.kit import paths, resume
 from tasks.kit.bench import Bench
 from tasks.kit.code import fingerprint
 from tasks.kit.params import Params
+from tasks.kit.run_key import mask_digest, run_key
 
 _RUN = "Run"  # the label that says of which run an unfinished state is
 
@@ -135,8 +136,8 @@ class StageTrainer:
         every = [self.spec, model, self.compute.spec, self.seeds, self.stage, fingerprint(code)]
         if self.subset is not None:
             every.append(hashlib.sha256(self.subset.tobytes()).hexdigest())
-        key = resume.run_key(
-            [*every, list(epochs), resume.mask_digest(masks), *settings],
+        key = run_key(
+            [*every, list(epochs), mask_digest(masks), *settings],
             # It has a checksum of each array, with which the arrays have been compared.
             [paths.dataset(self.bench.dataset.name) / DESCRIPTION, *inputs],
             self.compute,

@@ -16,6 +16,7 @@ from tasks.kit import paths
 from tasks.kit.bench import Bench
 from tasks.kit.params import Params
 from tasks.kit.rows import Row, read_rows
+from tasks.kit.rows_only import forget_recorded
 from tasks.kit.ticket_run import TicketRun
 from tests.lp_core.strategies import bits
 from tests.tasks.tiny import PARAMS, make_tickets, save_rewind_point
@@ -163,3 +164,12 @@ def test_the_mask_search_of_another_seed_is_refused():
     ticket.save(paths.ticket("base", 0, 1))
     with pytest.raises(DamagedError, match="another ticket lies in its place"):
         crossed("base")
+
+
+def test_a_trainings_state_stays_until_its_own_rows_are_read(runs):
+    for training, ticket in (("base", 1), ("no-momentum", 1), ("base", 2)):
+        crossed(training, ticket=ticket)
+    states = [run.finished.state for run in runs]
+    assert set(paths.RESUME.glob("*.safetensors")) == set(states)
+    forget_recorded([read_rows(paths.rows("cross", "base", 0, "no-momentum", 1)).head])
+    assert set(paths.RESUME.glob("*.safetensors")) == {states[0], states[2]}

@@ -14,12 +14,14 @@ from lp_core.data.store import Dataset
 from lp_core.errors import MissingInputError
 from lp_core.tables import TABLES
 from lp_core.tickets import Ticket
+from lp_core.training.sgd import SGD
 from tasks import few_shot, few_shot_forgotten, imp
 from tasks.kit import few_shot as kit
 from tasks.kit import paths
 from tasks.kit.bench import Bench
 from tasks.kit.params import Params
 from tasks.kit.rows import RowsFile, read_rows
+from tasks.kit.rows_only import forget_recorded
 from tasks.kit.starts import start_point
 from tasks.kit.ticket_run import TicketRun
 from tasks.kit.training import StageTrainer
@@ -199,18 +201,39 @@ def test_a_part_smaller_than_a_batch_is_one_batch(seen):
     assert [epoch.epoch for epoch in seen.run.finished.curve] == [1, 2]
 
 
-def test_trainings_keep_their_states_apart_and_the_next_one_drops_them(seen):
-    states = []
-    for percent, network in ((25, "ticket"), (50, "ticket"), (25, "permuted")):
-        trained(percent, network=network)
-        states.append(seen.run.finished.state)
-        assert states[-1].with_suffix(".done").exists()
-        assert list(paths.RESUME.glob("*.safetensors")) == states[-1:]
-    assert len(set(states)) == 3
+def test_a_training_that_is_over_goes_on_from_its_state_whatever_was_trained_since(
+    seen, monkeypatch
+):
+    """DVC may not have recorded it: until the stage `tables` reads its rows, it may run again."""
+    items = ((25, "ticket", "random"), (50, "ticket", "random"), (25, "permuted", "random"))
+    items += ((25, "ticket", "least-forgotten"),)
+    forgotten(1, torch.arange(32) % 5)
+    forgotten(2, torch.arange(32) % 3)
+    states, rows = set(), []
+    for percent, network, selection in items:
+        rows.append(trained(percent, network=network, selection=selection).tables["few_shot"])
+        states.add(seen.run.finished.state)
+    assert len(states) == len(items)
+    assert all(state.with_suffix(".done").exists() for state in states)
+    monkeypatch.setattr(SGD, "step", None)
+    for (percent, network, selection), first in zip(items, rows, strict=True):
+        again = trained(percent, network=network, selection=selection)
+        assert again.tables["few_shot"] == first
 
 
-def test_a_training_drops_no_state_of_one_that_is_not_over(seen):
-    trained(50)
-    seen.run.finished.state.with_suffix(".done").unlink()
-    trained(25)
-    assert len(list(paths.RESUME.glob("*.safetensors"))) == 2
+def test_when_its_rows_are_read_a_trainings_own_state_goes_and_no_other(seen):
+    rest, unfinished = set(), set()
+    for percent in (25, 50):
+        trained(percent)
+        rest.add(seen.run.finished.state)
+    file = trained(100)
+    forget_recorded([file.head])
+    assert set(paths.RESUME.glob("*.safetensors")) == rest
+    (state, *_) = rest
+    state.with_suffix(".done").unlink()
+    unfinished.add(state)
+    heads = [file.head | {"percent": percent} for percent in (25, 50, 100)]
+    forget_recorded([head | {"selection": "most-forgotten"} for head in heads])
+    assert set(paths.RESUME.glob("*.safetensors")) == rest
+    forget_recorded(heads)
+    assert set(paths.RESUME.glob("*")) == unfinished

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from lp_core.errors import InputError
 from lp_core.tables import TABLES
-from tasks.kit import paths
+from tasks.kit import paths, resume
 from tasks.kit.rows import Row, write_rows
 from tasks.tables import main
 from tests.tasks.reporting.made import Made
@@ -157,6 +157,22 @@ def test_a_forks_row_has_the_wall_time_of_its_own_training():
     main(Namespace())
     forks = table("forks")
     assert (forks["train_seconds"] == 10.0 * forks["seed"] + forks["noise"]).all()
+
+
+def test_states_of_trainings_go_whose_rows_are_in_the_tables():
+    listed = [
+        "cross@base-other-1-2",
+        "few_shot@base-0-2-permuted-10-random",
+        "few_shot_forgotten@base-1-0-ticket-1-most-forgotten",
+    ]
+    others = ["few_shot@base-0-2-permuted-20-random", "cross@other-base-1-2", "imp@base-0-round1"]
+    paths.RESUME.mkdir()
+    states = [resume.state(name, "key") for name in (*listed, *others)]
+    for state in states:
+        state.touch()
+        resume.finish(state)
+    main(Namespace())
+    assert set(paths.RESUME.glob("*.safetensors")) == set(states[len(listed) :])
 
 
 def test_rows_come_in_the_order_of_the_params():

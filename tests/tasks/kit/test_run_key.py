@@ -15,7 +15,7 @@ from lp_core.data.store import Dataset, Split
 from lp_core.training.schedules import Schedule
 from lp_core.training.spec import TrainSpec
 from tasks.kit import training
-from tasks.kit.resume import run_key
+from tasks.kit.run_key import run_key
 from tests.tasks.tiny import PARAMS
 
 TRAINING = PARAMS["train"] | {

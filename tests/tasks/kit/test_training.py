@@ -10,7 +10,7 @@ import torch
 
 from lp_core.errors import InputError
 from tasks.kit import paths
-from tasks.kit.resume import mask_digest
+from tasks.kit.run_key import mask_digest
 from tasks.kit.training import Finished, StageTrainer
 from tests.lp_core.strategies import bits
 from tests.tasks.tiny import make_tickets
