@@ -129,8 +129,8 @@ TABLES: dict[str, pa.Schema] = {
         # of a sample in this epoch.
         "fork_curves": _FORK
         | {"epoch": _INT, "accuracy": _FLOAT, "loss": _FLOAT, "lr": _FLOAT, "events": _FLOAT},
-        # One row per pair of forks and split: equation 3, NaN where a fork did not converge. stable:
-        # below `sgd_noise.threshold`.
+        # One row per pair of forks and split: equation 3, NaN where a fork did not converge.
+        # stable: below `sgd_noise.threshold`.
         "instability": _FORKS
         | {"density": _FLOAT, "split": _STRING, "error_barrier": _FLOAT, "loss_barrier": _FLOAT}
         | {"stable": _BOOL},

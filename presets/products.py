@@ -37,8 +37,10 @@ def expanded(text: str, path: Path) -> tuple[str, list[str]]:
     if faults:
         raise ParamsError("\n".join(f"{path}: {fault}" for fault in faults))
     new = {name: over for name, over in products.made(wanted) if name not in present}
-    names = [_name(name) for name in new if name not in grid]
-    text = _grown(text, "variants", [f"{_name(n)}: {_flow(over)}" for n, over in new.items()])
+    written = {name: _name(name) for name in new}
+    names = [written[name] for name in new if name not in grid]
+    lines = [f"{written[name]}: {_flow(over)}" for name, over in new.items()]
+    text = _grown(text, "variants", lines)
     return _grown(text, "grid", names), list(new)
 
 

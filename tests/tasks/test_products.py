@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -78,6 +78,7 @@ def load(text: str) -> Any:
     return YAML(typ="safe").load(text)
 
 
+@settings(deadline=None)
 @given(factors(), WRITTEN, VARIANTS, st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_every_variant_of_a_product_is_added_and_nothing_else_changes(
     product, grid, variants, newline, narrowed
