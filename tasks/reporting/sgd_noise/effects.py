@@ -61,14 +61,22 @@ class Effect:
         return FACTORS[self.factor][1]
 
     @property
+    def distinguishable(self) -> bool:
+        """Whether the seeds' means have one sign, and the mean over pairs lies two standard errors
+        or more from zero. False with one pair."""
+        by_seed = self.changes.groupby("seed")["change"].mean()
+        one_sign = bool((by_seed > 0).all() or (by_seed < 0).all())
+        error = float(self.changes["change"].std()) / len(self.changes) ** 0.5
+        return self.sign != 0 and one_sign and abs(self.mean) >= 2 * error
+
+    @property
     def verdict(self) -> str:
-        """Whether the mean has the paper's sign."""
+        """The end of a sentence: whether the mean has the paper's sign, if any."""
+        if not self.distinguishable:
+            return "not distinguishable from none at this budget"
         word = "up" if self.papers_sign > 0 else "down"
-        if self.sign == 0:
-            return f"no change, where the paper's is {word}"
-        return ("the paper's sign" if self.sign == self.papers_sign else "not the paper's sign") + (
-            f" ({word})"
-        )
+        same = self.sign == self.papers_sign
+        return f"{'' if same else 'the opposite of '}the paper's sign ({word})"
 
 
 def effects(results: Results) -> list[Effect]:

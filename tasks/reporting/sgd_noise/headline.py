@@ -48,7 +48,7 @@ def _setting(results: Results) -> list[str]:
 
 
 def stability(results: Results) -> list[str]:
-    """Which variants are stable at the rewind point, and what diverged."""
+    """Which variants are stable at the rewind point, and what did not converge."""
     rows = is_stable(results.frames, results.threshold)
     rows = rows[(rows["start"] == REWIND) & rows["removed"].isna()]
     if rows.empty:
@@ -72,7 +72,11 @@ def stability(results: Results) -> list[str]:
         )
     lost = start_barriers(results.frames)["lost"].sum()
     if lost:
-        said += f" {_count(int(lost), 'pair')} of forks had no number, since one of them diverged."
+        has = "has" if lost == 1 else "have"
+        said += (
+            f" {_count(int(lost), 'pair')} of forks {has} no barrier, since a fork did not "
+            "converge; its start counts as unstable."
+        )
     return [said]
 
 
@@ -102,7 +106,7 @@ def _effect(effect: Effect) -> str:
         seeds = f"means by seed {', '.join(points(mean) for mean in by_seed)}"
     against = effect.down if effect.papers_sign > 0 else effect.up
     verdict = effect.verdict
-    if effect.sign == effect.papers_sign and against:
+    if effect.distinguishable and effect.sign == effect.papers_sign and against:
         verdict += f" on average, though {against} of {len(changes)} go the other way"
     return (
         f"{effect.name}, {effect.span}: the error barrier at the rewind point changes by "
@@ -174,16 +178,19 @@ def _correlation(found: Correlation) -> str:
     )
     if not found.defined:
         return f"{of}: no rank correlation, since there are too few different numbers."
-    said = f"{of}: Spearman's ρ {signed(found.rho)}"
+    said = f"{of}: Spearman's ρ {signed(found.rho)} over all variants and densities"
+    if found.within == found.within:
+        said += f" (mean within one density {signed(found.within)})"
     if not found.interval:
         return f"{said}. With one seed there is no interval, and nothing is said of chance."
-    said += f", 95% bootstrap interval over seeds {found.interval}"
+    said += f", percentile bootstrap over {found.seeds} seeds {found.interval}"
+    if not found.decides:
+        return f"{said}. So few seeds do not decide whether it tells the gain."
     if not found.certain:
         return f"{said}. The interval holds zero: it does not tell the gain here."
     falls = "lower" if found.rho < 0 else "higher"
-    few = " Of so few seeds the interval is a rough one." if found.seeds < 5 else ""
     tends = "tends" if abs(found.rho) >= _WEAK else "tends, weakly,"
-    return f"{said}: the higher it is, the {falls} the gain {tends} to be.{few}"
+    return f"{said}: the higher it is, the {falls} the gain {tends} to be."
 
 
 def _listed(values: list[float] | list[int]) -> str:

@@ -11,8 +11,9 @@ DECIDES = "val"  # the split on which a start counts as stable; all else is show
 def seed_barriers(frames: Frames, split: str = "test") -> pd.DataFrame:
     """The error barrier of each variant, seed, start and removed part, mean over pairs of forks.
 
-    Columns variant, seed, start, removed (null for none), density, barrier (0–1; NaN where every
-    pair diverged), pairs, lost (pairs without a number).
+    Columns variant, seed, start, removed (null for none), density, barrier (0–1; mean over pairs
+    that have one, NaN where none has), pairs, lost (pairs without a barrier: a fork did not
+    converge).
     """
     rows = frames["instability"]
     rows = rows[rows["split"] == split]
@@ -46,7 +47,7 @@ def start_barriers(frames: Frames, split: str = "test") -> pd.DataFrame:
 
 def is_stable(frames: Frames, threshold: float) -> pd.DataFrame:
     """Whether a start is stable: the mean held-out barrier over all pairs and seeds is below the
-    threshold, and no pair diverged. Columns as in `start_barriers`, and is_stable."""
+    threshold, and every pair has a barrier. Columns as in `start_barriers`, and is_stable."""
     rows = start_barriers(frames, DECIDES)
     return rows.assign(is_stable=(rows["mean"] < threshold) & (rows["lost"] == 0))
 

@@ -22,6 +22,7 @@ READS = (
 PUBLISHED = Path(READS[0]).parent
 
 _SETTING = ("source", "dataset", "model", "momentum", "batch_size", "pretraining")
+_OPEN = ("pretraining", "momentum", "batch_size")
 _NETWORK = ("network", "density")
 _SCORE = ("accuracy", "std")
 _COLUMNS: dict[str, tuple[str, ...]] = {
@@ -58,21 +59,28 @@ class Published:
     def at(self, kind: str, setting: Setting, **where: Any) -> pd.DataFrame:
         """Rows of a kind whose setting is this one; none where the training is not the paper's.
 
-        A row that names no momentum, batch size or pretraining is of none in particular, and is
-        not among them. where: further columns; density within rounding.
+        A row that names no momentum, batch size or pretraining (`unnamed`) goes with any. where:
+        further columns; density within rounding.
         """
         rows = self.tables[kind]
         if not trained_alike(self.dataset, setting):
             return rows.iloc[:0]
         rows = rows[(rows["dataset"] == self.dataset) & (rows["model"] == setting.model)]
-        rows = rows[rows["momentum"] == setting.momentum]
-        rows = rows[rows["batch_size"] == setting.batch_size]
-        if kind != "rewind":
-            rows = rows[rows["pretraining"] == setting.rewind]
+        for column, own in (
+            ("momentum", setting.momentum),
+            ("batch_size", setting.batch_size),
+            ("pretraining", setting.rewind),
+        ):
+            rows = rows[(rows[column] == own) | rows[column].isna()]
         for column, value in where.items():
             exact = column != "density"
             rows = rows[rows[column] == value] if exact else at_density(rows, value)
         return rows
+
+
+def unnamed(row: "pd.Series[Any]") -> list[str]:
+    """What the paper leaves open of a row's setting."""
+    return [name.replace("_", " ") for name in _OPEN if pd.isna(row[name])]
 
 
 def trained_alike(dataset: str, setting: Setting, epochs: int = EPOCHS) -> bool:

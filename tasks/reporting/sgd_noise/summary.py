@@ -6,14 +6,15 @@ import pandas as pd
 
 from tasks.reporting.frames import Frames
 from tasks.reporting.percent import percent_cell
-from tasks.reporting.sgd_noise.correlations import correlations, pooled_methods, signed
+from tasks.reporting.sgd_noise.correlations import bootstrap, correlations, pooled_methods, signed
 from tasks.reporting.sgd_noise.measures import DECIDES, start_barriers
 
 
 def metrics(frames: Frames) -> dict[str, Any]:
     """For `dvc metrics`, by variant: below `barrier`, the mean test barrier at each start; below
-    `stable_share`, the share of its pairs whose held-out barrier is below the threshold; and the
-    first stable epoch. Starts on all images alone. A number that is not finite is left out."""
+    `stable_share`, the share of all its pairs whose held-out barrier is below the threshold (a pair
+    with a fork that did not converge has none); and the first stable epoch. Starts on all images
+    alone. A number that is not finite is left out."""
     result: dict[str, Any] = {}
     for name, split, column in (
         ("barrier", "test", "mean"),
@@ -54,15 +55,17 @@ def summary(frames: Frames) -> str:
     found = [c for method in pooled_methods(frames) for c in correlations(frames, method)]
     if any(c.defined for c in found):
         lines += [
-            "**What tells the gain of pooling: Spearman's rank correlation** (95% bootstrap "
-            "interval over seeds)",
+            "**What tells the gain of pooling: Spearman's rank correlation over all variants and "
+            f"densities** (interval: {bootstrap(max(c.seeds for c in found))})",
             "",
-            "| method | predictor | ρ | interval | pooled tickets |",
-            "|---|---|---:|---:|---:|",
+            "| method | predictor | ρ | within density | interval | pooled tickets |",
+            "|---|---|---:|---:|---:|---:|",
         ]
         for c in found:
             if c.defined:
-                cells = [c.method, c.predictor, signed(c.rho), c.interval or "–", str(c.rows)]
+                within = signed(c.within) if c.within == c.within else "–"
+                cells = [c.method, c.predictor, signed(c.rho), within, c.interval or "–"]
+                cells.append(str(c.rows))
                 lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
     return "\n".join(lines)
@@ -85,7 +88,7 @@ def _barriers(frames: Frames, test: pd.DataFrame, held_out: pd.DataFrame) -> lis
             row["variant"],
             row["start"] if not row["start"].isdigit() else f"ticket {row['start']}",
             f"{row['density']:.1%}",
-            percent_cell(row["mean"], row["std"]) if known else "– (diverged)",
+            percent_cell(row["mean"], row["std"]) if known else "– (not converged)",
             "–" if share is None else f"{share:.0%}",
         ]
         lines.append("| " + " | ".join(cells) + " |")

@@ -52,11 +52,15 @@ def subsets(results: Results) -> dict[str, Figure]:
     variant."""
     figures = {}
     for variant in results.grid:
-        forks = results.rows_of("forks", variant, start=REWIND, split="test")
-        removed = sorted(set(forks["removed"].dropna()))
+        forks, pairs = (
+            results.rows_of(table, variant, start=REWIND, split="test")
+            for table in ("forks", "instability")
+        )
+        trained = pd.concat([forks["removed"], pairs["removed"]])
+        removed = sorted(set(trained.dropna()))
         if not removed:
             continue
-        parts = [None, *removed] if forks["removed"].isna().any() else list(removed)
+        parts = [None, *removed] if trained.isna().any() else list(removed)
         figure = empty_figure(4.4, f"Forks on a part of the images: {results.described(variant)}")
         paths, bars, scores = figure.subplots(1, 3, width_ratios=[1.3, 1, 1])
         barriers = start_barriers(results.frames)

@@ -69,13 +69,16 @@ def barriers(results: Results) -> dict[str, Figure]:
         for start in results.starts
     }
     lost = int(rows["lost"].sum())
-    diverged = f"; ×: no number, all pairs diverged ({lost} pairs in all)" if lost else ""
-    note = spread_note(results.rows_of("instability", removed=None), "bars")
+    failed = f"; {lost} pairs left out: a fork did not converge" if lost else ""
+    if rows["mean"].isna().any():
+        failed += " (×: no pair is left)"
+    pairs = results.rows_of("instability", removed=None).dropna(subset="error_barrier")
+    note = spread_note(pairs, "bars")
     figure = bar_figure(
         results,
         panels,
         f"Error barrier between forks: {results.setting}",
-        (note + diverged).removeprefix("; "),
+        (note + failed).removeprefix("; "),
         "Error barrier on test images (points)",
         lambda axis: draw_threshold(axis, results.threshold),
         legend=(threshold_entry(results.threshold),),

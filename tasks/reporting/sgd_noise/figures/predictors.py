@@ -8,7 +8,12 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from tasks.reporting.sgd_noise.correlations import Correlation, correlations, leading_method
+from tasks.reporting.sgd_noise.correlations import (
+    Correlation,
+    bootstrap,
+    correlations,
+    leading_method,
+)
 from tasks.reporting.sgd_noise.results import Results
 from tasks.reporting.style import empty_figure, legend_entry, percent
 
@@ -29,8 +34,7 @@ def predictors(results: Results) -> dict[str, Figure]:
     figure = empty_figure(
         4.9,
         f"What tells the gain of pooling ({method}): {results.setting}",
-        "one mark for each ticket and seed; rank correlation with its 95% bootstrap interval over "
-        "seeds",
+        f"one mark for each ticket and seed; in brackets: {bootstrap(results.seeds('predictors'))}",
     )
     axes = figure.subplots(1, 2, sharey=True)
     densities = sorted(set(rows["density"].round(6)))

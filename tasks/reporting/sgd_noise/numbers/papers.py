@@ -9,7 +9,12 @@ from tasks.reporting.part import Table
 from tasks.reporting.published import at_density
 from tasks.reporting.sgd_noise.measures import accuracies, crossed_accuracies
 from tasks.reporting.sgd_noise.numbers.cells import SETTING, setting_cells, spread, written
-from tasks.reporting.sgd_noise.published import Published, read_published, trained_alike
+from tasks.reporting.sgd_noise.published import (
+    Published,
+    read_published,
+    trained_alike,
+    unnamed,
+)
 from tasks.reporting.sgd_noise.results import REWIND, Results
 from tasks.reporting.style import percent
 
@@ -34,6 +39,7 @@ def paper_tables(results: Results) -> list[Table]:
         found = list(lines(results, published))
         if not found:
             continue
+        more = _POPULATION if lines is _rewind else ""
         sources = dict.fromkeys(source for _, of_line in found for source in of_line)
         tables.append(
             Table(
@@ -42,12 +48,15 @@ def paper_tables(results: Results) -> list[Table]:
                 [cells for cells, _ in found],
                 f"Source: {'; '.join(sources)}. Network, data set, momentum, batch size, "
                 "pretraining, epochs, schedule and learning rate are the paper's; the parameters "
-                "below show whether the rest is, too. Paper: its validation accuracy.",
+                "below show whether the rest is, too, and what it does not name may be any. "
+                f"Paper: {more or 'its validation accuracy.'}",
             )
         )
     return tables
 
 
+# 3.7 ± 0.9 is {3, 3, 5}: only whole epochs of three runs make it so.
+_POPULATION = "± is the deviation of a population (divided by n); ours that of a sample (by n − 1)."
 _CROSSED = ["Epochs of the search", "Trained with μ", "Batch size", "Density (%)"]
 
 
@@ -167,4 +176,6 @@ def _printed(rows: pd.DataFrame) -> str:
     row = rows.iloc[0]
     starred = " *" if str(row.get("starred", False)).lower() == "true" else ""
     std = float(row["std"]) if "std" in row else float("nan")
-    return written(100 * row["accuracy"], 100 * std) + starred
+    left_open = ", ".join(unnamed(row))
+    mark = f" ({left_open} not named)" if left_open else ""
+    return written(100 * row["accuracy"], 100 * std) + starred + mark

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from tasks.reporting.part import Table
-from tasks.reporting.sgd_noise.effects import effects
+from tasks.reporting.sgd_noise.effects import Effect, effects
 from tasks.reporting.sgd_noise.figures.forgetting import describe
 from tasks.reporting.sgd_noise.measures import DECIDES, start_barriers
 from tasks.reporting.sgd_noise.numbers.cells import SETTING, change, over, setting_cells, written
@@ -22,7 +22,7 @@ def barrier_tables(results: Results) -> list[Table]:
                 written(100 * row.mean, 100 * row.std),
                 written(100 * row.mean_val, 100 * row.std_val),
                 f"{100 * row.stable_val:.0f}" if row.stable_val == row.stable_val else "–",
-                str(row.pairs) + (f" ({row.lost} diverged)" if row.lost else ""),
+                str(row.pairs) + (f" ({row.lost} failed)" if row.lost else ""),
             ]
             if row.removed is None or row.removed != row.removed:
                 lines.append([*setting_cells(results, variant), results.named(row.start), *numbers])
@@ -31,7 +31,8 @@ def barrier_tables(results: Results) -> list[Table]:
     measured = ["Barrier, test", "Barrier, held out", "Stable pairs (%)", "Pairs"]
     note = (
         "Barriers in points, mean ± standard deviation over pairs of forks and seeds. A pair is "
-        f"stable if its held-out barrier is below {100 * results.threshold:g} points."
+        f"stable if its held-out barrier is below {100 * results.threshold:g} points. A failed "
+        "pair, with a fork that did not converge, has no barrier and is not stable."
     )
     tables = []
     if lines:
@@ -55,7 +56,7 @@ def effect_tables(results: Results) -> list[Table]:
             f"{effect.up} of {len(effect.changes)}",
             f"{effect.down} of {len(effect.changes)}",
             "up" if effect.papers_sign > 0 else "down",
-            "yes" if effect.sign == effect.papers_sign else "no",
+            _sign(effect),
         ]
         for effect in effects(results)
     ]
@@ -68,7 +69,8 @@ def effect_tables(results: Results) -> list[Table]:
             [*head, "In the paper", "Mean agrees"],
             lines,
             "Pairs of variants that are equal in all other settings, and of one seed; ± is the "
-            "standard deviation over these pairs.",
+            "standard deviation over these pairs. Undecided: not distinguishable from none, since "
+            "the seeds' means differ in sign or the mean is below two standard errors over pairs.",
             words=2,
         )
     ]
@@ -139,6 +141,12 @@ def rewind_tables(results: Results) -> list[Table]:
             "which no probe contradicts that all later epochs are stable, too.",
         )
     ]
+
+
+def _sign(effect: Effect) -> str:
+    if not effect.distinguishable:
+        return "undecided"
+    return "yes" if effect.sign == effect.papers_sign else "no"
 
 
 def _shares(values: "pd.Series[float]") -> str:

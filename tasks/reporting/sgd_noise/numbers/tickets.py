@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 
 from tasks.reporting.part import Table
-from tasks.reporting.sgd_noise.correlations import PREDICTORS, correlations, pooled_methods, signed
+from tasks.reporting.sgd_noise.correlations import (
+    PREDICTORS,
+    bootstrap,
+    correlations,
+    pooled_methods,
+    signed,
+)
 from tasks.reporting.sgd_noise.figures.crossed import is_aimp
 from tasks.reporting.sgd_noise.measures import accuracies, crossed_accuracies
 from tasks.reporting.sgd_noise.numbers.cells import SETTING, over, setting_cells, spread, written
@@ -140,18 +146,22 @@ def predictor_tables(results: Results) -> list[Table]:
     for method in pooled_methods(results.frames):
         for found in correlations(results.frames, method):
             rho = signed(found.rho) if found.defined else "–"
+            within = signed(found.within) if found.within == found.within else "–"
             counts = [str(found.rows), str(found.seeds)]
-            lines.append([method, PREDICTORS[found.predictor], rho, found.interval or "–", *counts])
+            cells = [rho, within, found.interval or "–", *counts]
+            lines.append([method, PREDICTORS[found.predictor], *cells])
     if not lines:
         return []
-    head = ["Method", "Predictor", "Spearman's ρ", "95% interval", "Pooled tickets", "Seeds"]
+    head = ["Method", "Predictor", "Spearman's ρ", "Within density", "Interval of ρ"]
+    seeds = results.seeds("predictors")
     return [
         Table(
             f"{results.setting}: what tells the gain of pooling",
-            head,
+            [*head, "Pooled tickets", "Seeds"],
             lines,
-            "ρ below 0: the higher the predictor, the lower the gain. Interval: bootstrap over "
-            "whole seeds; there is none with one seed.",
+            "ρ, over all variants and densities, below 0: the higher the predictor, the lower the "
+            "gain. Within density: mean of the ρ of each density. Interval, 2.5% to 97.5%: "
+            f"{bootstrap(seeds)}.",
             words=2,
         )
     ]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tasks.reporting.sgd_noise.effects import effects
 from tasks.reporting.sgd_noise.headline import what_changes_the_barrier
+from tasks.reporting.sgd_noise.numbers.stability import effect_tables
 from tasks.reporting.sgd_noise.settings import FACTORS
 from tests.tasks.reporting.made_sgd import MadeSgd
 from tests.tasks.reporting.sgd_noise.noise_results import changed, made_of, results_of
@@ -91,7 +92,33 @@ def test_the_papers_signs_are_momentum_up_batch_size_down_rewinding_down():
 
 def test_the_other_sign_is_said_plainly():
     lines = _with({"momentum": -0.1, "batch_size": 0.05, "rewind": 0.1})
-    assert all("This is not the paper's sign" in line for line in lines)
+    assert all("This is the opposite of the paper's sign" in line for line in lines)
+
+
+def test_an_effect_that_seeds_or_pairs_do_not_agree_on_has_no_sign():
+    said = "This is not distinguishable from none at this budget."
+    frames = made_of(PLAIN).frames()
+    rows = frames["instability"]
+    high = rows["variant"].str.startswith("mu0.9")
+    rows["error_barrier"] = 0.2 + 0.1 * high - 0.15 * (high & (rows["seed"] == 1))
+    momentum, *_ = what_changes_the_barrier(results_of(PLAIN, frames))
+    assert "+10.00, −5.00" in momentum  # the seeds
+    assert said in momentum
+    wide = rows["variant"] == "mu0.9-bs32-init"
+    rows["error_barrier"] = 0.2 + 0.1 * high - 0.25 * wide
+    results = results_of(PLAIN, frames)
+    momentum, *_ = what_changes_the_barrier(results)
+    assert "means by seed +3.75, +3.75" in momentum  # two standard errors are 8.2 points
+    assert said in momentum
+    (table,) = effect_tables(results)
+    assert [row[-1] for row in table.rows if row[0] == "Momentum"] == ["undecided"]
+
+
+def test_one_pair_has_no_sign():
+    made = replace(PLAIN, seeds=(0,), batches=(32,), rewinds=(0,))
+    momentum, *_ = what_changes_the_barrier(results_of(made))
+    assert "of 1 pair" in momentum
+    assert "This is not distinguishable from none" in momentum
 
 
 def test_no_change_is_no_sign():
@@ -100,12 +127,12 @@ def test_no_change_is_no_sign():
     for line in what_changes_the_barrier(results_of(PLAIN, frames)):
         assert "changes by +0.00 points" in line
         assert "up in 0, down in 0 of 8" in line
-        assert "This is no change" in line
+        assert "This is not distinguishable from none" in line
 
 
 def test_pairs_that_go_the_other_way_are_counted():
     variant = "mu0.9-bs32-init"
-    frames = changed(PLAIN, "instability", {"error_barrier": 0.0}, variant=variant, seed=1)
+    frames = changed(PLAIN, "instability", {"error_barrier": 0.28}, variant=variant, seed=1)
     (momentum, *_) = what_changes_the_barrier(results_of(PLAIN, frames))
     assert "up in 7, down in 1 of 8 pairs" in momentum
     assert "the paper's sign (up) on average, though 1 of 8 go the other way" in momentum

@@ -130,13 +130,15 @@ def test_a_start_whose_pairs_all_diverged_is_marked_and_has_no_bar():
     first = figure.axes[0]
     assert len(first.patches) == 3
     assert [line.get_marker() for line in first.lines].count("x") == 1
-    assert "all pairs diverged (12 pairs in all)" in figure.get_suptitle()
+    title = figure.get_suptitle()
+    assert "12 pairs left out: a fork did not converge (×: no pair is left)" in title
 
 
 def test_forks_that_did_not_converge_are_in_no_bar():
     lost = replace(SMALL, lost=(1,))
     figure = instability.barriers(results_of(lost))["sgd-barriers"]
     whole = drawn("Error barrier at each start")["sgd-barriers"]
+    assert "8 pairs left out" in figure.get_suptitle()
     assert "×" not in figure.get_suptitle()
     assert len(figure.axes[0].patches) == len(whole.axes[0].patches)
 
@@ -275,8 +277,9 @@ def test_predictors_have_both_panels_with_their_correlation():
         )
         rho = rows[column].corr(rows["gain"], method="spearman")
         assert f"ρ {rho:+.2f}".replace("-", "−") in axis.get_title()
-        assert "95%" in axis.get_title()
+        assert "; within density " in axis.get_title()
         assert f"{len(rows)} tickets" in axis.get_title()
+    assert "percentile bootstrap over 2 seeds, too few to decide" in figure.get_suptitle()
 
 
 def test_a_product_of_sixty_variants_has_a_panel_for_each_momentum_and_batch_size():

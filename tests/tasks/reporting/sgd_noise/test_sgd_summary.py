@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.reporting.sgd_noise.headline import prediction, sentences, stability, winning
+from tasks.reporting.sgd_noise.measures import start_barriers
 from tasks.reporting.sgd_noise.rows import unconverged_sentences, without_unconverged
 from tasks.reporting.summary import metrics, summary
 from tests.tasks.reporting.made_sgd import MadeSgd
 from tests.tasks.reporting.sgd_noise.noise_results import SMALL, changed, made_of, results_of
 
 FRAMES = made_of(SMALL).frames()
+SEEDS = replace(SMALL, seeds=tuple(range(6)))  # enough to decide
 
 
 @settings(max_examples=6, deadline=None)
@@ -35,17 +37,54 @@ def test_what_a_fork_that_failed_measures_changes_nothing(variant, noise, height
     total = len(FRAMES["forks"]) // 2
     assert sentence.startswith(f"{count} of {total} forks did not converge ({variant}: {count})")
     kept = without_unconverged(low)["instability"]
-    mine = kept[(kept["variant"] == variant) & (kept["seed"] == 0)]
-    assert noise not in {*mine["noise_a"], *mine["noise_b"]}
-    assert len(mine) > 0
+    assert len(kept) == len(FRAMES["instability"])
+    mine = (kept["variant"] == variant) & (kept["seed"] == 0)
+    mine &= (kept["noise_a"] == noise) | (kept["noise_b"] == noise)
+    assert kept["error_barrier"].isna().equals(mine)
+    assert not kept["stable"][mine].any()
 
 
 def test_where_no_fork_converged_the_rows_stay_and_the_reader_is_told():
     frames = changed(SMALL, "forks", {"converged": False})
-    assert len(without_unconverged(frames)["instability"]) == len(frames["instability"])
+    kept = without_unconverged(frames)
+    assert len(kept["forks"]) == len(frames["forks"])
+    assert len(kept["instability"]) == len(frames["instability"])
+    assert kept["instability"]["error_barrier"].isna().all()
     assert unconverged_sentences(frames) == [
-        "No fork converged: barriers here are between networks that learned nothing."
+        "No fork converged, so no pair of forks has a barrier, and no start is stable."
     ]
+
+
+def _at_rest(noise: list[int]):
+    """A variant whose forks all lie together, but for these, which did not converge."""
+    frames = changed(
+        SMALL, "instability", {"error_barrier": 0.0, "stable": True}, variant="mu0-bs32-init"
+    )
+    rows = frames["forks"]
+    failed = (rows["variant"] == "mu0-bs32-init") & rows["noise"].isin(noise)
+    rows.loc[failed, "converged"] = False
+    return frames
+
+
+def test_a_start_with_a_fork_that_did_not_converge_is_not_stable():
+    whole, failed = _at_rest([]), _at_rest([1])
+    assert "1 of 8 variants is stable" in stability(results_of(SMALL, whole))[0]
+    (sentence,) = stability(results_of(SMALL, failed))
+    assert "0 of 8 variants are stable" in sentence
+    lost = start_barriers(without_unconverged(failed), "val").query("variant == 'mu0-bs32-init'")
+    assert set(lost["pairs"]) == {6}
+    assert set(lost["lost"]) == {4}
+    for frames, share in ((whole, 1.0), (failed, 1 / 3)):
+        shares = metrics(frames)["mu0-bs32-init"]["sgd_noise"]["stable_share"]
+        assert shares["rewind"] == pytest.approx(share, abs=1e-6)
+
+
+def test_a_variant_whose_forks_all_failed_still_counts():
+    frames = _at_rest([1, 2, 3])
+    (sentence,) = stability(results_of(SMALL, frames))
+    assert "0 of 8 variants are stable" in sentence
+    assert metrics(frames)["mu0-bs32-init"]["sgd_noise"]["stable_share"]["rewind"] == 0
+    assert "| mu0-bs32-init | rewind | 100.0% | – (not converged) | 0% |" in summary(frames)
 
 
 def test_a_ticket_that_did_not_converge_is_no_neighbour_and_keeps_its_accuracy():
@@ -76,7 +115,7 @@ def test_a_pair_that_diverged_keeps_its_start_from_being_stable():
     rows.loc[pair, "error_barrier"] = float("nan")
     (sentence,) = stability(results_of(SMALL, frames))
     assert "0 of 8 variants are stable" in sentence
-    assert "1 pair of forks had no number" in sentence
+    assert "1 pair of forks has no barrier, since a fork did not converge" in sentence
 
 
 def test_winning_tickets_are_counted_with_and_without_pretraining():
@@ -108,34 +147,58 @@ def test_a_dense_network_that_failed_makes_no_winner():
 
 
 def test_a_good_predictor_and_a_poor_one_are_told_apart():
-    barrier, disagreement, instability = prediction(results_of(SMALL))
+    barrier, disagreement, instability = prediction(results_of(SEEDS))
     assert "Spearman's ρ −0.9" in barrier
     assert "the higher it is, the lower the gain tends to be" in barrier
-    assert "Of so few seeds the interval is a rough one" in barrier
-    assert f"{len(FRAMES['predictors']) // 2} pooled tickets, 2 seeds" in barrier
+    assert f"{3 * len(FRAMES['predictors']) // 2} pooled tickets, 6 seeds" in barrier
     assert instability.startswith("A ticket's instability at its rewind point")
     assert "disagreement" in disagreement
 
 
-def test_a_predictor_whose_interval_holds_zero_is_said_to_tell_nothing():
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_few_seeds_do_not_decide(seeds):
+    made = replace(SEEDS, seeds=tuple(range(seeds)))
+    for sentence in prediction(results_of(made)):
+        assert f"percentile bootstrap over {seeds} seeds" in sentence
+        assert "So few seeds do not decide" in sentence
+        assert "tends" not in sentence
+        assert "95%" not in sentence
+    text = summary(made_of(made).frames())
+    assert f"percentile bootstrap over {seeds} seeds, too few to decide" in text
+
+
+def test_a_correlation_that_is_the_densities_level_alone_is_none_within_them():
     frames = made_of(SMALL).frames()
     rows = frames["predictors"]
-    sign = rows["seed"].map({0: 1, 1: -1})
+    names = sorted(set(rows["variant"]))
+    place = rows["variant"].map(names.index) + 8 * rows["seed"]
+    rows["barrier"] = 100 * rows["ticket"] + place
+    rows["gain"] = 100 * rows["ticket"] - place
+    sentence, *_ = prediction(results_of(SMALL, frames))
+    assert "ρ +0.8" in sentence
+    assert "over all variants and densities (mean within one density −1.00)" in sentence
+    assert "| −1.00 |" in summary(frames)
+
+
+def test_a_predictor_whose_interval_holds_zero_is_said_to_tell_nothing():
+    frames = made_of(SEEDS).frames()
+    rows = frames["predictors"]
+    sign = 1 - 2 * (rows["seed"] % 2)
     rows["disagreement"] = 0.5 + sign * rows["gain"]
-    _, sentence, _ = prediction(results_of(SMALL, frames))
+    _, sentence, _ = prediction(results_of(SEEDS, frames))
     assert "The interval holds zero: it does not tell the gain here." in sentence
     assert "tends to be" not in sentence
 
 
 def test_a_weak_predictor_is_called_weak():
-    frames = made_of(SMALL).frames()
+    frames = made_of(SEEDS).frames()
     rows = frames["predictors"]
     ranks = rows.groupby(["method", "seed"])["gain"].rank(method="first").astype(int)
-    # One ticket in five has its rank, the rest theirs by turns: the same in both seeds.
+    # One ticket in five has its rank, the rest theirs by turns: the same in all seeds.
     rows["disagreement"] = [r if r % 5 == 0 else 13 * r % 32 for r in ranks]
     own = rows[rows["method"] == "interpolation"]
     rho = own["disagreement"].corr(own["gain"], method="spearman")
-    _, sentence, _ = prediction(results_of(SMALL, frames))
+    _, sentence, _ = prediction(results_of(SEEDS, frames))
     assert 0 < abs(rho) < 0.3
     assert f"ρ {rho:+.2f}".replace("-", "−") in sentence
     assert "tends, weakly, to be" in sentence
@@ -193,7 +256,7 @@ def test_what_is_not_finite_is_in_no_metric():
     frames = changed(SMALL, "instability", {"error_barrier": float("nan")})
     text = json.dumps(metrics(frames), allow_nan=False)
     assert "sgd_noise" in text
-    assert "– (diverged)" in summary(frames)
+    assert "– (not converged)" in summary(frames)
 
 
 def test_a_run_without_forks_has_neither():
