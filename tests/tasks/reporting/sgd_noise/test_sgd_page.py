@@ -6,6 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tasks.kit.params import Params
+from tasks.reporting.sgd_noise.correlations import signed
 from tasks.reporting.sgd_noise.numbers import stability, tickets
 from tasks.reporting.sgd_noise.part import part
 from tasks.reporting.sgd_noise.results import Results
@@ -175,4 +176,4 @@ def test_every_method_has_its_correlations():
             of[column[predictor[:5]]].corr(of["gain"], method="spearman")
             for _, of in own.groupby("ticket")
         ]
-        assert within == f"{sum(means) / len(means):+.2f}".replace("-", "−")
+        assert within == signed(sum(means) / len(means))
