@@ -50,7 +50,9 @@ _MORE = [
     ("#009E73", "h"),
     ("#CC79A7", "*"),
 ]
-_VARIANTS = [("#0072B2", "s"), ("#D55E00", "^"), ("#009E73", "P"), ("#CC79A7", "X")]
+_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31"]
+_MARKERS = ["s", "^", "P", "X", "D", "v", "o", "*", "<", ">", "p"]
+_WIDE = 32  # letters of a label, beyond which three do not fit beside each other
 
 
 def styles(methods: Sequence[str], labels: Mapping[str, str] | None = None) -> dict[str, Style]:
@@ -67,11 +69,10 @@ def styles(methods: Sequence[str], labels: Mapping[str, str] | None = None) -> d
 
 
 def variant_styles(labels: Mapping[str, str]) -> dict[str, Style]:
-    """A style by variant."""
-    repeated = _VARIANTS * len(labels)
+    """A style by variant. No two of 88 have the same colour and marker."""
     return {
-        variant: Style(*pair, label)
-        for (variant, label), pair in zip(labels.items(), repeated, strict=False)
+        variant: Style(_COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)], label)
+        for place, (variant, label) in enumerate(labels.items())
     }
 
 
@@ -185,7 +186,8 @@ def legend_entry(
 def add_legend(figure: Figure, axis: Axes, extra: Sequence[Artist] = ()) -> None:
     """Put one legend for the whole figure below it, in the order of drawing, `extra` at its end."""
     handles = [*axis.get_legend_handles_labels()[0], *extra]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+    columns = 2 if any(len(str(handle.get_label())) > _WIDE for handle in handles) else 3
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
 @contextmanager

@@ -12,6 +12,9 @@ from tasks.reporting.imp_pool.published import Published
 from tasks.reporting.part import NoData
 
 
+_NAMED = 5  # variants that a title names, at most
+
+
 @dataclass(frozen=True)
 class Results:
     """An experiment, finished. frames: every table of `lp_core.tables` by name."""
@@ -103,8 +106,10 @@ class Results:
         return str(self.frames["tickets"]["dataset"].iloc[0])
 
     def setting(self, *variants: str) -> str:
-        """For a title: networks, data set, variants."""
+        """For a title: networks, data set, variants; of many variants, how many."""
         names = f"variant{'s' if len(variants) > 1 else ''} {', '.join(variants)}"
+        if len(variants) > _NAMED:
+            names = f"{len(variants)} variants"
         return f"{self.models(variants)} on {self.dataset}, {names}"
 
     def params_of(self, variant: str) -> dict[str, Any]:

@@ -33,7 +33,8 @@ def sentences(results: Results, unconverged: list[str]) -> list[str]:
 
 
 def _setting(results: Results) -> list[str]:
-    own = [results.settings[name] for name in results.variants]
+    names = [name for name in results.variants if name not in results.only_lends]
+    own = [results.settings[name] for name in names]
     momenta = _listed(sorted({setting.momentum for setting in own}))
     batches = _listed(sorted({setting.batch_size for setting in own}))
     rewound = dict.fromkeys(setting.rewound for setting in own)
@@ -119,6 +120,7 @@ def _effect(effect: Effect) -> str:
 def winning(results: Results) -> list[str]:
     """Whether there are winning tickets without pretraining, and with it."""
     rows = accuracies(results.frames)
+    rows = rows[~rows["variant"].isin(results.only_lends)]
     if not (rows["ticket"] > 0).any() or not (rows["ticket"] == 0).any():
         return []
     lines = []

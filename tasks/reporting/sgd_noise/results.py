@@ -54,6 +54,12 @@ class Results:
         present = {name for table in OWN for name in self.frames[table]["variant"]}
         return [name for name in self.grid if name in present]
 
+    @cached_property
+    def only_lends(self) -> set[str]:
+        """Variants that are there for the masks they lend: AIMP's shorter searches."""
+        forked = self.params.section("sgd_noise.variants", list[str])
+        return set(self.frames["crossed"]["variant"]) - set(forked)
+
     def variants_with(self, table: str) -> list[str]:
         """The variants that have rows in a table. Raises NoData where none has."""
         present = set(self.frames[table]["variant"])

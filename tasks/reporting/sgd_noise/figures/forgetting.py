@@ -74,7 +74,7 @@ def subsets(results: Results) -> dict[str, Figure]:
             for row in own.itertuples():
                 _bar(bars, place, 100 * row.mean, 100 * row.std, style)
             accuracy = 100 * forks[_is(forks["removed"], part)]["accuracy"]
-            _bar(scores, place, accuracy.mean(), accuracy.std(), style)
+            _point(scores, place, accuracy.mean(), accuracy.std(), style)
         for axis, title, label in (
             (paths, "Lines between forks", "Test error (%)"),
             (bars, "Error barrier", "Error barrier (points)"),
@@ -89,7 +89,6 @@ def subsets(results: Results) -> dict[str, Figure]:
         for axis in (bars, scores):
             axis.set_xticks([])
             axis.set_xlim(-0.7, len(parts) - 0.3)
-        _zoom(scores)
         entries = [
             legend_entry(describe(part), _COLOURS[k % 6], _MARKERS[k % 6], "-")
             for k, part in enumerate(parts)
@@ -122,9 +121,8 @@ def _bar(axis: Axes, at: float, height: float, std: float, style: Style) -> None
         axis.errorbar(at, height, yerr=std, fmt="none", ecolor="0.2", elinewidth=0.9, capsize=3)
 
 
-def _zoom(axis: Axes) -> None:
-    """Begin the axis of accuracies a little below the lowest bar: they differ by a few points."""
-    ends = [y for p in axis.patches for y in (p.get_height(),)]  # type: ignore[attr-defined]
-    if ends and max(ends) > 0:
-        reach = max(max(ends) - min(ends), 2.0)
-        axis.set_ylim(max(0.0, min(ends) - reach), min(100.0, max(ends) + 0.6 * reach))
+def _point(axis: Axes, at: float, height: float, std: float, style: Style) -> None:
+    """A point, since accuracies differ by little, and a bar would have to begin at zero."""
+    yerr = None if np.isnan(std) else [std]
+    look = {"color": style.colour, "markersize": 7, "elinewidth": 0.9, "capsize": 3}
+    axis.errorbar([at], [height], yerr=yerr, fmt=style.marker, **look)

@@ -86,6 +86,7 @@ def transfer(results: Results) -> dict[str, Figure]:
             variant: _transferred(own, sparsest)
             for variant, own in of_target.groupby("variant", sort=False)
         }
+    networks = set(zip(rows["network"], rows["ticket"] == 0, strict=True))
     figure = bar_figure(
         results,
         panels,
@@ -93,11 +94,15 @@ def transfer(results: Results) -> dict[str, Figure]:
         f"{results.setting}",
         error_bar_note(int(rows["seed"].nunique())),
         "Test accuracy on the target (%)",
-        legend=(
-            legend_entry("Dense, trained, frozen", "0.1", "D", hollow=True),
-            legend_entry("Dense, untrained, frozen", "0.1", "o", hollow=True),
-            legend_entry("The ticket, permuted", "0.1", "v", hollow=True),
-        ),
+        legend=[
+            legend_entry(label, "0.1", marker, hollow=True)
+            for label, marker, drawn in (
+                ("Dense, trained, frozen", "D", ("trained", True)),
+                ("Dense, untrained, frozen", "o", ("ticket", True)),
+                ("The ticket, permuted", "v", ("permuted", False)),
+            )
+            if drawn in networks
+        ],
     )
     return {"sgd-transfer": figure}
 

@@ -173,9 +173,23 @@ def test_subsets_are_drawn_beside_all_images():
     heights = [bar.get_height() for bar in bars.patches]
     assert heights == pytest.approx([100 * means[k] for k in ("", "easiest-30", "hardest-30")])
     assert heights[2] < 0.6 * heights[0]
-    accuracy = [bar.get_height() for bar in scores.patches]
+    assert not scores.patches  # bars would have to begin at zero
+    accuracy = [point.get_ydata()[0] for point in scores.lines if point.get_marker() in "s^P"]
     assert accuracy[0] == pytest.approx(accuracy[1] + 2)
     assert len([line for line in paths.lines if len(line.get_xdata()) == 11]) == 3
+
+
+def test_a_search_that_found_no_stable_epoch_has_no_line_for_one():
+    def dotted(epoch: int) -> tuple[int, int]:
+        results = results_of(SMALL, changed(SMALL, "stable_rewind", {"epoch": epoch}))
+        figure = rewinding.stable_rewind(results)["sgd-stable-rewind"]
+        labels = [text.get_text() for text in figure.legends[0].get_texts()]
+        lines = [line for axis in figure.axes for line in axis.lines]
+        return sum(line.get_linestyle() == ":" for line in lines), len(labels)
+
+    searches = len(FRAMES["stable_rewind"])
+    assert dotted(2) == (searches, 2)
+    assert dotted(SMALL.epochs) == (0, 1)
 
 
 def test_winning_tickets_are_ringed_and_failed_ones_starred():
