@@ -11,7 +11,6 @@ from tasks.reporting.frames import Frames
 from tasks.reporting.imp_pool.published import Published
 from tasks.reporting.part import NoData
 
-
 _NAMED = 5  # variants that a title names, at most
 
 

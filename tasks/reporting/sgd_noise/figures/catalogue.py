@@ -43,8 +43,9 @@ CHAPTERS: list[Chapter[Results]] = [
             Entry(
                 "The first stable epoch",
                 "A panel for each momentum μ and batch size. A binary search, which takes for "
-                "granted that later epochs are more stable; its last probe checks that (Table 15 of the paper: 2 to 13 epochs without "
-                "momentum, 18 to 85 with, fewer with larger batches).",
+                "granted that later epochs are more stable; its last probe checks that (Table 15 "
+                "of the paper: 2 to 13 epochs without momentum, 18 to 85 with, fewer with larger "
+                "batches).",
                 rewinding.stable_rewind,
             ),
         ],

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from tasks.reporting.part import NoData
 from tasks.reporting.sgd_noise.figures import (
     instability,
+    rewinding,
     tickets,
 )
 from tasks.reporting.sgd_noise.figures.catalogue import CHAPTERS
