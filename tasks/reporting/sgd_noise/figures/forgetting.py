@@ -124,5 +124,13 @@ def _bar(axis: Axes, at: float, height: float, std: float, style: Style) -> None
 def _point(axis: Axes, at: float, height: float, std: float, style: Style) -> None:
     """A point, since accuracies differ by little, and a bar would have to begin at zero."""
     yerr = None if np.isnan(std) else [std]
-    look = {"color": style.colour, "markersize": 7, "elinewidth": 0.9, "capsize": 3}
-    axis.errorbar([at], [height], yerr=yerr, fmt=style.marker, **look)
+    axis.errorbar(
+        [at],
+        [height],
+        yerr=yerr,
+        fmt=style.marker,
+        color=style.colour,
+        markersize=7,
+        elinewidth=0.9,
+        capsize=3,
+    )
