@@ -19,7 +19,10 @@ def main(arguments: Namespace) -> None:
     variant, seed = arguments.variant, arguments.seed
     trainer = StageTrainer(resume.stage_name("pretrain", variant, seed), variant, seed)
     spec = trainer.params.section("rewind", RewindSpec)
-    masks, epochs = dense_masks(trainer), range(rewind_epoch(spec, variant, seed))
+    masks, epochs = (
+        dense_masks(trainer),
+        range(rewind_epoch(spec, variant, seed, trainer.spec.epochs)),
+    )
 
     finished = trainer.train(masks, epochs, trainer.state(masks, epochs))
     if not trainer.workers.first:
@@ -28,6 +31,7 @@ def main(arguments: Namespace) -> None:
         "dataset": trainer.bench.dataset.name,
         "model": trainer.bench.model_spec.name,
         "variant": variant,
+        "seed": seed,
         "init_seed": trainer.seeds.init,
         "noise_seed": trainer.seeds.noise,
         "epochs": len(epochs),

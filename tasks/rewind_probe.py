@@ -7,6 +7,7 @@ threshold. When nothing is left to find out, a step passes on what is known.
 
 import shutil
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -14,6 +15,7 @@ from lp_core.errors import DamagedError, MissingInputError
 from lp_core.tickets import Ticket
 from lp_core.training.distributed import Workers
 from lp_core.training.resume import StateError, read_hooks
+from lp_core.training.spec import TrainSpec
 from tasks.kit import paths, resume
 from tasks.kit.bench import Bench
 from tasks.kit.cli import run
@@ -30,11 +32,12 @@ def main(arguments: Namespace) -> None:
     """Probe one more epoch, and keep what is known then."""
     variant, seed, step = arguments.variant, arguments.seed, arguments.step
     before, after = (paths.rewind_search(variant, seed, s) for s in (arguments.after, step))
-    known = RewindSearch.load(before)
+    train = Params(variant).section("train", TrainSpec)
+    known = RewindSearch.load(variant, seed, arguments.after, train.epochs)
     epoch = known.search.next_probe
     if epoch is None:
         if Workers().first:
-            known.save(after)
+            replace(known, step=step).save()
             forget_states(variant, seed, arguments.after)
         return
     name = resume.stage_name("rewind_probe", variant, seed, step)
@@ -50,7 +53,7 @@ def main(arguments: Namespace) -> None:
         return
     barrier = _barrier(prefix.params, seed, forks)
     known = known.after(step, barrier, prefix.params.section("sgd_noise.threshold", float))
-    known.save(after)
+    known.save()
     if known.search.next_probe is not None:
         _keep_state(prefix, before, after, moved=known.search.bounds[0] == epoch)
     for state in states:

@@ -5,7 +5,7 @@ It leaves the state of a training before its first epoch, and nothing known of a
 
 from argparse import Namespace
 
-from tasks.kit import paths, resume
+from tasks.kit import resume
 from tasks.kit.cli import run
 from tasks.kit.dense import dense_masks
 from tasks.kit.rewind_search import START, STATE, RewindSearch
@@ -21,9 +21,8 @@ def main(arguments: Namespace) -> None:
     trainer.train(masks, epochs, trainer.state(masks, epochs))
     if not trainer.workers.first:
         return
-    folder = paths.rewind_search(variant, seed, START)
+    folder = RewindSearch(variant, seed, START, trainer.spec.epochs).save()
     trainer.save(folder / STATE)
-    RewindSearch(trainer.spec.epochs).save(folder)
 
 
 if __name__ == "__main__":

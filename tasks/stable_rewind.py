@@ -7,6 +7,7 @@ from argparse import Namespace
 
 from lp_core.analysis.stability import most_probes
 from lp_core.errors import InputError
+from lp_core.training.spec import TrainSpec
 from tasks.kit import paths
 from tasks.kit.bench import Bench
 from tasks.kit.cli import run
@@ -23,8 +24,9 @@ def main(arguments: Namespace) -> None:
     variant, seed = arguments.variant, arguments.seed
     params = Params(variant)
     last = params.section("sgd_noise.stable_rewind.steps", list[Step])[-1].step
-    known = RewindSearch.load(paths.rewind_search(variant, seed, last))
-    search, epochs = known.search, known.epochs
+    epochs = params.section("train", TrainSpec).epochs
+    known = RewindSearch.load(variant, seed, last, epochs)
+    search = known.search
     if search.found is None or search.next_probe is not None:
         raise InputError(
             f"sgd_noise.stable_rewind.steps: after step {last} the search of variant {variant}, "

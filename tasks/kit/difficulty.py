@@ -14,5 +14,5 @@ def rewind_difficulty(params: Params, variant: str, seed: int) -> NDArray[np.flo
     the section sgd_noise.noise lists. Raises InputError where one of them is not there."""
     noise = params.section("sgd_noise.noise", list[int])
     forks = [Fork(variant, seed, "rewind", each) for each in noise]
-    files = [fork.folder / paths.FORGETTING for fork in forks]
-    return difficulty([Forgotten.load(file) for file in files]).numpy()
+    counts = [Forgotten.load(fork.folder / paths.FORGETTING, **fork.whose) for fork in forks]
+    return difficulty(counts).numpy()

@@ -33,10 +33,9 @@ def train_fork(
     if not trainer.workers.first:
         return
     subset = trainer.subset
-    ticket.meta |= {"images": len(train_labels if subset is None else subset)} | fork.columns
-    ticket.meta |= {"variant": fork.variant, "seed": fork.seed}
+    ticket.meta |= {"images": len(train_labels if subset is None else subset)} | fork.whose
     ticket.save(fork.folder / paths.END)
-    forgetting.forgotten.save(fork.folder / paths.FORGETTING)
+    forgetting.forgotten.save(fork.folder / paths.FORGETTING, **fork.whose)
     item = "-".join(map(str, fork.item))
     write_rows(
         paths.rows(stage, fork.variant, fork.seed, *fork.item),

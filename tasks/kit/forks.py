@@ -30,6 +30,11 @@ class Fork:
         return (self.removed or self.start, self.noise)
 
     @property
+    def whose(self) -> Row:
+        """What its artifacts say of themselves."""
+        return {"variant": self.variant, "seed": self.seed} | self.columns
+
+    @property
     def columns(self) -> Row:
         """What tells it from the other forks in the tables."""
         return {"start": self.start, "removed": self.removed, "noise": self.noise}

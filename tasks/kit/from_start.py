@@ -7,6 +7,7 @@ from pathlib import Path
 from lp_core.tickets import Ticket
 from lp_core.training.evaluation import above_chance
 from lp_core.training.hooks import Hook
+from tasks.kit.starts import epochs_left
 from tasks.kit.training import Finished, StageTrainer
 
 
@@ -18,11 +19,12 @@ def train_from(
 
     inputs: the files that the start and the samples are from. The ticket's meta is that of the
     start, and: epochs, density, precision, whether it converged, and `errors`, on held-out images,
-    at the start and after each epoch.
+    at the start and after each epoch. Raises InputError where no epoch is left.
     """
+    epochs = epochs_left(start, trainer.spec.epochs)
     start.load_into(trainer.model)
     before = trainer.validate(trainer.model)
-    masks, epochs = start.mask, range(start.meta["epochs"], trainer.spec.epochs)
+    masks = start.mask
     # The digest: not every start is a file.
     state = trainer.state(masks, epochs, inputs, settings=[start.digest])
     finished = trainer.train(masks, epochs, state, hooks=hooks)

@@ -50,7 +50,7 @@ def measure(stage: str, variant: str, seed: int, start: str, removed: str | None
 
 def _load(bench: Bench, fork: Fork) -> Ticket:
     path = fork.folder / paths.END
-    ticket = bench.load(path, variant=fork.variant, seed=fork.seed, **fork.columns)
+    ticket = bench.load(path, **fork.whose)
     training = "fork" if fork.removed is None else "subset_fork"
     resume.forget(resume.stage_name(training, fork.variant, fork.seed, *fork.item))
     return ticket
@@ -58,7 +58,7 @@ def _load(bench: Bench, fork: Fork) -> Ticket:
 
 def _fork_rows(bench: Bench, fork: Fork, ticket: Ticket) -> list[Row]:
     """Of the table `forks`: the ticket as it stands, with the statistics that it was trained to."""
-    forgotten, meta = Forgotten.load(fork.folder / paths.FORGETTING), ticket.meta
+    forgotten, meta = Forgotten.load(fork.folder / paths.FORGETTING, **fork.whose), ticket.meta
     came_to = {
         "converged": meta["converged"],
         "convergence": convergence_speed(meta["errors"]) if meta["converged"] else math.nan,

@@ -5,14 +5,14 @@ the last epoch known to be unstable (or to its beginning), from which every late
 """
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from lp_core.analysis.stability import StableSearch
 from lp_core.checksums import sealed, unsealed
 from lp_core.errors import DamagedError, InputError, MissingInputError
 from lp_core.files import atomic_write
-from tasks.kit import resume
+from tasks.kit import paths, resume
 from tasks.kit.rows import Row
 
 _FILE = "search.json"
@@ -22,9 +22,12 @@ START = "start"  # the step before the first
 
 @dataclass(frozen=True)
 class RewindSearch:
-    """epochs: of a training. probes: rows of the table `rewind_probes`, in the order in which they
-    were found out."""
+    """After `step` of the search of a run. epochs: of a training. probes: rows of the table
+    `rewind_probes`, in the order in which they were found out."""
 
+    variant: str
+    seed: int
+    step: str | int
     epochs: int
     probes: list[Row] = field(default_factory=list)
 
@@ -43,27 +46,36 @@ class RewindSearch:
             "stable": error_barrier < threshold,  # NaN, of a fork that diverged, is not
             "check": search.found is not None,
         }
-        return replace(self, probes=[*self.probes, row])
+        return replace(self, step=step, probes=[*self.probes, row])
 
-    def save(self, folder: Path) -> None:
-        """Write `search.json`."""
-        content = json.dumps({"epochs": self.epochs, "probes": self.probes})
+    def save(self) -> Path:
+        """Write `search.json`. Returns the step's folder."""
+        folder = paths.rewind_search(self.variant, self.seed, self.step)
+        content = json.dumps(asdict(self) | {"step": str(self.step)})
         with atomic_write(folder / _FILE) as temporary:
             temporary.write_text(sealed(content))
+        return folder
 
     @classmethod
-    def load(cls, folder: Path) -> "RewindSearch":
-        """Read it. Raises MissingInputError where it is not there, DamagedError for anything that
-        `save` did not write."""
-        path = folder / _FILE
+    def load(cls, variant: str, seed: int, step: str | int, epochs: int) -> "RewindSearch":
+        """Read it. epochs: of a training, as train.epochs says. Raises MissingInputError where it
+        is not there, DamagedError for anything that `save` did not write there."""
+        path = paths.rewind_search(variant, seed, step) / _FILE
+        wanted = {"variant": variant, "seed": seed, "step": str(step)}
         if not path.is_file():
             raise MissingInputError(f"{path}: no such search; run its stage first")
         try:
-            content = unsealed(path.read_text(), "epochs", "probes")
-            known = cls(content["epochs"], content["probes"])
+            content = unsealed(path.read_text(), *wanted, "epochs", "probes")
+            known = cls(variant, seed, step, content["epochs"], content["probes"])
             _ = known.search
         except (OSError, ValueError, TypeError, KeyError, InputError) as error:
             raise DamagedError(path, f"no search for a stable epoch ({error})") from error
+        if any(content[name] != value for name, value in wanted.items()):
+            told = ", ".join(f"{name} {content[name]}" for name in wanted)
+            raise DamagedError(path, f"another search lies in its place ({told})")
+        if known.epochs != epochs:
+            found = f"a search in trainings of {known.epochs} epochs, but train.epochs is {epochs}"
+            raise DamagedError(path, found)
         return known
 
 

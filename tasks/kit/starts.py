@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from lp_core.errors import DamagedError
+from lp_core.errors import DamagedError, InputError
 from lp_core.tickets import Ticket
 from tasks.kit import paths
 
@@ -27,17 +27,34 @@ def start_point(variant: str, seed: int, start: str | int) -> Ticket:
     """
     files = start_files(variant, seed, start)
     point, masks = (Ticket.load(file) for file in (files[0], files[-1]))
-    if "ticket" in point.meta or "epochs" not in point.meta:
+    # Only what was trained to the end says whether it converged: a ticket, or a fork.
+    if {"ticket", "converged"} & point.meta.keys() or "epochs" not in point.meta:
         raise DamagedError(files[0], "no rewind point lies in its place")
+    run: dict[str, str | int] = {"variant": variant, "seed": seed}
+    if any(point.meta.get(name) != value for name, value in run.items()):
+        told = ", ".join(f"{name} {point.meta.get(name)}" for name in run)
+        raise DamagedError(files[0], f"another rewind point lies in its place ({told})")
     if start == REWIND:
         return point
-    wanted = {"variant": variant, "seed": seed, "ticket": start}
+    wanted = run | {"ticket": start}
     if any(str(masks.meta.get(name)) != str(value) for name, value in wanted.items()):
         told = ", ".join(f"{name} {masks.meta.get(name)}" for name in wanted)
         raise DamagedError(files[1], f"another ticket lies in its place ({told})")
     if any(point.weights[name].shape != mask.shape for name, mask in masks.mask.items()):
         raise DamagedError(files[1], f"its mask is of another network than {files[0]}")
     return replace(under(point, masks.mask), name=masks.name)
+
+
+def epochs_left(start: Ticket, end: int) -> range:
+    """The epochs of a training from a start to the end of the schedule, `train.epochs`. Raises
+    InputError where there is none."""
+    epochs = range(start.meta["epochs"], end)
+    if not epochs:
+        raise InputError(
+            f"train.epochs is {end}, but {start.name} has {start.meta['epochs']} epochs behind it; "
+            "give more, or rewind to an earlier one"
+        )
+    return epochs
 
 
 def under(point: Ticket, masks: dict[str, Tensor]) -> Ticket:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lp_core.errors import InputError
 from lp_core.tickets import Ticket
 from lp_core.training.best import KeepBest
 from lp_core.training.evaluation import above_chance
 from tasks.kit.rows import Row
+from tasks.kit.starts import epochs_left
 from tasks.kit.training import Finished, StageTrainer
 
 
@@ -41,12 +41,7 @@ def train_ticket(trainer: StageTrainer, start: Ticket, inputs: Sequence[Path]) -
     section imp.checkpoint. None in all processes that share the training but the first. Raises
     InputError where no epoch is left.
     """
-    epochs = range(start.meta["epochs"], trainer.spec.epochs)
-    if not epochs:
-        raise InputError(
-            f"train.epochs is {trainer.spec.epochs}, but {start.name} has {start.meta['epochs']} "
-            "epochs behind it; give more, or rewind to an earlier one"
-        )
+    epochs = epochs_left(start, trainer.spec.epochs)
     start.load_into(trainer.model)
     wants_best = trainer.params.section("imp.checkpoint", str) == "best"
     best = KeepBest()

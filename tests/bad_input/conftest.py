@@ -75,7 +75,7 @@ def _images() -> None:
 def _tickets() -> None:
     model = build("resnet8", 10, 1, 8, seed=0)
     mask = {n: torch.ones_like(model.get_parameter(n), dtype=torch.bool) for n in prunable(model)}
-    rewind = Ticket.of(model, mask, {"init_seed": 0, "epochs": 0})
+    rewind = Ticket.of(model, mask, {"variant": "base", "seed": 0, "epochs": 0})
     rewind.save(paths.ticket("base", 0, "rewind"))
     lineage = {"rewind": [rewind.digest, True]}
     for number in range(2):

@@ -19,6 +19,7 @@ from tasks import few_shot, few_shot_forgotten, imp
 from tasks.kit import few_shot as kit
 from tasks.kit import paths
 from tasks.kit.bench import Bench
+from tasks.kit.forks import Fork
 from tasks.kit.params import Params
 from tasks.kit.rows import RowsFile, read_rows
 from tasks.kit.rows_only import forget_recorded
@@ -93,7 +94,8 @@ def forgotten(noise: int, events: Tensor, start: str = "rewind") -> None:
     folder.mkdir(parents=True, exist_ok=True)
     count = len(events)
     learned, presented = torch.ones(count, dtype=torch.bool), torch.full((count,), 9)
-    Forgotten(events.int(), learned, presented.int()).save(folder / paths.FORGETTING)
+    whose = Fork("base", 0, start, noise).whose
+    Forgotten(events.int(), learned, presented.int()).save(folder / paths.FORGETTING, **whose)
 
 
 def test_a_ticket_trained_on_all_images_is_the_ticket_to_the_bit(seen):

@@ -9,7 +9,7 @@ import torch
 
 from lp_core.analysis.forgetting import Forgotten
 from lp_core.data.epoch import Batch
-from lp_core.errors import DamagedError
+from lp_core.errors import DamagedError, InputError
 from lp_core.seeds import noise_seed
 from lp_core.tables import TABLES
 from lp_core.tickets import Ticket
@@ -173,3 +173,27 @@ def test_another_ticket_in_the_place_of_a_start_is_refused(name):
     Ticket.load(paths.ticket("base", 0, 1)).save(paths.ticket("base", 0, name))
     with pytest.raises(DamagedError, match="lies in its place"):
         forked(1, "2")
+
+
+@pytest.mark.parametrize("changes", [{"variant": "other"}, {"seed": 1}])
+def test_the_rewind_point_of_another_run_is_refused(changes):
+    path = paths.ticket("base", 0, "rewind")
+    point = Ticket.load(path)
+    point.meta |= changes
+    point.save(path)
+    ((name, value),) = changes.items()
+    with pytest.raises(DamagedError, match=f"another rewind point .*{name} {value}"):
+        forked(1)
+
+
+def test_a_fork_in_the_rewind_points_place_is_refused():
+    forked(1)
+    fork_ticket(1).save(paths.ticket("base", 0, "rewind"))
+    with pytest.raises(DamagedError, match="no rewind point lies in its place"):
+        forked(2)
+
+
+def test_a_rewind_point_with_no_epoch_left_is_refused():
+    set_params(train=TRAIN | {"epochs": REWIND})
+    with pytest.raises(InputError, match=r"^train\.epochs is 1, but .*rewind\.safetensors has 1 "):
+        forked(1)

@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -11,12 +12,15 @@ from typing import Any
 import pytest
 
 from lp_core.analysis.stability import most_probes
+from lp_core.checksums import sealed
 from lp_core.errors import DamagedError, InputError, MissingInputError
 from lp_core.tables import TABLES
 from lp_core.tickets import Ticket
 from lp_core.training.sgd import SGD
 from tasks import imp, pretrain, rewind_probe, rewind_start, stable_rewind
 from tasks.kit import paths
+from tasks.kit.rewind_epoch import write_rewind_epoch
+from tasks.kit.rewind_search import RewindSearch
 from tasks.kit.rows import Tables, read_rows
 from tasks.kit.training import Finished, StageTrainer
 from tests.lp_core.strategies import bits
@@ -97,9 +101,8 @@ def test_the_first_stable_epoch_is_found_and_the_next_one_looked_at(first, monke
     assert [row["step"] for row in probes] == list(range(1, len(probes) + 1))
     assert all(row["stable"] == (row["epoch"] >= first) for row in probes)
     assert {first - 1, first, first + 1} & set(range(EPOCHS)) <= {row["epoch"] for row in probes}
-    assert json.loads(paths.rewind_point("stable", "base", 0).read_text()) == {
-        "epoch": min(first, EPOCHS - 1)
-    }
+    left = json.loads(paths.rewind_point("stable", "base", 0).read_text())
+    assert left["epoch"] == min(first, EPOCHS - 1)
 
 
 def test_what_contradicts_that_stability_stays_is_said(monkeypatch):
@@ -170,7 +173,8 @@ def test_when_the_search_is_over_steps_pass_on_what_is_known_without_training(mo
     assert [len(json.loads(files["search.json"])["probes"]) for files in last] == [1, 2, 3, 3]
     both, one = {"search.json", "state.safetensors"}, {"search.json"}
     assert [set(files) for files in last] == [both, both, one, one]
-    assert last[2] == last[3]
+    told = [json.loads(files["search.json"]) for files in last]
+    assert told[2]["probes"] == told[3]["probes"]
     monkeypatch.setattr(StageTrainer, "train", None)
     assert probed(PROBES) == last[-1]
 
@@ -231,12 +235,53 @@ def test_a_damaged_search_is_refused_with_its_file(file):
 def test_pretrain_says_where_the_found_epoch_should_be():
     with pytest.raises(MissingInputError, match=r"rewind/stable/base/0\.json"):
         pretrain.main(ONE)
-    for content in ("{", "{}", '{"epoch": true}', '{"epoch": -1}', "[]"):
-        path = paths.rewind_point("stable", "base", 0)
-        path.parent.mkdir(parents=True, exist_ok=True)
+    path = paths.rewind_point("stable", "base", 0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whose = '{"variant": "base", "seed": 0, "epoch": '
+    wrong = (f"{whose}true}}", f"{whose}-1}}", '{"epoch": 1}')
+    for content in ("{", "{}", f"{whose}1}}", "[]", *map(sealed, wrong)):
         path.write_text(content)
         with pytest.raises(DamagedError, match="no epoch to rewind to"):
             pretrain.main(ONE)
+
+
+@pytest.mark.parametrize(
+    ("whose", "told"),
+    [
+        (("other", 0, 1), r"another run's epoch lies in its place \(variant other, seed 0\)"),
+        (("base", 1, 1), r"another run's epoch lies in its place \(variant base, seed 1\)"),
+        (("base", 0, EPOCHS), rf"its epoch is {EPOCHS}, but train\.epochs is {EPOCHS}"),
+    ],
+)
+def test_an_epoch_of_another_run_or_at_the_end_is_refused(whose, told):
+    write_rewind_epoch(*whose)
+    path = paths.rewind_point("stable", "base", 0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    paths.rewind_point("stable", *whose[:2]).rename(path)
+    with pytest.raises(DamagedError, match=rf"^rewind/stable/base/0\.json: {told}"):
+        pretrain.main(ONE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"variant": "other"}, "another search lies in its place .variant other, seed 0, step 1"),
+        ({"seed": 1}, "another search lies in its place .variant base, seed 1, step 1"),
+        ({"step": 2}, "another search lies in its place .variant base, seed 0, step 2"),
+        ({"epochs": 9}, f"in trainings of 9 epochs, but train.epochs is {EPOCHS}"),
+    ],
+)
+def test_another_search_is_refused(changes, told):
+    search = replace(RewindSearch("base", 0, 1, EPOCHS), **changes)
+    path = paths.rewind_search("base", 0, 1) / "search.json"
+    path.parent.mkdir(parents=True)
+    (search.save() / "search.json").rename(path)
+    set_params(sgd_noise={"stable_rewind": {"variants": ["base"], "steps": CHAIN[:1]}})
+    line = f"^rewind_search/base/0/1/search.json: .*{told}"
+    with pytest.raises(DamagedError, match=line):
+        stable_rewind.main(ONE)
+    with pytest.raises(DamagedError, match=line):
+        rewind_probe.main(Namespace(variant="base", seed=0, step=2, after="1"))
 
 
 def test_a_state_that_is_missing_is_told_with_what_makes_it() -> None:

@@ -11,7 +11,7 @@ import torch
 
 from lp_core.analysis.forgetting import Forgotten
 from lp_core.data.epoch import Batch
-from lp_core.errors import InputError, MissingInputError
+from lp_core.errors import DamagedError, InputError, MissingInputError
 from lp_core.tables import TABLES
 from lp_core.tickets import Ticket
 from tasks import subset_fork, subset_instability
@@ -35,8 +35,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         events = torch.as_tensor(EVENTS + 40 + 3 * (shift - 1), dtype=torch.int32)
         presented = torch.full_like(events, 100)
         learned = torch.ones(IMAGES, dtype=torch.bool)
-        path = Fork("base", 0, "rewind", noise).folder / paths.FORGETTING
-        Forgotten(events, learned, presented).save(path)
+        fork = Fork("base", 0, "rewind", noise)
+        Forgotten(events, learned, presented).save(fork.folder / paths.FORGETTING, **fork.whose)
 
 
 def forked(removed: str, noise: int) -> tuple[Ticket, Forgotten]:
@@ -74,20 +74,21 @@ def test_a_fork_sees_all_samples_but_those_that_its_name_says(removed, left, mon
 
 def test_images_that_were_never_learned_are_the_hardest():
     for noise in NOISE:
-        path = Fork("base", 0, "rewind", noise).folder / paths.FORGETTING
+        fork = Fork("base", 0, "rewind", noise)
+        path = fork.folder / paths.FORGETTING
         forgotten = Forgotten.load(path)
         forgotten.learned[0] = False
         forgotten.events[0] = 0
-        forgotten.save(path)
+        forgotten.save(path, **fork.whose)
     _, left = forked("hardest-50", 1)
     assert set(np.flatnonzero(left.presented.numpy())) == set(range(1, 17))
 
 
 def test_only_noise_seeds_that_are_listed_say_what_is_hard():
-    path = Fork("base", 0, "rewind", 3).folder / paths.FORGETTING
+    fork = Fork("base", 0, "rewind", 3)
     backwards = torch.as_tensor(EVENTS[::-1] * 9, dtype=torch.int32)
     full = torch.full_like(backwards, 500)
-    Forgotten(backwards, full > 0, full).save(path)
+    Forgotten(backwards, full > 0, full).save(fork.folder / paths.FORGETTING, **fork.whose)
     _, both_ways = forked("hardest-50", 1)
     assert set(np.flatnonzero(both_ways.presented.numpy())) == set(range(16, 32))
     set_params(sgd_noise=SECTION | {"noise": [1, 2]})
@@ -98,6 +99,18 @@ def test_only_noise_seeds_that_are_listed_say_what_is_hard():
 def test_a_listed_fork_that_is_not_there_is_missed():
     (Fork("base", 0, "rewind", 2).folder / paths.FORGETTING).unlink()
     with pytest.raises(MissingInputError, match="forks/base/0/rewind/2"):
+        forked("easiest-25", 1)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"noise": 3}, {"start": "2"}, {"variant": "other"}, {"seed": 1}, {"removed": "x"}]
+)
+def test_another_trainings_counts_are_refused(changes):
+    fork = Fork("base", 0, "rewind", 2)
+    path = fork.folder / paths.FORGETTING
+    Forgotten.load(path).save(path, **(fork.whose | changes))
+    ((name, value),) = changes.items()
+    with pytest.raises(DamagedError, match=f"another training's counts .*{name} {value}"):
         forked("easiest-25", 1)
 
 

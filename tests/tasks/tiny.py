@@ -84,7 +84,7 @@ def save_rewind_point(epochs: int = 0) -> Ticket:
     """Where the tickets start: dense, and other weights than theirs."""
     model = build("resnet8", CLASSES, 3, 8, seed=3)
     mask = Ticket.load(paths.ticket("base", 0, 0)).mask
-    start = Ticket.of(model, mask, {"variant": "base", "init_seed": 0, "epochs": epochs})
+    start = Ticket.of(model, mask, {"variant": "base", "seed": 0, "epochs": epochs})
     start.save(paths.ticket("base", 0, "rewind"))
     return start
 
