@@ -14,7 +14,8 @@ _LEAST = 3  # pairs; two of them are always in order or in reverse
 
 @dataclass(frozen=True)
 class RankCorrelation:
-    """rho: −1 … 1, NaN where there is none. low, high: 95% bootstrap interval, NaN of one seed."""
+    """rho: −1 … 1, NaN where there is none. low, high: the bootstrap's quantiles of 2.5% and 97.5%;
+    NaN of one seed."""
 
     rho: float
     low: float
