@@ -12,7 +12,7 @@ from tasks.kit import paths, resume
 from tasks.kit.cli import run
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import write_rows
-from tasks.kit.rows_only import cross_name
+from tasks.kit.rows_only import cross_name, forget_cached
 from tasks.kit.starts import start_files, start_point
 from tasks.kit.ticket_run import train_ticket
 from tasks.kit.torchrun import under_torchrun
@@ -38,6 +38,7 @@ def main(arguments: Namespace) -> None:
             "stages": [ran],
         },
     )
+    forget_cached("cross")
     resume.finish(trained.finished.state)
 
 

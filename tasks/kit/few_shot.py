@@ -11,7 +11,7 @@ from lp_core.errors import InputError
 from tasks.kit import paths, resume
 from tasks.kit.provenance import provenance
 from tasks.kit.rows import write_rows
-from tasks.kit.rows_only import few_shot_name
+from tasks.kit.rows_only import few_shot_name, forget_cached
 from tasks.kit.starts import start_files
 from tasks.kit.ticket_run import train_ticket
 from tasks.kit.training import StageTrainer
@@ -64,4 +64,5 @@ class FewShot:
                 "stages": [ran],
             },
         )
+        forget_cached("few_shot")
         resume.finish(trained.finished.state)

@@ -17,12 +17,13 @@ def remove_restorable(files: Iterable[Path]) -> list[Path]:
     A stage that is listed again gets its rows back from the cache. A file without a copy there may
     be somebody's own and stays.
     """
-    restorable = [file for file in files if _cached(file).is_file()]
+    restorable = [file for file in files if is_recorded(file)]
     for file in restorable:
         file.unlink()
     return restorable
 
 
-def _cached(file: Path) -> Path:
+def is_recorded(file: Path) -> bool:
+    """Whether DVC's cache holds the file's content."""
     digest = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
-    return CACHE / digest[:2] / digest[2:]
+    return Path(CACHE, digest[:2], digest[2:]).is_file()

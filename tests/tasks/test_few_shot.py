@@ -1,5 +1,6 @@
 """The stages `few_shot` and `few_shot_forgotten`: tickets trained on a part of the images."""
 
+import hashlib
 import shutil
 from argparse import Namespace
 from pathlib import Path
@@ -20,6 +21,7 @@ from tasks.kit import few_shot as kit
 from tasks.kit import paths
 from tasks.kit.bench import Bench
 from tasks.kit.forks import Fork
+from tasks.kit.leftovers import CACHE
 from tasks.kit.params import Params
 from tasks.kit.rows import RowsFile, read_rows
 from tasks.kit.rows_only import forget_recorded
@@ -239,3 +241,20 @@ def test_when_its_rows_are_read_a_trainings_own_state_goes_and_no_other(seen):
     assert set(paths.RESUME.glob("*.safetensors")) == rest
     forget_recorded(heads)
     assert set(paths.RESUME.glob("*")) == unfinished
+
+
+def test_the_next_training_drops_the_states_that_dvc_has_recorded(seen):
+    """DVC's cache then holds the rows. The others stay, for they may have to be recorded yet."""
+    states = []
+    for percent in (25, 50):
+        file = trained(percent)
+        states.append(seen.run.finished.state)
+    content = file.path.read_bytes()
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    cached = Path(CACHE, digest[:2], digest[2:])
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(content)
+    trained(100)
+    assert states[0].exists()
+    assert not states[1].exists()
+    assert seen.run.finished.state.exists()
