@@ -226,7 +226,7 @@ def test_a_constant_predictor_has_no_correlation():
 def test_the_first_sentence_is_the_setting():
     first = sentences(results_of(SMALL), [])[0]
     assert first == (
-        "resnet8 on digits: 9 variants (momentum 0, 0.9; batch size 32, 128; from initialisation, "
+        "resnet8 on digits: 8 variants (momentum 0, 0.9; batch size 32, 128; from initialisation, "
         "rewound to epoch 2), 2 seeds, 3 forks of each start."
     )
 
