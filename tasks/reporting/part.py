@@ -9,12 +9,9 @@ from typing import Generic, TypeVar
 from matplotlib.figure import Figure
 
 from tasks.reporting import style
+from tasks.reporting.no_data import NoData
 
 R = TypeVar("R")
-
-
-class NoData(ValueError):
-    """A figure has nothing to show; the message is a line for the reader that says why."""
 
 
 @dataclass(frozen=True)

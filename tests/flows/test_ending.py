@@ -142,3 +142,11 @@ def test_invalid_input_is_told_without_waiting_for_a_server(toy: Toy, home: Path
     assert "error: dvc.lock: not as DVC writes it" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     assert mark.left_after(5) == []
+
+
+def _command(process: psutil.Process) -> str:
+    """Empty of one that is over."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""

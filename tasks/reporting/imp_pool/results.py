@@ -9,7 +9,7 @@ import pandas as pd
 from tasks.kit.params import Params, overlay
 from tasks.reporting.frames import Frames
 from tasks.reporting.imp_pool.published import Published
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 
 _NAMED = 5  # variants that a title names, at most
 

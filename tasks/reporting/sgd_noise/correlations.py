@@ -9,7 +9,7 @@ import pandas as pd
 from lp_core.analysis import rank_correlation
 from tasks.kit.params import Params
 from tasks.reporting.frames import Frames
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 
 # By the column of `predictors`, in words.
 PREDICTORS = {

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tasks.reporting.sgd_noise.correlations import (
     PREDICTORS,
     Correlation,

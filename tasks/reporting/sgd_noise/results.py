@@ -10,7 +10,7 @@ import pandas as pd
 
 from tasks.kit.params import Params, overlay
 from tasks.reporting.frames import Frames
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tasks.reporting.sgd_noise.published import PUBLISHED
 from tasks.reporting.sgd_noise.rows import OWN
 from tasks.reporting.sgd_noise.settings import Setting, setting_of

@@ -7,7 +7,7 @@ published ones.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 
 Settings = dict[str, Any]
 

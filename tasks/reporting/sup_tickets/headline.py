@@ -3,7 +3,7 @@
 import pandas as pd
 
 from tasks.reporting.corrupted import corrupted_sentences
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tasks.reporting.style import points
 from tasks.reporting.sup_tickets.figures.meeting import search_gains
 from tasks.reporting.sup_tickets.results import Results

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from tasks.reporting.part import NoData, Table
+from tasks.reporting.no_data import NoData
+from tasks.reporting.part import Table
 from tasks.reporting.style import percent, points
 from tasks.reporting.sup_tickets.results import Results
 from tasks.reporting.sup_tickets.scores import paired

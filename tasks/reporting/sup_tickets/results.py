@@ -9,7 +9,7 @@ import pandas as pd
 
 from tasks.kit.params import Params, overlay
 from tasks.reporting.frames import Frames
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tasks.reporting.sup_tickets.endings import Endings
 from tasks.reporting.sup_tickets.methods import Method, methods
 from tasks.reporting.sup_tickets.published import PUBLISHED, Published, read_published

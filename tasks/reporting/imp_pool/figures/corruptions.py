@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from lp_core.corruptions.names import FAMILIES
 from tasks.reporting.cells import draw_cells
 from tasks.reporting.imp_pool.results import Results
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tasks.reporting.style import empty_figure, error_bar_note, styles
 
 _COLOURS = {

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 from tasks.reporting.imp_pool.results import Results
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 
 Settings = dict[str, Any]
 

@@ -6,7 +6,7 @@ from math import ceil
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tasks.reporting.sgd_noise.figures.tickets import DENSITY, thin_ticks
 from tasks.reporting.sgd_noise.measures import accuracies, crossed_accuracies
 from tasks.reporting.sgd_noise.results import Results

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tasks.reporting.sgd_noise.figures.facets import draw_threshold, facet_figure, threshold_entry
 from tasks.reporting.sgd_noise.measures import accuracies
 from tasks.reporting.sgd_noise.results import Results

@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tasks.reporting.sgd_noise.figures.bars import Bar, bar_figure
 from tasks.reporting.sgd_noise.figures.facets import facet_figure
 from tasks.reporting.sgd_noise.figures.tickets import DENSITY, thin_ticks

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tasks.reporting.style import empty_figure, error_bar_note, legend_entry
 from tasks.reporting.sup_tickets.methods import Method
 from tasks.reporting.sup_tickets.results import Results

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tasks.reporting.style import Style, empty_figure, error_bar_note, legend_entry
 from tasks.reporting.sup_tickets.figures.pairs import GREY
 from tasks.reporting.sup_tickets.results import Results

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tasks.reporting.style import add_legend, empty_figure, tick_step
 from tasks.reporting.sup_tickets.results import Results
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from lp_core.superposing import EndingSpec
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tasks.reporting.sup_tickets.endings import DEFAULTS, Endings
 from tasks.reporting.sup_tickets.methods import methods
 from tests.tasks.reporting.made_sup import ENDING, TRAINING

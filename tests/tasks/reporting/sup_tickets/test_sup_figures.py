@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tasks.reporting.sup_tickets.figures import ablations, accuracy, costs, cycles, meeting
 from tasks.reporting.sup_tickets.figures.catalogue import CHAPTERS
 from tasks.reporting.sup_tickets.figures.diversity import diversity, groups_of

@@ -11,7 +11,7 @@ from tasks.reporting.imp_pool.figures.methods import (
     of_recipe,
     varying,
 )
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tests.tasks.reporting.made import METHODS, Made, results
 
 ALL = results(Made(tickets=2, seeds=(0,)))

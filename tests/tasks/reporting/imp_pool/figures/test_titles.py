@@ -6,7 +6,7 @@ import pytest
 
 from tasks.reporting.imp_pool.figures.connectivity import barriers
 from tasks.reporting.imp_pool.figures.matrices import heatmap
-from tasks.reporting.part import NoData
+from tasks.reporting.no_data import NoData
 from tests.tasks.reporting.imp_pool.figures.failing import failing
 from tests.tasks.reporting.made import Made, results
 from tests.tasks.reporting.made_sgd import MadeSgd
