@@ -14,7 +14,7 @@ from tasks.kit.provenance import provenance
 from tasks.kit.rows import write_rows
 from tasks.kit.rows_only import cross_name, forget_cached
 from tasks.kit.starts import start_files, start_point
-from tasks.kit.ticket_run import train_ticket
+from tasks.kit.ticket_run import score_rows, train_ticket
 from tasks.kit.torchrun import under_torchrun
 from tasks.kit.training import StageTrainer
 
@@ -34,7 +34,7 @@ def main(arguments: Namespace) -> None:
         paths.rows("cross", masks, seed, training, number),
         trainer.bench.head("cross", masks, seed, **whose),
         {
-            "crossed": [whose | scores for scores in trained.score_rows(trainer)],
+            "crossed": [whose | scores for scores in score_rows(trainer, trained)],
             "stages": [ran],
         },
     )

@@ -47,8 +47,9 @@ def main(arguments: Namespace) -> None:
     forks: dict[int, Ticket] = {}
     for noise in prefix.params.section("sgd_noise.noise", list[int]):
         fork = StageTrainer(f"{name}-{noise}", variant, seed, noise=noise)
-        finished, forks[noise] = train_from(fork, start, [before / STATE])
-        states.append(finished.state)
+        if trained := train_from(fork, start, [before / STATE]):
+            forks[noise] = trained.ticket
+            states.append(trained.finished.state)
     if not prefix.workers.first:
         return
     barrier = _barrier(prefix.params, seed, forks)

@@ -13,7 +13,7 @@ from tasks.kit.provenance import provenance
 from tasks.kit.rows import write_rows
 from tasks.kit.rows_only import few_shot_name, forget_cached
 from tasks.kit.starts import start_files
-from tasks.kit.ticket_run import train_ticket
+from tasks.kit.ticket_run import score_rows, train_ticket
 from tasks.kit.training import StageTrainer
 from tasks.kit.untrained import untrained
 
@@ -60,7 +60,7 @@ class FewShot:
             paths.rows("few_shot", self.variant, self.seed, *columns.values()),
             trainer.bench.head("few_shot", self.variant, self.seed, **columns),
             {
-                "few_shot": [whole | scores for scores in trained.score_rows(trainer)],
+                "few_shot": [whole | scores for scores in score_rows(trainer, trained)],
                 "stages": [ran],
             },
         )

@@ -29,11 +29,17 @@ def train_fork(
     """
     train_labels = trainer.bench.dataset.labels("train")
     forgetting = Forgetting(len(train_labels))
-    finished, ticket = train_from(trainer, start, inputs, forgetting)
-    if not trainer.workers.first:
+    start.load_into(trainer.model)
+    before = trainer.validate(trainer.model)
+    trained = train_from(trainer, start, inputs, [forgetting])
+    if trained is None:
         return
+    finished, ticket = trained.finished, trained.ticket
+    # On held-out images, at the start and after each epoch: what convergence is reckoned from.
+    errors = [1 - before.accuracy, *(1 - epoch.val_accuracy for epoch in finished.curve)]
     subset = trainer.subset
-    ticket.meta |= {"images": len(train_labels if subset is None else subset)} | fork.whose
+    images = len(train_labels if subset is None else subset)
+    ticket.meta |= {"errors": errors, "images": images} | fork.whose
     ticket.save(fork.folder / paths.END)
     forgetting.forgotten.save(fork.folder / paths.FORGETTING, **fork.whose)
     item = "-".join(map(str, fork.item))

@@ -14,10 +14,10 @@ from lp_core.training.trainer import Trainer
 from tasks import cross, imp
 from tasks.kit import paths
 from tasks.kit.bench import Bench
+from tasks.kit.from_start import Trained
 from tasks.kit.params import Params
 from tasks.kit.rows import Row, read_rows
 from tasks.kit.rows_only import forget_recorded
-from tasks.kit.ticket_run import TicketRun
 from tests.lp_core.strategies import bits
 from tests.tasks.tiny import PARAMS, make_tickets, save_rewind_point
 
@@ -41,14 +41,14 @@ IMP = PARAMS["imp"] | {"fraction": 0.2, "checkpoint": "last"}
 
 
 @pytest.fixture(autouse=True)
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[TicketRun]:
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Trained]:
     """What the trainings of the test come to, in their order."""
     make_tickets(tmp_path, monkeypatch, {"train": TRAIN, "imp": IMP, "variants": VARIANTS})
     save_rewind_point(epochs=2)
-    kept: list[TicketRun] = []
+    kept: list[Trained] = []
     real = cross.train_ticket
 
-    def train_ticket(*arguments: Any) -> TicketRun | None:
+    def train_ticket(*arguments: Any) -> Trained | None:
         run = real(*arguments)
         if run:
             kept.append(run)

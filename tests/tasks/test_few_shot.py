@@ -21,12 +21,12 @@ from tasks.kit import few_shot as kit
 from tasks.kit import paths
 from tasks.kit.bench import Bench
 from tasks.kit.forks import Fork
+from tasks.kit.from_start import Trained
 from tasks.kit.leftovers import CACHE
 from tasks.kit.params import Params
 from tasks.kit.rows import RowsFile, read_rows
 from tasks.kit.rows_only import forget_recorded
 from tasks.kit.starts import start_point
-from tasks.kit.ticket_run import TicketRun
 from tasks.kit.training import StageTrainer
 from tests.lp_core.strategies import bits
 from tests.tasks.tiny import PARAMS, make_tickets, save_rewind_point
@@ -48,7 +48,7 @@ class Seen:
 
     trainer: StageTrainer
     start: Ticket
-    run: TicketRun
+    run: Trained
 
     @property
     def part(self) -> list[int]:
@@ -64,7 +64,7 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Seen:
     save_rewind_point(epochs=1)
     kept, real = Seen(), kit.train_ticket
 
-    def train_ticket(trainer: StageTrainer, start: Ticket, inputs: list[Path]) -> TicketRun:
+    def train_ticket(trainer: StageTrainer, start: Ticket, inputs: list[Path]) -> Trained:
         run = real(trainer, start, inputs)
         assert run is not None
         kept.trainer, kept.start, kept.run = trainer, start, run

@@ -19,6 +19,7 @@ from lp_core.tickets import Ticket
 from lp_core.training.sgd import SGD
 from tasks import imp, pretrain, rewind_probe, rewind_start, stable_rewind
 from tasks.kit import paths
+from tasks.kit.from_start import Trained
 from tasks.kit.rewind_epoch import write_rewind_epoch
 from tasks.kit.rewind_search import RewindSearch
 from tasks.kit.rows import Tables, read_rows
@@ -78,8 +79,8 @@ def searched() -> Tables:
 def known_barriers(monkeypatch: pytest.MonkeyPatch, barriers: list[float]) -> None:
     """Have an epoch's barrier looked up, instead of training forks and measuring it."""
 
-    def untrained(_: Any, start: Ticket, __: Any) -> tuple[Finished, Ticket]:
-        return Finished([], 0.0, Path("nowhere")), start
+    def untrained(_: Any, start: Ticket, __: Any) -> Trained:
+        return Trained(start, Finished([], 0.0, Path("nowhere")))
 
     def looked_up(_: Any, __: Any, forks: dict[int, Ticket]) -> float:
         assert list(forks) == NOISE
