@@ -1,6 +1,7 @@
 """Lottery Pools: tickets by iterative magnitude pruning, pooled, up to tables and report."""
 
-from flows.reproduce import main, reproducing_flow
+from flows.command_line import main
+from flows.reproduce import reproducing_flow
 
 imp_pool = reproducing_flow(
     "flows.imp_pool",

@@ -1,6 +1,7 @@
 """SGD noise: how stable trainings are and what stability buys, up to tables and report."""
 
-from flows.reproduce import main, reproducing_flow
+from flows.command_line import main
+from flows.reproduce import reproducing_flow
 
 sgd_noise = reproducing_flow(
     "flows.sgd_noise",

@@ -1,6 +1,7 @@
 """Sup-tickets: sparse training ended by superposing its cheap tickets, up to tables and report."""
 
-from flows.reproduce import main, reproducing_flow
+from flows.command_line import main
+from flows.reproduce import reproducing_flow
 
 sup_tickets = reproducing_flow(
     "flows.sup_tickets",

@@ -1,6 +1,7 @@
 """Runs every stage of whatever graph there is: the flow of tests on toy projects."""
 
-from flows.reproduce import main, reproducing_flow
+from flows.command_line import main
+from flows.reproduce import reproducing_flow
 
 everything = reproducing_flow("tests.flows.everything", __doc__, targets=["*"], switch="stages")
 

@@ -19,8 +19,8 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.exceptions import TerminationSignal
 
 from flows import artifacts, processes, stage
+from flows.command_line import main
 from flows.imp_pool import imp_pool
-from flows.reproduce import main
 from flows.sgd_noise import sgd_noise
 from flows.sup_tickets import sup_tickets
 from lp_core.errors import InputError

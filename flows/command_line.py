@@ -1,0 +1,84 @@
+"""The command line of every flow: `main`."""
+
+import argparse
+import sys
+from typing import Any
+
+from prefect import Flow
+from prefect.client.schemas.objects import State
+
+from flows.dvc import Fault
+from flows.ending import ended_by_signals
+from flows.reproduce import Wish, owns, read_ahead
+from flows.server import server_or_temporary
+from lp_core.errors import InputError
+
+INVALID_INPUT = 2
+
+
+def main(flow: Flow[..., Any]) -> None:
+    """Runs the flow from the command line.
+
+    Exit code: 0, 1 (a stage failed), 2 (invalid params), 128 and its number after a signal.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {flow.__module__}", description=flow.description
+    )
+    parser.add_argument(
+        "--targets",
+        nargs="+",
+        default=flow.parameters.properties["targets"]["default"],
+        metavar="GLOB",
+        help="stages by name, such as 'pool@*', and all that they build on "
+        f"(default: {' '.join(owns[flow.name].targets)})",
+    )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        dest="overrides",
+        metavar="KEY=VALUE",
+        help="params to set first, such as imp.fraction=0.1; they stay in params.yaml",
+    )
+    parser.add_argument(
+        "--max-parallel",
+        type=int,
+        metavar="N",
+        help="stages at once (default: one for every train.devices GPUs, or one)",
+    )
+    parser.add_argument("--force", action="store_true", help="also run what has not changed")
+    parser.add_argument(
+        "--dask",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="run the stages on the workers of a Dask scheduler, such as tcp://scheduler:8786; "
+        "without an address, on --max-parallel worker processes of this machine",
+    )
+    parser.add_argument(
+        "--no-pull",
+        action="store_false",
+        dest="pull",
+        help="leave in the DVC remote what workers in clones of their own have made",
+    )
+    parser.add_argument(
+        "--on-failure",
+        metavar="COMMAND",
+        help="a shell command to run where a stage has failed",
+    )
+    arguments = parser.parse_args()
+    if arguments.max_parallel is not None and arguments.max_parallel < 1:
+        parser.error(f"--max-parallel: {arguments.max_parallel}; give 1 or more")
+
+    def meanwhile() -> None:
+        try:
+            read_ahead(flow.name, Wish(**vars(arguments)))
+        except InputError as error:  # no need to wait for a server
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(INVALID_INPUT)
+
+    with ended_by_signals(), server_or_temporary(meanwhile=meanwhile):
+        state: State[Any] = flow(**vars(arguments), return_state=True)  # type: ignore[assignment]
+    if not state.is_completed():
+        sys.exit(INVALID_INPUT if state.name == Fault.INVALID_INPUT.value else 1)
