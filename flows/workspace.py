@@ -1,0 +1,122 @@
+"""Where stages run: a folder with the project, and what goes in and out of it with each stage.
+
+A worker shares the coordinator's workspace, or has a clone of its own (`flows.clone`). Which of the
+two it is, it finds out by a token that the coordinator leaves in `.dvc/tmp`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flows.dvc import repro_command
+from flows.graph import Stage
+from lp_core.errors import InputError
+
+TOKEN = Path(".dvc", "tmp", "coordinator")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a worker has to know of the coordinator before it runs stages.
+
+    token: what TOKEN holds in the coordinator's workspace. api_url: the Prefect server that stages
+    report to. clones: what a clone must agree with; None where every worker shares the workspace.
+    """
+
+    root: str
+    host: str
+    token: str
+    api_url: str | None
+    clones: Any = None
+
+
+@dataclass(frozen=True)
+class Order:
+    """One stage, as the coordinator asks for it.
+
+    gpus: how many it needs to itself. inputs: what a clone has to take in first
+    (`Exchange.inputs`).
+    """
+
+    stage: str
+    force: bool = False
+    gpus: int = 0
+    inputs: Any = None
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder in which stages run as they do on the command line."""
+
+    root: Path
+    environment: Mapping[str, str] = field(default_factory=dict)  # beside the stages' usual one
+
+    def command(self, order: Order) -> list[str]:
+        """What brings the stage up to date here; it prints what `dvc repro` prints."""
+        return repro_command(order.stage, order.force)
+
+    def made(self, order: Order) -> Any:  # noqa: ARG002
+        """What the coordinator takes in (`Exchange.take_in`) once the command has succeeded."""
+        return None
+
+
+class Exchange:
+    """The coordinator's side: what goes out with each stage, and what comes back."""
+
+    def is_local(self, stage: Stage) -> bool:  # noqa: ARG002
+        """Whether the stage runs in the coordinator's process whatever workers there are."""
+        return False
+
+    def inputs(self, stage: Stage) -> Any:  # noqa: ARG002
+        """What goes along with the stage, as `Order.inputs`."""
+        return None
+
+    def take_in(self, stage: str, made: Any) -> None:
+        """Takes what a worker's `Workspace.made` gave, before any stage downstream starts."""
+
+
+def leave_token(root: Path) -> str:
+    """Leaves a fresh token in the coordinator's workspace, and gives it."""
+    from lp_core.files import atomic_write
+
+    token = uuid.uuid4().hex
+    (root / TOKEN).parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(root / TOKEN) as temporary:
+        temporary.write_text(token, encoding="utf-8")
+    return token
+
+
+def is_shared(facts: Facts, root: Path) -> bool:
+    """Whether `root` is the coordinator's workspace, seen from wherever this is called."""
+    try:
+        return (root / TOKEN).read_text(encoding="utf-8") == facts.token
+    except OSError:
+        return False
+
+
+def find_workspace(facts: Facts, root: Path) -> Workspace:
+    """The workspace in `root` for stages of the coordinator. InputError where it does not fit."""
+    if is_shared(facts, root):
+        environment = {}
+        host = socket.gethostname()
+        if host != facts.host:
+            # What DVC remembers of files lies in SQLite, which hosts must not share.
+            environment["DVC_SITE_CACHE_DIR"] = str(root / ".site-cache" / host)
+        return Workspace(root, environment)
+    raise InputError(
+        f"{root} is not the workspace of the flow ({facts.host}:{facts.root}); start the worker "
+        "in that folder"
+    )
+
+
+def working_root() -> Path:
+    """The project that this process was started in. InputError where it was in none."""
+    from flows.graph import find_root
+
+    return Path(os.path.realpath(find_root()))
