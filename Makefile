@@ -18,7 +18,7 @@ test: .venv/installed
 	pytest --numprocesses auto --dist loadfile tests/dag tests/flows tests/drill
 
 clean:
-	rm -rf .venv code data tickets pools sparse endings forks subset_forks rewind rewind_search rows results .resume .cache
+	rm -rf .venv code data tickets pools sparse endings forks difficulty subset_forks rewind rewind_search rows results .resume .cache
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer, not " + sys.version'

@@ -14,7 +14,7 @@ def main(arguments: Namespace) -> None:
     """Train one network. How hard an image is: its mean over the forks at the rewind point."""
     variant, seed, selection = arguments.variant, arguments.seed, arguments.selection
     few_shot = FewShot(arguments, selection)
-    hard = rewind_difficulty(few_shot.trainer.params, variant, seed)
+    hard = rewind_difficulty(variant, seed)
     labels, share = few_shot.labels, few_shot.share
     few_shot.train(class_balanced_part(labels, share, selection, seed, hard))
 

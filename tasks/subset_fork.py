@@ -22,7 +22,7 @@ def main(arguments: Namespace) -> None:
     fork = Fork(variant, seed, REWIND, arguments.noise, removed)
     trainer = fork_trainer("subset_fork", fork)
     which, share = parsed(removed)
-    hard = rewind_difficulty(trainer.params, variant, seed)
+    hard = rewind_difficulty(variant, seed)
     trainer.train_on(without(hard, which, share, seed))
     point, files = start_point(variant, seed, REWIND), start_files(variant, seed, REWIND)
     train_fork("subset_fork", fork, trainer, point, files)

@@ -4,21 +4,17 @@ Forgetting events and unforgettable samples (Toneva et al. 2019) as SGD noise co
 training by them (Tables 1 and 8–10), and removes and chooses samples (appendices A.1 and F.1).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from lp_core.checksums import sealed, tensors_digest, unsealed
-from lp_core.errors import DamagedError, InputError, MissingInputError
-from lp_core.files import atomic_write
+from lp_core.analysis.per_sample import load_per_sample, save_per_sample
+from lp_core.errors import InputError
 
-_FORMAT = "lottery-pools forgetting 2"
+_KIND = "forgetting"
 _TENSORS = ("events", "learned", "presented")
 
 
@@ -64,39 +60,14 @@ class Forgotten:
     def save(self, path: str | Path, **whose: str | int | None) -> None:
         """Write to `path` in one step; equal counts are equal files. whose: of which training they
         are, for `load` to compare."""
-        tensors = {name: getattr(self, name).contiguous() for name in _TENSORS}
-        digest = tensors_digest(_FORMAT, tensors)
-        header = json.dumps({"format": _FORMAT, "digest": digest, "whose": whose})
-        with atomic_write(Path(path)) as temporary:
-            save_file(tensors, temporary, {"forgetting": sealed(header)})
+        tensors = {name: getattr(self, name) for name in _TENSORS}
+        save_per_sample(Path(path), _KIND, tensors, whose)
 
     @classmethod
     def load(cls, path: str | Path, **whose: str | int | None) -> "Forgotten":
-        """Read what `save` wrote. whose: the training that is wanted.
-
-        Raises MissingInputError if there is no such file, DamagedError (naming it) if it is
-        truncated, is something else or of another training, or holds other numbers than those that
-        were saved.
-        """
-        if not Path(path).is_file():
-            raise MissingInputError(f"{path}: no such counts of forgetting; run its stage first")
-        try:
-            with safe_open(path, framework="pt") as file:
-                text = (file.metadata() or {}).get("forgetting", "")
-                header = unsealed(text, "format", "digest", "whose")
-                if header["format"] != _FORMAT:
-                    raise ValueError(f"it is of format {header['format']!r}, not {_FORMAT!r}")
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise DamagedError(Path(path), f"no whole counts of forgetting ({reason})") from error
-        if header["digest"] != tensors_digest(_FORMAT, tensors):
-            raise DamagedError(Path(path), "damaged: its counts are not those that were saved")
-        found = {name: header["whose"].get(name) for name in whose}
-        if found != whose:
-            told = ", ".join(f"{name} {value}" for name, value in found.items())
-            raise DamagedError(Path(path), f"another training's counts lie in its place ({told})")
-        return cls(**tensors)
+        """Read what `save` wrote. whose: the training that is wanted. Raises as `load_per_sample`
+        does."""
+        return cls(**load_per_sample(Path(path), _KIND, whose))
 
 
 def difficulty(trainings: Sequence[Forgotten]) -> Tensor:

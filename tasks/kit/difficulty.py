@@ -1,18 +1,34 @@
-"""How hard the images of a run are to remember, as its forks at the rewind point tell."""
+"""How hard the images of a run are to remember, as the forks of one start tell.
+
+The stage `instability` writes it of the forks that are listed, and stages that choose images by it
+read that: so a fork that was listed once trains nothing again.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from lp_core.analysis.forgetting import Forgotten, difficulty
+from lp_core.analysis.per_sample import load_per_sample, save_per_sample
 from tasks.kit import paths
-from tasks.kit.forks import Fork
-from tasks.kit.params import Params
+from tasks.kit.starts import REWIND
+
+_KIND = "difficulty"
 
 
-def rewind_difficulty(params: Params, variant: str, seed: int) -> NDArray[np.float64]:
-    """Of each image of the training split; the higher, the harder: the mean over the forks that
-    the section sgd_noise.noise lists. Raises InputError where one of them is not there."""
-    noise = params.section("sgd_noise.noise", list[int])
-    forks = [Fork(variant, seed, "rewind", each) for each in noise]
-    counts = [Forgotten.load(fork.folder / paths.FORGETTING, **fork.whose) for fork in forks]
-    return difficulty(counts).numpy()
+def save_difficulty(variant: str, seed: int, start: str, counts: list[Forgotten]) -> None:
+    """counts: what each fork of the start forgot."""
+    tensors: dict[str, Tensor] = {_KIND: difficulty(counts)}
+    path = paths.difficulty(variant, seed, start)
+    save_per_sample(path, _KIND, tensors, _whose(variant, seed, start))
+
+
+def rewind_difficulty(variant: str, seed: int) -> NDArray[np.float64]:
+    """Of each image of the training split; the higher, the harder: the mean over the forks at the
+    rewind point. Raises as `load_per_sample` does."""
+    path = paths.difficulty(variant, seed, REWIND)
+    return load_per_sample(path, _KIND, _whose(variant, seed, REWIND))[_KIND].numpy()
+
+
+def _whose(variant: str, seed: int, start: str) -> dict[str, str | int | None]:
+    return {"variant": variant, "seed": seed, "start": start}

@@ -9,6 +9,7 @@ from lp_core.tickets import Ticket
 from tasks.kit import paths, resume
 from tasks.kit.bench import Bench
 from tasks.kit.cli import progress
+from tasks.kit.difficulty import save_difficulty
 from tasks.kit.fork_pairs import between_forks
 from tasks.kit.forks import Fork
 from tasks.kit.lines import Lines
@@ -26,6 +27,11 @@ def measure(stage: str, variant: str, seed: int, start: str, removed: str | None
     forks = [Fork(variant, seed, start, noise, removed) for noise in seeds]
     tickets = {fork.noise: _load(bench, fork) for fork in forks}
     points, heights = between_forks(Lines(bench, params, seed), tickets)
+    forgotten = {
+        fork.noise: Forgotten.load(fork.folder / paths.FORGETTING, **fork.whose) for fork in forks
+    }
+    if removed is None:
+        save_difficulty(variant, seed, start, list(forgotten.values()))
     threshold = params.section("sgd_noise.threshold", float)
     whose = {"start": start, "removed": removed}
     density = tickets[seeds[0]].density
@@ -36,7 +42,7 @@ def measure(stage: str, variant: str, seed: int, start: str, removed: str | None
             "forks": [
                 row
                 for fork in progress(forks, f"{stage}@{variant}-{seed}-{removed or start}")
-                for row in _fork_rows(bench, fork, tickets[fork.noise])
+                for row in _fork_rows(bench, fork, tickets[fork.noise], forgotten[fork.noise])
             ],
             "instability_paths": [whose | row for row in points],
             "instability": [
@@ -56,9 +62,9 @@ def _load(bench: Bench, fork: Fork) -> Ticket:
     return ticket
 
 
-def _fork_rows(bench: Bench, fork: Fork, ticket: Ticket) -> list[Row]:
+def _fork_rows(bench: Bench, fork: Fork, ticket: Ticket, forgotten: Forgotten) -> list[Row]:
     """Of the table `forks`: the ticket as it stands, with the statistics that it was trained to."""
-    forgotten, meta = Forgotten.load(fork.folder / paths.FORGETTING, **fork.whose), ticket.meta
+    meta = ticket.meta
     came_to = {
         "converged": meta["converged"],
         "convergence": convergence_speed(meta["errors"]) if meta["converged"] else math.nan,

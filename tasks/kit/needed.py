@@ -18,7 +18,8 @@ def circles(experiment: "Experiment") -> Iterator[str]:
     graph, or remove a folder of images before it reads it."""
     names = list(experiment.datasets)
     made = [Path(each) for each in ("code", "tickets", "pools", "sparse", "endings")]
-    made += [Path(each) for each in ("rewind", "rewind_search", "forks", "subset_forks")]
+    made += [Path(each) for each in ("rewind", "rewind_search")]
+    made += [Path(each) for each in ("forks", "difficulty", "subset_forks")]
     made += [
         paths.ROWS,
         paths.RESULTS,

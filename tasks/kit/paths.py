@@ -65,6 +65,11 @@ def fork(variant: str, seed: int, start: str, noise: int) -> Path:
     return Path("forks", variant, str(seed), start, str(noise))
 
 
+def difficulty(variant: str, seed: int, start: str) -> Path:
+    """How hard each image is, as the forks of a start tell that params.yaml lists."""
+    return Path("difficulty", variant, str(seed), f"{start}.safetensors")
+
+
 def subset_fork(variant: str, seed: int, removed: str, noise: int) -> Path:
     """The same of one on a part of the images."""
     return Path("subset_forks", variant, str(seed), removed, str(noise))

@@ -112,7 +112,7 @@ TINY: dict[str, Any] = {
 # Folders in which stages leave what they make.
 MADE = (
     *("code", "data", "rewind", "tickets", "pools", "sparse", "endings"),
-    *("forks", "subset_forks", "rewind_search", "rows", "results"),
+    *("forks", "difficulty", "subset_forks", "rewind_search", "rows", "results"),
 )
 
 

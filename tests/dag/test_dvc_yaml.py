@@ -195,6 +195,15 @@ def test_no_fork_knows_what_is_measured_of_it() -> None:
     assert not [p for p in params if re.match("pooling|corrupt|imp|seeds|grid|sup_tic|sgd", p)]
 
 
+def test_no_training_reads_a_folder_of_forks() -> None:
+    """One that was listed once may lie there, and would train it again."""
+    text = (ROOT / "dvc.yaml").read_text()
+    stages = {s.partition(":")[0]: s for s in re.split(r"\n  (?=\w+:\n)", text)[1:]}
+    deps = {name: s.partition("deps:")[2].partition("outs:")[0] for name, s in stages.items()}
+    readers = {name for name, read in deps.items() if re.search(r"\bforks/", read)}
+    assert readers == {"instability"}
+
+
 def test_a_stage_takes_about_fifteen_lines() -> None:
     """The results' lists of tables apart."""
     text = (ROOT / "dvc.yaml").read_text().partition("  tables:")[0]

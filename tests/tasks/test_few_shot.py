@@ -1,7 +1,6 @@
 """The stages `few_shot` and `few_shot_forgotten`: tickets trained on a part of the images."""
 
 import hashlib
-import shutil
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from tasks import few_shot, few_shot_forgotten, imp
 from tasks.kit import few_shot as kit
 from tasks.kit import paths
 from tasks.kit.bench import Bench
-from tasks.kit.forks import Fork
+from tasks.kit.difficulty import save_difficulty
 from tasks.kit.from_start import Trained
 from tasks.kit.leftovers import CACHE
 from tasks.kit.params import Params
@@ -90,14 +89,12 @@ def labels() -> Tensor:
     return Dataset.load(paths.dataset("noise")).labels("train")
 
 
-def forgotten(noise: int, events: Tensor, start: str = "rewind") -> None:
-    """Leave what a fork leaves of its forgetting."""
-    folder = paths.fork("base", 0, start, noise)
-    folder.mkdir(parents=True, exist_ok=True)
-    count = len(events)
-    learned, presented = torch.ones(count, dtype=torch.bool), torch.full((count,), 9)
-    whose = Fork("base", 0, start, noise).whose
-    Forgotten(events.int(), learned, presented.int()).save(folder / paths.FORGETTING, **whose)
+def forgotten(*events: Tensor) -> None:
+    """Leave what the stage `instability` leaves of forks that forgot so much."""
+    count = len(events[0])
+    learned, presented = torch.ones(count, dtype=torch.bool), torch.full((count,), 9).int()
+    counts = [Forgotten(each.int(), learned, presented) for each in events]
+    save_difficulty("base", 0, "rewind", counts)
 
 
 def test_a_ticket_trained_on_all_images_is_the_ticket_to_the_bit(seen):
@@ -114,8 +111,7 @@ def test_a_ticket_trained_on_all_images_is_the_ticket_to_the_bit(seen):
 
 def test_rows_have_the_columns_of_the_table_and_heads_of_their_own(seen):
     columns = set(TABLES["few_shot"].names) - {"dataset", "model", "variant", "seed", "run"}
-    forgotten(1, torch.zeros(32))
-    forgotten(2, torch.zeros(32))
+    forgotten(torch.zeros(32), torch.zeros(32))
     heads = []
     for percent, network, selection in [
         (25, "ticket", "random"),
@@ -172,8 +168,7 @@ def test_permuting_the_dense_network_changes_nothing(seen):
 def test_the_least_and_the_most_forgotten_are_taken_class_by_class(seen):
     generator = torch.Generator().manual_seed(3)
     first, second = (torch.randint(0, 9, (32,), generator=generator) for _ in range(2))
-    forgotten(1, first)
-    forgotten(2, second)
+    forgotten(first, second)
     mean = (first + second) / 2
     for selection, sign in (("least-forgotten", 1), ("most-forgotten", -1)):
         trained(25, selection=selection)
@@ -185,16 +180,9 @@ def test_the_least_and_the_most_forgotten_are_taken_class_by_class(seen):
             assert max(sign * mean[i] for i in taken) <= min(sign * mean[i] for i in left)
 
 
-def test_only_the_forks_that_are_listed_tell_what_was_forgotten(seen):
-    forgotten(1, torch.arange(32) % 5)
-    forgotten(2, torch.arange(32) % 3)
-    trained(25, selection="most-forgotten")
-    part = seen.part
-    forgotten(7, 9 - torch.arange(32) % 9)  # left behind by settings of another day
-    trained(25, selection="most-forgotten")
-    assert seen.part == part
-    shutil.rmtree(paths.fork("base", 0, "rewind", 2))
-    with pytest.raises(MissingInputError, match="forks/base/0/rewind/2"):
+@pytest.mark.usefixtures("seen")
+def test_where_nobody_told_what_was_forgotten_it_is_missed():
+    with pytest.raises(MissingInputError, match="difficulty/base/0/rewind"):
         trained(25, selection="most-forgotten")
 
 
@@ -211,8 +199,7 @@ def test_a_training_that_is_over_goes_on_from_its_state_whatever_was_trained_sin
     """DVC may not have recorded it: until the stage `tables` reads its rows, it may run again."""
     items = ((25, "ticket", "random"), (50, "ticket", "random"), (25, "permuted", "random"))
     items += ((25, "ticket", "least-forgotten"),)
-    forgotten(1, torch.arange(32) % 5)
-    forgotten(2, torch.arange(32) % 3)
+    forgotten(torch.arange(32) % 5, torch.arange(32) % 3)
     states, rows = set(), []
     for percent, network, selection in items:
         rows.append(trained(percent, network=network, selection=selection).tables["few_shot"])

@@ -1,7 +1,7 @@
 """The stages `subset_fork` and `subset_instability`: forks without the easiest or the hardest."""
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from lp_core.tables import TABLES
 from lp_core.tickets import Ticket
 from tasks import subset_fork, subset_instability
 from tasks.kit import paths
+from tasks.kit.difficulty import save_difficulty
 from tasks.kit.forks import Fork
 from tasks.kit.removed import parsed
 from tasks.kit.rows import Tables, read_rows
 from tasks.kit.training import WithProgressBar
-from tests.tasks.tiny_forks import EPOCHS, NOISE, REWIND, SECTION, make_experiment, set_params
+from tests.tasks.tiny_forks import EPOCHS, NOISE, REWIND, make_experiment
 
 IMAGES = 32
 # Forgotten in one fork each time, in the next a little otherwise: image 31 is the hardest.
@@ -37,6 +38,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         learned = torch.ones(IMAGES, dtype=torch.bool)
         fork = Fork("base", 0, "rewind", noise)
         Forgotten(events, learned, presented).save(fork.folder / paths.FORGETTING, **fork.whose)
+    told()
+
+
+def told(noise: Sequence[int] = NOISE) -> None:
+    """Leave what the stage `instability` leaves of how hard the images are."""
+    forks = [Fork("base", 0, "rewind", each) for each in noise]
+    counts = [Forgotten.load(fork.folder / paths.FORGETTING, **fork.whose) for fork in forks]
+    save_difficulty("base", 0, "rewind", counts)
 
 
 def forked(removed: str, noise: int) -> tuple[Ticket, Forgotten]:
@@ -80,37 +89,46 @@ def test_images_that_were_never_learned_are_the_hardest():
         forgotten.learned[0] = False
         forgotten.events[0] = 0
         forgotten.save(path, **fork.whose)
+    told()
     _, left = forked("hardest-50", 1)
     assert set(np.flatnonzero(left.presented.numpy())) == set(range(1, 17))
 
 
-def test_only_noise_seeds_that_are_listed_say_what_is_hard():
+def test_what_is_hard_is_the_mean_over_the_forks_in_whatever_order():
     fork = Fork("base", 0, "rewind", 3)
     backwards = torch.as_tensor(EVENTS[::-1] * 9, dtype=torch.int32)
     full = torch.full_like(backwards, 500)
     Forgotten(backwards, full > 0, full).save(fork.folder / paths.FORGETTING, **fork.whose)
-    _, both_ways = forked("hardest-50", 1)
-    assert set(np.flatnonzero(both_ways.presented.numpy())) == set(range(16, 32))
-    set_params(sgd_noise=SECTION | {"noise": [1, 2]})
-    _, one_way = forked("hardest-50", 1)
-    assert set(np.flatnonzero(one_way.presented.numpy())) == set(range(16))
+    path = paths.difficulty("base", 0, "rewind")
+    files = set()
+    for noise, left in (
+        ([1, 2, 3], range(16, 32)),
+        ([3, 1, 2], range(16, 32)),
+        ([1, 2], range(16)),
+    ):
+        told(noise)
+        files.add(path.read_bytes())
+        _, seen = forked("hardest-50", 1)
+        assert set(np.flatnonzero(seen.presented.numpy())) == set(left)
+    assert len(files) == 2
 
 
-def test_a_listed_fork_that_is_not_there_is_missed():
-    (Fork("base", 0, "rewind", 2).folder / paths.FORGETTING).unlink()
-    with pytest.raises(MissingInputError, match="forks/base/0/rewind/2"):
+def test_where_nobody_told_what_is_hard_it_is_missed():
+    paths.difficulty("base", 0, "rewind").unlink()
+    with pytest.raises(MissingInputError, match=r"difficulty/base/0/rewind.*run its stage"):
         forked("easiest-25", 1)
 
 
 @pytest.mark.parametrize(
-    "changes", [{"noise": 3}, {"start": "2"}, {"variant": "other"}, {"seed": 1}, {"removed": "x"}]
+    "changes", [("other", 0, "rewind"), ("base", 1, "rewind"), ("base", 0, "1")]
 )
-def test_another_trainings_counts_are_refused(changes):
-    fork = Fork("base", 0, "rewind", 2)
-    path = fork.folder / paths.FORGETTING
-    Forgotten.load(path).save(path, **(fork.whose | changes))
-    ((name, value),) = changes.items()
-    with pytest.raises(DamagedError, match=f"another training's counts .*{name} {value}"):
+def test_what_another_runs_forks_tell_is_refused(changes):
+    path = paths.difficulty(*changes)
+    counts = [Forgotten.load(Fork("base", 0, "rewind", 1).folder / paths.FORGETTING)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_difficulty(*changes, counts)
+    path.rename(paths.difficulty("base", 0, "rewind"))
+    with pytest.raises(DamagedError, match=r"another training's difficulty .*variant"):
         forked("easiest-25", 1)
 
 

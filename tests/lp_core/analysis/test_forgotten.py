@@ -135,7 +135,9 @@ def test_what_is_no_such_file_is_one_clear_error(damage, tmp_path):
     path = tmp_path / "forgetting.safetensors"
     SOME.save(path)
     damage(path)
-    with pytest.raises(DamagedError, match=r"forgetting\.safetensors: no whole counts .*make it"):
+    with pytest.raises(
+        DamagedError, match=r"forgetting\.safetensors: no whole forgetting file .*make it"
+    ):
         Forgotten.load(path)
 
 
