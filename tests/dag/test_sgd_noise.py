@@ -77,7 +77,8 @@ ADDED: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
     "noise seed": (
         _section(noise=[1, 2, 3]),
         ["fork@base-0-rewind-3", "fork@base-0-1-3", "subset_fork@base-0-easiest-30-3"],
-        [*INSTABILITY, *SUBSET_FORKS, *SUBSET_INSTABILITY, *FORGOTTEN, *SEARCH[:-1]],
+        # What chooses images by difficulty waits for what `instability` then makes of it.
+        [*INSTABILITY, *SUBSET_INSTABILITY, *SEARCH[:-1]],
     ),
     "start": (
         _section(starts=["rewind", 1, 0]),
