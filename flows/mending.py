@@ -34,11 +34,11 @@ _BY_THE_RUN_CACHE = "what DVC's cache holds is restored, not computed again"
 
 def keep_lock_file(root: Path) -> None:
     """Copies dvc.lock to where `mend_lock_file` finds it, if it is as DVC writes it."""
-    path, copy = root / LOCK_FILE, root / GOOD_COPY
-    text = _content(path)
-    if text is not None and text != _content(copy) and lockfile.read(str(path)) is not None:
+    copy = root / GOOD_COPY
+    lock, kept = lockfile.read(root / LOCK_FILE), lockfile.read(copy)
+    if lock is not None and lock != kept and lock.is_sound(kept):
         with atomic_write(copy) as temporary:
-            temporary.write_bytes(text)
+            temporary.write_text(lock.text, encoding="utf-8")
 
 
 def is_cut_short(root: Path) -> bool:
