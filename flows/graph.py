@@ -33,13 +33,15 @@ class Stage:
     """One stage of the graph as it stood when it was read.
 
     `name` is what `dvc repro` takes, `upstream` the names of the stages whose outputs it reads,
-    `outs` its outputs' paths relative to the project, `stale` whether `dvc repro` would act on it.
+    `outs` its outputs' paths relative to the project, `stale` whether `dvc repro` would act on it,
+    `params` the keys of params.yaml that it depends on.
     """
 
     name: str
     upstream: tuple[str, ...]
     outs: tuple[str, ...]
     stale: bool
+    params: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,10 @@ def _read(repo: Repo, root: Path, targets: Sequence[str], switch: str | None) ->
     chosen = select(upstream, targets, switch)
     refilled: list[str] = []
     stages = {
-        name: Stage(name, upstream[name], _outs(stage, root), _is_stale(stage, refilled))
+        name: Stage(
+            *(name, upstream[name], _outs(stage, root), _is_stale(stage, refilled)),
+            params=_params(stage, root),
+        )
         for name, stage in ordered.items()
         if name in chosen
     }
@@ -210,6 +215,16 @@ def _outs(stage: DvcStage, root: Path) -> tuple[str, ...]:
         Path(os.path.relpath(out.fs_path, root)).as_posix()
         for out in stage.outs
         if out.protocol == "local"
+    )
+
+
+def _params(stage: DvcStage, root: Path) -> tuple[str, ...]:
+    path = os.path.join(root, "params.yaml")
+    return tuple(
+        key
+        for dep in stage.deps
+        if isinstance(keys := getattr(dep, "params", None), list) and dep.fs_path == path
+        for key in keys
     )
 
 

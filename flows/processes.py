@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
@@ -35,6 +36,7 @@ class Commands:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: set[_Process] = set()
+        self._parts: set[Commands] = set()
         self._stopped = threading.Event()
         self._interpreter: WarmInterpreter | None = None
 
@@ -47,8 +49,15 @@ class Commands:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._interpreter is not None:
-            self._interpreter.close()
+        self.close()
+
+    def close(self) -> None:
+        """Ends what runs, and the warm interpreter."""
+        self.stop()
+        with self._lock:
+            interpreter, self._interpreter = self._interpreter, None
+        if interpreter is not None:
+            interpreter.close()
 
     @property
     def stopped(self) -> bool:
@@ -57,8 +66,23 @@ class Commands:
 
     def warm_up(self, env: Mapping[str, str]) -> None:
         """Starts the warm interpreter with this environment, where the system can fork one."""
-        if self._interpreter is None and sys.platform == "linux":
-            self._interpreter = WarmInterpreter(env)
+        with self._lock:
+            if self._interpreter is None and sys.platform == "linux" and not self.stopped:
+                self._interpreter = WarmInterpreter(env)
+
+    @contextmanager
+    def part(self) -> Iterator[Commands]:
+        """Commands that can be ended apart from the others, and are ended with them."""
+        part = Commands()
+        with self._lock:
+            self._refuse_if_stopped()
+            part._lock, part._interpreter = self._lock, self._interpreter
+            self._parts.add(part)
+        try:
+            yield part
+        finally:
+            with self._lock:
+                self._parts.remove(part)
 
     def pause(self, seconds: float) -> None:
         """Sleeps for `seconds`, or until `stop` is called."""
@@ -132,6 +156,9 @@ class Commands:
         with self._lock:
             self._stopped.set()
             running = list(self._running)
+            for part in self._parts:
+                part._stopped.set()
+                running += part._running
         _release(running)
 
 

@@ -1,8 +1,11 @@
 """Makes flows that run a part of the DVC graph: `reproducing_flow`."""
 
+import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from prefect import Flow, get_run_logger
@@ -16,9 +19,11 @@ from flows.graph import Graph, find_root, read_graph
 from flows.mending import keep_lock_file, mend_rwlock
 from flows.params import devices, set_params
 from flows.processes import Commands
-from flows.resources import Slots
+from flows.resources import Slots, visible_gpus
+from flows.runners import Runner, Threads
 from flows.schedule import Schedule
-from flows.stage import RunContext, stage_environment
+from flows.stage import Here, stage_environment
+from flows.workspace import Facts, Workspace, leave_token
 from lp_core.errors import InputError
 
 # What these stages write tells which others are stale, so they come before the question.
@@ -162,35 +167,80 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
             "max_parallel is %d, but the GPUs are enough for %d at once where train.devices is %d",
             *(wish.max_parallel, slots.count, project.devices),
         )
-    with project.commands:
-        context = RunContext(root, slots, project.commands, wish.force)
-        schedule = Schedule(context)
-        first = [
-            name
-            for name in FIRST
-            if name in graph.stages and (wish.force or graph.stages[name].stale)
-        ]
-        if first:
-            schedule.run(graph.up_to(first))
-            invalid = [s for s in schedule.states.values() if s.name == Fault.INVALID_INPUT.value]
-            if invalid:
-                return _invalid(InputError(invalid[0].message))
-            if not all(state.is_completed() for state in schedule.states.values()):
-                return _verdict(schedule.states)
-            try:
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(project.commands)
+            threads = Threads(Here(Workspace(root), slots, project.commands))
+            schedule = Schedule(threads, wish.force)
+            client = None
+            if wish.dask is not None:
+                client = stack.enter_context(_connected(wish, slots))
+            first = [
+                name
+                for name in FIRST
+                if name in graph.stages and (wish.force or graph.stages[name].stale)
+            ]
+            if first:
+                schedule.run(graph.up_to(first))
+                invalid = [
+                    state
+                    for state in schedule.states.values()
+                    if state.name == Fault.INVALID_INPUT.value
+                ]
+                if invalid:
+                    return _invalid(InputError(invalid[0].message))
+                if not all(state.is_completed() for state in schedule.states.values()):
+                    return _verdict(schedule.states)
                 graph = read_graph(root, wish.targets, _switch(flow, wish.targets))
-            except InputError as error:
-                return _invalid(error)
-            context.outcomes = dict.fromkeys(schedule.states, Outcome.UNCHANGED)  # since then
-        stale = sum(stage.stale for stage in graph.stages.values())
-        logger.info(
-            "%d stages, %d of them stale; up to %d at once", len(graph.stages), stale, slots.count
-        )
-        schedule.run(graph)
+                schedule.outcomes = dict.fromkeys(schedule.states, Outcome.UNCHANGED)  # since then
+            stale = sum(stage.stale for stage in graph.stages.values())
+            logger.info(
+                "%d stages, %d of them stale; up to %d at once",
+                *(len(graph.stages), stale, slots.count),
+            )
+            if client is not None and (stale or wish.force):
+                schedule.cluster = stack.enter_context(_cluster(client, wish, root, schedule))
+            schedule.run(graph)
+    except InputError as error:
+        return _invalid(error)
     mend_rwlock(root, is_running)  # where a `dvc repro` was killed that a retry made good
     keep_lock_file(root)
     _show_results(flow, graph, schedule.states)
     return _verdict(schedule.states)
+
+
+def _connected(wish: Wish, slots: Slots) -> AbstractContextManager[Any]:
+    """A client of the Dask scheduler. InputError where there is none, or Dask is not installed."""
+    try:
+        from flows.cluster import connected
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"dask: {error}; install what it needs: pip install 'lottery-pools[pipeline,dask]'"
+        ) from error
+    assert wish.dask is not None
+    return connected(wish.dask, slots.count, len(visible_gpus()))
+
+
+@contextmanager
+def _cluster(client: Any, wish: Wish, root: Path, schedule: Schedule) -> Iterator[Runner]:
+    from dvc.utils.serialize import load_yaml
+
+    from flows.cluster import Cluster, api_url
+
+    facts = Facts(str(root), socket.gethostname(), leave_token(root), api_url())
+    cluster = Cluster(
+        client,
+        facts,
+        load_yaml(root / "params.yaml"),
+        wish.max_parallel,
+        get_run_logger(),
+        lambda: schedule.changes.put(None),
+    )
+    cluster.begin()
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 def _invalid(error: InputError) -> State[Any]:

@@ -1,4 +1,4 @@
-"""What stages run on: how many at once, and which GPUs each may use.
+"""What stages run on in this process: how many at once, and which GPUs each may use.
 
 GPUs are counted without importing torch, which would take seconds and hold GPU memory.
 """

@@ -4,96 +4,141 @@ from __future__ import annotations
 
 import heapq
 import queue
-from typing import Any
+from collections.abc import Collection
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import RunInput, State, TaskRunResult
 from prefect.context import FlowRunContext
-from prefect.futures import PrefectFuture
 from prefect.states import Completed, Crashed
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.dvc import Outcome
-from flows.graph import Graph
-from flows.stage import CACHED, RunContext, reproduce_stage
+from flows.graph import Graph, Stage
+from flows.runners import Runner, StageFuture, Threads
+from flows.stage import CACHED, outcome, reproduce_stage
+from flows.workspace import Exchange, Order
+
+LOOK_SECONDS = 2.0
+
+_Rank: TypeAlias = tuple[int, int, str]
+_Kind: TypeAlias = tuple[Runner | None, int]  # where a stage runs, if it has to, and its GPUs
 
 
 class Schedule:
-    """The Prefect tasks of one flow run, one for each stage."""
+    """The Prefect tasks of one flow run, one for each stage.
 
-    def __init__(self, context: RunContext) -> None:
-        self._context = context
+    Stages run in this process; once there is a `cluster`, those that `exchange` does not keep here
+    run there. What is put into `changes` from other threads wakes the schedule up.
+    """
+
+    def __init__(self, threads: Threads, force: bool) -> None:
+        self._threads = threads
+        self._force = force
+        self.cluster: Runner | None = None
+        self.exchange = Exchange()
+        self.changes: queue.SimpleQueue[StageFuture | None] = queue.SimpleQueue()
         self._ids: dict[str, UUID] = {}  # of the stages' task runs
-        self.states: dict[str, State[None]] = {}  # how each stage ended
+        self.states: dict[str, State[Any]] = {}  # how each stage ended
+        self.outcomes: dict[str, Outcome | None] = {}  # what was done, since the graph was read
 
     def run(self, graph: Graph) -> None:
         """Runs every stage of `graph` that has not been run yet; `states` tells how each ended.
 
-        At most `context.slots.count` run at once. Stages downstream of a failure end as not run;
-        other branches go on. When the flow is interrupted, running stages are ended first.
+        Stages downstream of a failure end as not run; other branches go on. When the flow is
+        interrupted, running stages are ended first.
         """
-        # A stage is submitted when its turn comes, and not at once with futures to wait for,
-        # because a waiting task holds a thread of the pool: a chain of rounds would keep all
-        # others from starting. Those with the longest way to go start first.
-        heights = _heights(graph)
-        rank = {name: (-heights[name], i, name) for i, name in enumerate(graph.stages)}
+        # A stage is submitted when its turn comes, and not at once with futures to wait for: a
+        # waiting task holds a thread of the pool, so that a chain of rounds would keep all others
+        # from starting; and a cluster deals out what is submitted, so that a worker that comes
+        # late, or is ready early, would find nothing or the wrong thing to do.
+        ready = _Ready(graph)
         waits = {
             name: set(stage.upstream) - set(self.states)
             for name, stage in graph.stages.items()
             if name not in self.states
         }
-        ready = [rank[name] for name in waits if not waits[name]]
-        heapq.heapify(ready)
-        finished: queue.SimpleQueue[PrefectFuture[None]] = queue.SimpleQueue()
-        running: dict[UUID, str] = {}
-        slots = self._context.slots.count
-        runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=slots)
+        downstream: dict[str, list[str]] = {}
+        for name, upstream in waits.items():
+            for up in upstream:
+                downstream.setdefault(up, []).append(name)
+        running: dict[UUID, tuple[Order, Runner]] = {}
+        runners = [self._threads, *([self.cluster] if self.cluster else [])]
 
-        def go_on(name: str, state: State[None]) -> None:
+        def go_on(name: str, state: State[Any]) -> None:
             self.states[name] = state
-            for waiting, upstream in waits.items():
-                if name in upstream:
-                    upstream.remove(name)
-                    if not upstream:
-                        heapq.heappush(ready, rank[waiting])
+            self.outcomes[name] = outcome(state)
+            for waiting in downstream.get(name, ()):
+                waits[waiting].remove(name)
+                if not waits[waiting]:
+                    ready.push(waiting, self._kind(graph, waiting))
 
-        with runner, get_client(sync_client=True) as client:
+        for name, upstream in waits.items():
+            if not upstream:
+                ready.push(name, self._kind(graph, name))
+        with self._threads.pool, get_client(sync_client=True) as client:
             try:
                 while ready or running:
-                    while ready and len(running) < slots:
-                        *_, name = heapq.heappop(ready)
-                        if self._is_unchanged(graph, name):
+                    while (taken := ready.pop()) is not None:
+                        name, (runner, gpus) = taken
+                        if runner is None:
                             go_on(name, self._record_unchanged(client, graph, name))
                             continue
-                        future = self._submit(runner, graph, name)
-                        future.add_done_callback(finished.put)
-                        running[future.task_run_id] = name
-                    if running:
-                        future = finished.get()
-                        go_on(running.pop(future.task_run_id), _final_state(future))
+                        order = Order(
+                            name, self._force, gpus, self.exchange.inputs(graph.stages[name])
+                        )
+                        future = self._submit(runner, graph, order, ready.heights[name])
+                        future.add_done_callback(self.changes.put)
+                        running[future.task_run_id] = order, runner
+                    if ready or running:
+                        done = self._next_change(runners)
+                        if done is not None:
+                            order, runner = running.pop(done.task_run_id)
+                            runner.let_go(order)
+                            go_on(order.stage, self._taken_in(order.stage, done))
             except BaseException:  # Ctrl-C, or SIGTERM, which Prefect turns into an exception
-                self._context.commands.stop()
+                for runner in runners:
+                    runner.stop()
                 raise
 
-    def _is_unchanged(self, graph: Graph, name: str) -> bool:
+    def _next_change(self, runners: Collection[Runner]) -> StageFuture | None:
+        try:
+            done = self.changes.get(timeout=LOOK_SECONDS)
+        except queue.Empty:
+            done = None
+        if done is None:
+            for runner in runners:
+                runner.look()
+        return done
+
+    def _kind(self, graph: Graph, name: str) -> _Kind:
+        stage = graph.stages[name]
+        if self._is_unchanged(stage):
+            return None, 0
+        if self.cluster is None or self._missing(stage) or self.exchange.is_local(stage):
+            return self._threads, self._threads.need(stage)
+        return self.cluster, self.cluster.need(stage)
+
+    def _missing(self, stage: Stage) -> list[str]:
+        return [up for up in stage.upstream if not self.states[up].is_completed()]
+
+    def _is_unchanged(self, stage: Stage) -> bool:
         # What was read of a stage at the start holds only while nothing it builds on has changed:
         # an upstream that ran, or whose outputs were restored, may have made it stale.
-        stage, context = graph.stages[name], self._context
         return (
-            not context.force
+            not self._force
             and not stage.stale
-            and all(context.outcomes.get(up) is Outcome.UNCHANGED for up in stage.upstream)
+            and all(self.outcomes.get(up) is Outcome.UNCHANGED for up in stage.upstream)
         )
 
-    def _record_unchanged(self, client: SyncPrefectClient, graph: Graph, name: str) -> State[None]:
+    def _record_unchanged(self, client: SyncPrefectClient, graph: Graph, name: str) -> State[Any]:
         """Has Prefect show a stage that is up to date, by one request in place of the engine's
         many: a hundred such stages would take longer than starting a server."""
         flow_run = FlowRunContext.get()
         assert flow_run is not None
         assert flow_run.flow_run is not None
         self._ids[name] = uuid4()
-        state: State[None] = Completed(name=CACHED, message=Outcome.UNCHANGED.value)
+        state: State[Any] = Completed(name=CACHED, message=Outcome.UNCHANGED.value)
         client.create_task_run(
             reproduce_stage,
             flow_run.flow_run.id,
@@ -103,36 +148,55 @@ class Schedule:
             state=state,
             task_inputs={"upstream": [*self._edges(graph, name)]},
         )
-        self._context.outcomes[name] = Outcome.UNCHANGED
         return state
 
-    def _submit(
-        self, runner: ThreadPoolTaskRunner[Any], graph: Graph, name: str
-    ) -> PrefectFuture[None]:
-        stage = graph.stages[name]
-        future = runner.submit(
-            reproduce_stage,
-            {
-                "stage": name,
-                "context": self._context,
-                "upstream": list(stage.upstream),
-                "missing": [up for up in stage.upstream if not self.states[up].is_completed()],
-            },
-            dependencies={"upstream": set[RunInput](self._edges(graph, name))},
-        )
-        self._ids[name] = future.task_run_id
+    def _submit(self, runner: Runner, graph: Graph, order: Order, height: int) -> StageFuture:
+        stage = graph.stages[order.stage]
+        parameters = {"upstream": list(stage.upstream), "missing": self._missing(stage)}
+        edges = set[RunInput](self._edges(graph, order.stage))
+        future = runner.submit(order, parameters, edges, height)
+        self._ids[order.stage] = future.task_run_id
         return future
 
     def _edges(self, graph: Graph, name: str) -> set[TaskRunResult]:
         return {TaskRunResult(id=self._ids[up]) for up in graph.stages[name].upstream}
 
+    def _taken_in(self, stage: str, future: StageFuture) -> State[Any]:
+        try:
+            future.wait()
+            state = future.state
+            if state.is_completed():
+                self.exchange.take_in(stage, getattr(state.data, "result", state.data))
+        except Exception as error:  # Prefect's own engine failed, e.g. without its API
+            return Crashed(message=f"{type(error).__name__}: {error}")
+        return state
 
-def _final_state(future: PrefectFuture[None]) -> State[None]:
-    try:
-        future.wait()
-        return future.state
-    except Exception as error:  # Prefect's own engine failed, e.g. without its API
-        return Crashed(message=f"{type(error).__name__}: {error}")
+
+class _Ready:
+    """The stages that could start: those with the longest way to go come first."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.heights = _heights(graph)
+        self._rank = {name: (-self.heights[name], i, name) for i, name in enumerate(graph.stages)}
+        self._heaps: dict[_Kind, list[_Rank]] = {}
+
+    def __bool__(self) -> bool:
+        return any(self._heaps.values())
+
+    def push(self, name: str, kind: _Kind) -> None:
+        heapq.heappush(self._heaps.setdefault(kind, []), self._rank[name])
+
+    def pop(self) -> tuple[str, _Kind] | None:
+        """The first of those that there is room for."""
+        kinds = [
+            (runner, gpus)
+            for (runner, gpus), heap in self._heaps.items()
+            if heap and (runner is None or runner.has_room(gpus))
+        ]
+        if not kinds:
+            return None
+        kind = min(kinds, key=lambda kind: self._heaps[kind][0])
+        return heapq.heappop(self._heaps[kind])[2], kind
 
 
 def _heights(graph: Graph) -> dict[str, int]:

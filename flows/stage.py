@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -20,10 +21,11 @@ from prefect.states import Cancelled, Completed, Failed, State
 from prefect.tasks import exponential_backoff
 
 from flows.artifacts import EpochProgress
-from flows.dvc import Fault, Outcome, Transcript, is_running, repro_command
+from flows.dvc import Fault, Outcome, Transcript, is_running
 from flows.mending import mend_rwlock
 from flows.processes import Commands, StoppedError
 from flows.resources import Slots
+from flows.workspace import Order, Workspace
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import TaskRun
@@ -37,18 +39,38 @@ BUSY_SECONDS = 10.0
 CACHED, NOT_RUN = "Cached", "NotRun"
 
 
-@dataclass
-class RunContext:
-    """What the stages of one flow run share.
+@dataclass(frozen=True)
+class Seat:
+    """What a stage runs with, once its turn has come.
 
-    `outcomes`: what has been done, since the graph was read, about each stage that completed.
+    environment: the variables beside the usual ones, such as the GPUs that it may use.
     """
 
-    root: Path
+    workspace: Workspace
+    commands: Commands
+    environment: Mapping[str, str]
+
+
+class Place(Protocol):
+    """Where stages run: this process, or whichever worker a stage came to."""
+
+    def take(self, order: Order) -> AbstractContextManager[Seat]:
+        """Waits for what the stage needs, and holds it."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """This process, in the coordinator's workspace."""
+
+    workspace: Workspace
     slots: Slots
     commands: Commands
-    force: bool = False
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def take(self, order: Order) -> Iterator[Seat]:  # noqa: ARG002
+        """Waits for a free slot; its GPUs are the stage's, however many it needs."""
+        with self.slots.take() as gpus:
+            yield Seat(self.workspace, self.commands, {**self.workspace.environment, **gpus})
 
 
 def may_pass_by_itself(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -58,7 +80,7 @@ def may_pass_by_itself(_task: Task[..., Any], _run: TaskRun, state: State[Any]) 
 
 @task(
     name="stage",
-    task_run_name="{stage}",
+    task_run_name="{order.stage}",
     cache_policy=NO_CACHE,  # DVC caches
     persist_result=False,
     retries=RETRIES,
@@ -66,27 +88,34 @@ def may_pass_by_itself(_task: Task[..., Any], _run: TaskRun, state: State[Any]) 
     retry_condition_fn=may_pass_by_itself,
 )
 def reproduce_stage(
-    stage: str,
-    context: RunContext,
+    order: Order,
+    place: Place,
     upstream: Sequence[str] = (),  # noqa: ARG001  (Prefect draws the graph from it)
     missing: Sequence[str] = (),
-) -> State[None]:
+) -> State[Any]:
     """Brings one stage up to date.
 
-    missing: the upstream stages that did not complete; then this one cannot run.
+    missing: the upstream stages that did not complete; then this one cannot run. The state of one
+    that completed holds what `Workspace.made` gives.
     """
     if missing:
         return Cancelled(name=NOT_RUN, message=f"needs {', '.join(missing)}")
     try:
-        with context.slots.take() as gpus:
-            return _dvc_repro(stage, context, gpus)
+        with place.take(order) as seat:
+            return _dvc_repro(order, seat)
     except StoppedError:
         return Cancelled(message="the flow was stopped")
 
 
-def _dvc_repro(stage: str, context: RunContext, gpus: dict[str, str]) -> State[None]:
+def outcome(state: State[Any]) -> Outcome | None:
+    """What was done about the stage that ended so; None where it did not complete."""
+    return Outcome(state.message) if state.is_completed() else None
+
+
+def _dvc_repro(order: Order, seat: Seat) -> State[Any]:
     logger = get_run_logger()
-    command = repro_command(stage, context.force)
+    stage, commands, workspace = order.stage, seat.commands, seat.workspace
+    command = workspace.command(order)
     while True:
         transcript = Transcript(stage)
         with _epochs(stage) as progress:
@@ -97,26 +126,24 @@ def _dvc_repro(stage: str, context: RunContext, gpus: dict[str, str]) -> State[N
                     logger.info("%s", worth_logging)
                     progress.see(worth_logging)
 
-            environment = stage_environment() | gpus
-            status = context.commands.run(command, context.root, environment, on_line)
+            environment = {**stage_environment(), **seat.environment}
+            status = commands.run(command, workspace.root, environment, on_line)
         if not transcript.busy:
             break
         # DVC does not wait for files that another DVC process is reading or writing. Failing
         # would not do: the other one may well be training this very stage for hours. But DVC
         # takes it for alive where any process has its PID, and then we would wait for ever.
-        mended = mend_rwlock(context.root, is_running)
+        mended = mend_rwlock(workspace.root, is_running)
         if mended is not None:
             logger.warning("%s", mended)
             continue
         logger.info("Another DVC process is using the files of %s; waiting for it", stage)
-        context.commands.pause(BUSY_SECONDS)
+        commands.pause(BUSY_SECONDS)
     if status != 0:
         fault, message = transcript.fault(status)
         return Failed(name=fault.value, message=message)
-    context.outcomes[stage] = transcript.outcome
-    if transcript.outcome is Outcome.RAN:
-        return Completed(message=Outcome.RAN.value)
-    return Completed(name=CACHED, message=transcript.outcome.value)
+    name = None if transcript.outcome is Outcome.RAN else CACHED
+    return Completed(name=name, message=transcript.outcome.value, data=workspace.made(order))
 
 
 @contextlib.contextmanager

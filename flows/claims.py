@@ -1,0 +1,97 @@
+"""Which GPUs a worker process has to itself, so that two workers of one machine share none.
+
+A worker claims a GPU by a lock on a file in the machine's temporary folder, which the system lets
+go of when the worker ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from flows.resources import visible_gpus
+
+_FOLDER = "lottery-pools-gpus"
+_LISTED = re.compile(r"^GPU (\d+): .*\(UUID: ([^)]+)\)", re.MULTILINE)
+
+
+class ClaimedGpus:
+    """GPUs that this process has to itself, and deals out to stages."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.count = len(names)
+        self._free = list(names)
+        self._freed = threading.Condition()
+
+    @contextmanager
+    def hold(self, count: int) -> Iterator[dict[str, str]]:
+        """Waits for `count` GPUs that nobody holds; gives the variables that restrict a stage to
+        them."""
+        with self._freed:
+            self._freed.wait_for(lambda: len(self._free) >= count)
+            held, self._free = self._free[:count], self._free[count:]
+        try:
+            yield {"CUDA_VISIBLE_DEVICES": ",".join(held)}
+        finally:
+            with self._freed:
+                self._free = sorted(self._free + held)
+                self._freed.notify_all()
+
+
+_claimed: ClaimedGpus | None = None  # for as long as the process lives
+_claiming = threading.Lock()
+
+
+def claimed_gpus(most: float | None) -> ClaimedGpus:
+    """The visible GPUs that no other worker has claimed, `most` of them if that is given.
+
+    They are claimed when this is first called.
+    """
+    global _claimed
+    with _claiming:
+        if _claimed is None:
+            _claimed = ClaimedGpus(_claim(visible_gpus(), most))
+        return _claimed
+
+
+def _claim(names: list[str], most: float | None) -> list[str]:
+    if not names or most == 0:
+        return []
+    folder = Path(tempfile.gettempdir(), _FOLDER)
+    with suppress(OSError):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o777)  # all users of the machine claim here
+    identities = _identities()
+    mine: list[str] = []
+    for name in names:
+        if most is not None and len(mine) >= most:
+            break
+        file = os.open(
+            folder / re.sub(r"[^\w-]", "_", identities.get(name, name)),
+            os.O_RDWR | os.O_CREAT,
+            0o666,
+        )
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine.append(name)
+        except BlockingIOError:
+            os.close(file)
+    return mine
+
+
+def _identities() -> dict[str, str]:
+    """By index the UUID, by which a GPU may be named as well."""
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return dict(_LISTED.findall(listed))

@@ -1,0 +1,185 @@
+"""Runs stages on the workers of a Dask cluster, by `prefect-dask`.
+
+The cluster is there already (its scheduler's address), or consists of worker processes of this
+machine that live as long as the flow. Workers come and go as they like: what a worker had not
+finished when it died, Dask runs on another one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from distributed import LocalCluster
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import RunInput
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect_dask.client import PrefectDaskClient
+from prefect_dask.task_runners import PrefectDaskFuture
+
+from flows.graph import Stage
+from flows.local_workers import local_workers
+from flows.needs import gpus_needed
+from flows.runners import StageFuture
+from flows.stage import reproduce_stage
+from flows.worker import OnWorker, StageWorker
+from flows.workspace import Facts, Order
+from lp_core.errors import InputError
+
+CONNECT_SECONDS = 10
+END_SECONDS = 20.0  # longer than a stage's and DVC's grace
+
+LOCAL = "local"
+
+
+@contextmanager
+def connected(address: str, count: int, gpus: int) -> Iterator[PrefectDaskClient]:
+    """A client of the scheduler at `address`. InputError where none answers.
+
+    Where the address is LOCAL, a scheduler in this process with `count` workers, which share `gpus`
+    GPUs evenly.
+    """
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told in our words
+    with ExitStack() as stack:
+        if address == LOCAL:
+            cluster = stack.enter_context(
+                LocalCluster(n_workers=0, processes=True, host="127.0.0.1", dashboard_address=None)
+            )
+            address = cluster.scheduler_address
+            stack.enter_context(local_workers(address, count, gpus))
+        try:
+            client = PrefectDaskClient(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise InputError(
+                f"dask: no scheduler answers at {address} ({' '.join(str(error).split())}); start "
+                "one (`dask scheduler`) and give the address that it shows, such as "
+                "tcp://HOST:8786"
+            ) from error
+        yield stack.enter_context(client)
+
+
+class Cluster:
+    """Runs stages on the workers that fit.
+
+    params: the contents of params.yaml. most: how many stages at once; None for as many as workers
+    have threads. changed: called, from other threads, when there is something to `look` at.
+    """
+
+    def __init__(
+        self,
+        client: PrefectDaskClient,
+        facts: Facts,
+        params: Mapping[str, Any],
+        most: int | None,
+        logger: Any,
+        changed: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._params = params
+        self._most = most
+        self._logger = logger
+        self._changed = changed
+        self._resource = f"stages-{uuid4().hex[:8]}"
+        self._plugin = StageWorker(facts, self._resource)
+        self._facts = facts
+        self._workers: dict[str, _Worker] = {}
+        self._running = self._gpus_held = 0
+        self._said: set[str] = set()
+
+    def begin(self) -> None:
+        """Has the workers get ready, now and when they come."""
+        self._client.subscribe_topic(self._resource, self._hear)
+        self._client.register_plugin(self._plugin)
+        self.look()
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        _, told = event
+        if "refused" in told:
+            self._logger.warning("Worker %s is left out: %s", told["worker"], told["refused"])
+        else:
+            self._logger.info(
+                "Worker %s: %s, %s, %s GPUs, %d at once",
+                *(told["worker"], told["host"], told["root"], told["gpus"], told["threads"]),
+            )
+        self._changed()
+
+    def need(self, stage: Stage) -> int:
+        """How many GPUs the stage asks for, by what there is."""
+        return gpus_needed(stage.params, self._params, any(w.gpus for w in self._workers.values()))
+
+    def has_room(self, gpus: int) -> bool:
+        """Whether there is a free thread, and so many free GPUs."""
+        workers = self._workers.values()
+        if workers and gpus > max(worker.gpus for worker in workers):
+            self._say(
+                f"A stage asks for {gpus} GPUs, and no worker has as many; it waits for one that "
+                "has (params.yaml: train.devices, compute.device)"
+            )
+            return False
+        threads = sum(worker.threads for worker in workers)
+        return self._running < min(threads, self._most or threads) and (
+            self._gpus_held + gpus <= sum(worker.gpus for worker in workers)
+        )
+
+    def submit(
+        self, order: Order, parameters: dict[str, Any], edges: set[RunInput], height: int
+    ) -> StageFuture:
+        """Hands the stage to Dask, which runs the highest first."""
+        self._running += 1
+        self._gpus_held += order.gpus
+        place = OnWorker(self._plugin.name)
+        with temporary_settings({PREFECT_API_URL: self._facts.api_url}):  # what workers inherit
+            future = self._client.submit(
+                reproduce_stage,
+                key=f"{order.stage}-{uuid4().hex}",
+                parameters={"order": order, "place": place, **parameters},
+                dependencies={"upstream": edges},
+                return_type="state",
+                resources={self._resource: 1, **({"GPU": order.gpus} if order.gpus else {})},
+                priority=height,
+            )
+        return PrefectDaskFuture(wrapped_future=future, task_run_id=future.task_run_id)
+
+    def let_go(self, order: Order) -> None:
+        """Notes that its thread and its GPUs are free."""
+        self._running -= 1
+        self._gpus_held -= order.gpus
+
+    def look(self) -> None:
+        """Sees which workers there are now."""
+        identity = self._client.sync(self._client.scheduler.identity)  # type: ignore[union-attr]
+        had = bool(self._workers)
+        self._workers = {
+            address: _Worker(worker["nthreads"], int(worker["resources"].get("GPU", 0)))
+            for address, worker in identity["workers"].items()
+            if worker["resources"].get(self._resource)
+        }
+        if not self._workers and (had or not self._said):
+            self._said.add("none")
+            self._logger.warning("No worker is there to run stages; waiting for one")
+
+    def _say(self, line: str) -> None:
+        if line not in self._said:
+            self._said.add(line)
+            self._logger.warning("%s", line)
+
+    def stop(self) -> None:
+        """Ends the stages on the workers; returns once they have ended."""
+        with suppress(Exception):  # the scheduler may be gone, and the workers with it
+            self._client.unregister_worker_plugin(self._plugin.name)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    threads: int
+    gpus: int
+
+
+def api_url() -> str | None:
+    """The address of the Prefect server that this flow run reports to."""
+    with get_client(sync_client=True) as client:
+        return str(client.api_url).rstrip("/")

@@ -1,0 +1,57 @@
+"""Dask workers of this machine that live as long as the flow."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+GRACE_SECONDS = 5.0
+
+_LEASH = Path(__file__).with_name("leash.py")
+
+
+@contextmanager
+def local_workers(scheduler: str, count: int, gpus: int) -> Iterator[None]:
+    """`count` worker processes of one thread, which share `gpus` GPUs evenly; ended on leaving."""
+    workers: list[subprocess.Popen[bytes]] = []
+    try:
+        for _ in range(count):
+            workers.append(_start(scheduler, max(1, gpus // count) if gpus else 0))
+        yield
+    finally:
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.close()
+        for worker in workers:
+            worker.wait()
+
+
+def _start(scheduler: str, gpus: int) -> subprocess.Popen[bytes]:
+    options = [
+        *(
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            "--memory-limit",
+            "0",
+            "--no-dashboard",
+            "--host",
+            "127.0.0.1",
+        ),
+        *("--resources", f"GPU={gpus}", "--death-timeout", "60"),
+    ]
+    return subprocess.Popen(
+        # On a leash, which ends it if the flow dies. -P: the modules beside the script must not
+        # pass for others' of the same name.
+        [
+            *(sys.executable, "-P", str(_LEASH), str(GRACE_SECONDS)),
+            *(sys.executable, "-m", "distributed.cli.dask_worker", scheduler, *options),
+        ],
+        env={**os.environ, "DASK_LOGGING__DISTRIBUTED": "critical"},
+        stdin=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C in the terminal reaches the flow alone
+    )

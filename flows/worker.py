@@ -1,0 +1,149 @@
+"""What a Dask worker does to run stages: the plugin that the flow's coordinator sends it.
+
+Before it offers to run anything, the worker looks whether its workspace and Prefect's server are
+the coordinator's, and claims GPUs. A stage of which the scheduler no longer wants to know, because
+the flow was cancelled or its coordinator has died, is ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from distributed import Status, Worker, get_worker
+from distributed.diagnostics.plugin import WorkerPlugin
+
+from flows.claims import claimed_gpus
+from flows.processes import Commands, StoppedError
+from flows.stage import Seat, stage_environment
+from flows.workspace import Facts, Order, Workspace, find_workspace, working_root
+from lp_core.errors import InputError
+
+HEALTH_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class OnWorker:
+    """Whichever worker a stage came to. plugin: the name of its `StageWorker`."""
+
+    plugin: str
+
+    @contextmanager
+    def take(self, order: Order) -> Iterator[Seat]:
+        """Has the worker run the stage."""
+        worker = get_worker()
+        stages = worker.plugins[self.plugin]
+        assert isinstance(stages, StageWorker)
+        with stages.take(str(worker.get_current_task()), order) as seat:
+            yield seat
+
+
+class StageWorker(WorkerPlugin):
+    """Runs stages on one worker.
+
+    resource: what the worker then has of Dask's resources, and every stage asks for; a worker that
+    does not fit never has it. On the topic of the same name it tells the coordinator.
+    """
+
+    def __init__(self, facts: Facts, resource: str) -> None:
+        self.name = f"stages of {facts.host}:{facts.root}"
+        self.facts = facts
+        self.resource = resource
+
+    async def setup(self, worker: Worker) -> None:
+        """Offers the worker for stages, or tells why not."""
+        self._lock = threading.Lock()
+        self._running: dict[str, Commands] = {}
+        self._cancelled: set[str] = set()
+        self._commands = Commands()
+        bound = worker.state.total_resources.get("GPU")
+        try:
+            self._workspace = await asyncio.to_thread(self._prepare)
+            self._gpus = await asyncio.to_thread(claimed_gpus, bound)
+        except InputError as error:
+            worker.log_event(self.resource, {"worker": worker.address, "refused": str(error)})
+            return
+        # A scheduler looks for work that waits for what a worker has when the worker comes to run,
+        # and not when it gets it.
+        worker.status = Status.paused
+        offer = {self.resource: worker.state.nthreads, "GPU": self._gpus.count}
+        await worker.set_resources(**offer)
+        worker.status = Status.running
+        worker.log_event(
+            self.resource,
+            {
+                "worker": worker.address,
+                "host": self.facts.host,
+                "root": str(self._workspace.root),
+                "threads": worker.state.nthreads,
+                "gpus": self._gpus.count,
+            },
+        )
+
+    def _prepare(self) -> Workspace:
+        _check_health(self.facts)
+        return find_workspace(self.facts, working_root())
+
+    async def teardown(self, worker: Worker) -> None:
+        """Ends the stages that run; afterwards the worker gets no others."""
+        if self.resource in worker.state.total_resources:
+            await worker.set_resources(**{self.resource: 0})
+        await asyncio.to_thread(self._commands.close)
+
+    def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
+        """Dask's hook: ends the stage of a task that nobody wants any more."""
+        if finish == "cancelled" and start in ("executing", "long-running"):
+            with self._lock:
+                self._cancelled.add(str(key))
+                commands = self._running.get(str(key))
+            if commands is not None:
+                threading.Thread(target=commands.stop, daemon=True).start()
+        elif start in ("cancelled", "resumed"):
+            with self._lock:
+                self._cancelled.discard(str(key))
+
+    @contextmanager
+    def take(self, key: str, order: Order) -> Iterator[Seat]:
+        """What a stage runs with here, which is the Dask task of this key."""
+        self._commands.warm_up(stage_environment())
+        with self._gpus.hold(order.gpus) as gpus, self._commands.part() as commands:
+            with self._lock:
+                if key in self._cancelled:
+                    raise StoppedError("the flow was cancelled")
+                self._running[key] = commands
+            try:
+                environment = {**self._workspace.environment, **gpus}
+                yield Seat(self._workspace, commands, environment)
+            finally:
+                with self._lock:
+                    del self._running[key]
+
+
+def _check_health(facts: Facts) -> None:
+    """InputError where stages could not report to the coordinator's Prefect server from here."""
+    import socket
+
+    if facts.api_url is None:
+        return
+    advice = (
+        "start it where all machines reach it (`prefect server start --host 0.0.0.0`) and name it "
+        "to the flow (PREFECT_API_URL=http://HOST:4200/api)"
+    )
+    host = urllib.parse.urlsplit(facts.api_url).hostname
+    if host in ("127.0.0.1", "localhost", "::1") and facts.host != socket.gethostname():
+        raise InputError(f"Prefect's server {facts.api_url} is another one here; {advice}")
+    try:
+        urllib.request.urlopen(f"{facts.api_url}/health", timeout=HEALTH_SECONDS).close()
+    except urllib.error.HTTPError:  # it answers
+        pass
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"Prefect's server {facts.api_url} does not answer here ({error}); {advice}"
+        ) from error
