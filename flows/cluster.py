@@ -8,9 +8,11 @@ finished when it died, Dask runs on another one.
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -26,14 +28,16 @@ from flows.local_workers import local_workers
 from flows.needs import gpus_needed
 from flows.runners import StageFuture
 from flows.stage import reproduce_stage
-from flows.worker import OnWorker, StageWorker
+from flows.worker import OnWorker, StageWorker, starter
 from flows.workspace import Facts, Order
 from lp_core.errors import InputError
 
 CONNECT_SECONDS = 10
-END_SECONDS = 20.0  # longer than a stage's and DVC's grace
+TELL_SECONDS = 60.0
 
 LOCAL = "local"
+
+_NO_WORKER = "No worker that fits is there; waiting for one"
 
 
 @contextmanager
@@ -72,7 +76,6 @@ class Cluster:
     def __init__(
         self,
         client: PrefectDaskClient,
-        facts: Facts,
         params: Mapping[str, Any],
         most: int | None,
         logger: Any,
@@ -83,29 +86,81 @@ class Cluster:
         self._most = most
         self._logger = logger
         self._changed = changed
+        self._api_url: str | None = None
+        self._plugin = ""
         self._resource = f"stages-{uuid4().hex[:8]}"
-        self._plugin = StageWorker(facts, self._resource)
-        self._facts = facts
+        self._told: dict[str, dict[str, Any]] = {}  # by the workers that have come
+        self._heard = threading.Condition()
+        self._aloud = False
         self._workers: dict[str, _Worker] = {}
         self._running = self._gpus_held = 0
         self._said: set[str] = set()
 
-    def begin(self) -> None:
-        """Has the workers get ready, now and when they come."""
+    def begin(self, facts: Facts, clones: Callable[[], Any]) -> None:
+        """Has workers get ready, those that are there and those that come.
+
+        Waits for the first that fits. clones: what clones must agree with, asked for where a worker
+        has one. InputError where it cannot be told.
+        """
+        self._api_url = facts.api_url
         self._client.subscribe_topic(self._resource, self._hear)
-        self._client.register_plugin(self._plugin)
-        self.look()
+        self._register(facts)
+        if any(told.get("shared") is False for told in self._told.values()):
+            try:
+                self._register(replace(facts, clones=clones()))
+            except InputError:
+                if all("refused" in told for told in self._told.values()):
+                    raise
+        with self._heard:
+            self._aloud = True
+            for told in self._told.values():
+                self._tell(told)
+        while not self._workers:
+            self.look()
+            with self._heard:
+                self._heard.wait(1)
+
+    def _register(self, facts: Facts) -> None:
+        """Sends workers the plugin; waits for what the first of them and those beside it tell."""
+        stages = StageWorker(facts, self._resource)
+        self._plugin = stages.name
+        self._told.clear()
+        self._client.register_plugin(starter(stages))
+        deadline = time.monotonic() + TELL_SECONDS
+        while not self._told or (
+            self._told.keys() < self._addresses() and time.monotonic() < deadline
+        ):
+            if not self._told:
+                self.look()
+            with self._heard:
+                self._heard.wait(1)
 
     def _hear(self, event: tuple[float, Any]) -> None:
         _, told = event
+        with self._heard:
+            self._told[told["worker"]] = told
+            if self._aloud:
+                self._tell(told)
+            self._heard.notify_all()
+        self._changed()
+
+    def _tell(self, told: Mapping[str, Any]) -> None:
         if "refused" in told:
             self._logger.warning("Worker %s is left out: %s", told["worker"], told["refused"])
-        else:
-            self._logger.info(
-                "Worker %s: %s, %s, %s GPUs, %d at once",
-                *(told["worker"], told["host"], told["root"], told["gpus"], told["threads"]),
-            )
-        self._changed()
+            return
+        workspace = "shares the workspace" if told["shared"] else f"clone {told['root']}"
+        self._logger.info(
+            "Worker %s on %s: %s, %d GPUs, %d at once",
+            *(told["worker"], told["host"], workspace, told["gpus"], told["threads"]),
+        )
+
+    def _identity(self) -> dict[str, Any]:
+        workers = self._client.sync(self._client.scheduler.identity)["workers"]  # type: ignore[union-attr]
+        assert isinstance(workers, dict)
+        return workers
+
+    def _addresses(self) -> set[str]:
+        return set(self._identity())
 
     def need(self, stage: Stage) -> int:
         """How many GPUs the stage asks for, by what there is."""
@@ -131,8 +186,8 @@ class Cluster:
         """Hands the stage to Dask, which runs the highest first."""
         self._running += 1
         self._gpus_held += order.gpus
-        place = OnWorker(self._plugin.name)
-        with temporary_settings({PREFECT_API_URL: self._facts.api_url}):  # what workers inherit
+        place = OnWorker(self._plugin)
+        with temporary_settings({PREFECT_API_URL: self._api_url}):  # what workers inherit
             future = self._client.submit(
                 reproduce_stage,
                 key=f"{order.stage}-{uuid4().hex}",
@@ -151,16 +206,16 @@ class Cluster:
 
     def look(self) -> None:
         """Sees which workers there are now."""
-        identity = self._client.sync(self._client.scheduler.identity)  # type: ignore[union-attr]
         had = bool(self._workers)
         self._workers = {
             address: _Worker(worker["nthreads"], int(worker["resources"].get("GPU", 0)))
-            for address, worker in identity["workers"].items()
+            for address, worker in self._identity().items()
             if worker["resources"].get(self._resource)
         }
-        if not self._workers and (had or not self._said):
-            self._said.add("none")
-            self._logger.warning("No worker is there to run stages; waiting for one")
+        if self._workers:
+            self._said.discard(_NO_WORKER)
+        elif had or not self._told:
+            self._say(_NO_WORKER)
 
     def _say(self, line: str) -> None:
         if line not in self._said:
@@ -170,7 +225,7 @@ class Cluster:
     def stop(self) -> None:
         """Ends the stages on the workers; returns once they have ended."""
         with suppress(Exception):  # the scheduler may be gone, and the workers with it
-            self._client.unregister_worker_plugin(self._plugin.name)
+            self._client.unregister_worker_plugin(self._plugin)
 
 
 @dataclass(frozen=True)

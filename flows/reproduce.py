@@ -223,21 +223,23 @@ def _connected(wish: Wish, slots: Slots) -> AbstractContextManager[Any]:
 
 @contextmanager
 def _cluster(client: Any, wish: Wish, root: Path, schedule: Schedule) -> Iterator[Runner]:
+    """The workers of the cluster, once there is one that fits."""
     from dvc.utils.serialize import load_yaml
 
     from flows.cluster import Cluster, api_url
 
-    facts = Facts(str(root), socket.gethostname(), leave_token(root), api_url())
+    def clones() -> Any:
+        raise InputError("dask: a worker was started outside of the flow's workspace")
+
     cluster = Cluster(
         client,
-        facts,
         load_yaml(root / "params.yaml"),
         wish.max_parallel,
         get_run_logger(),
         lambda: schedule.changes.put(None),
     )
-    cluster.begin()
     try:
+        cluster.begin(Facts(str(root), socket.gethostname(), leave_token(root), api_url()), clones)
         yield cluster
     finally:
         cluster.stop()

@@ -16,7 +16,7 @@ from prefect.states import Completed, Crashed
 from flows.dvc import Outcome
 from flows.graph import Graph, Stage
 from flows.runners import Runner, StageFuture, Threads
-from flows.stage import CACHED, outcome, reproduce_stage
+from flows.stage import CACHED, Made, outcome, reproduce_stage
 from flows.workspace import Exchange, Order
 
 LOOK_SECONDS = 2.0
@@ -162,11 +162,14 @@ class Schedule:
         return {TaskRunResult(id=self._ids[up]) for up in graph.stages[name].upstream}
 
     def _taken_in(self, stage: str, future: StageFuture) -> State[Any]:
+        """How the stage ended, once what it has made is taken in."""
         try:
             future.wait()
             state = future.state
             if state.is_completed():
-                self.exchange.take_in(stage, getattr(state.data, "result", state.data))
+                made = getattr(state.data, "result", None)
+                if isinstance(made, Made):
+                    self.exchange.take_in(stage, made.made)
         except Exception as error:  # Prefect's own engine failed, e.g. without its API
             return Crashed(message=f"{type(error).__name__}: {error}")
         return state

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -49,6 +50,17 @@ class Seat:
     workspace: Workspace
     commands: Commands
     environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Made:
+    """The data of a completed stage's state.
+
+    seconds: how long its command took; None where it did not run. made: `Workspace.made`.
+    """
+
+    seconds: float | None
+    made: Any
 
 
 class Place(Protocol):
@@ -96,7 +108,7 @@ def reproduce_stage(
     """Brings one stage up to date.
 
     missing: the upstream stages that did not complete; then this one cannot run. The state of one
-    that completed holds what `Workspace.made` gives.
+    that completed holds its `Made`.
     """
     if missing:
         return Cancelled(name=NOT_RUN, message=f"needs {', '.join(missing)}")
@@ -127,7 +139,9 @@ def _dvc_repro(order: Order, seat: Seat) -> State[Any]:
                     progress.see(worth_logging)
 
             environment = {**stage_environment(), **seat.environment}
+            start = time.monotonic()
             status = commands.run(command, workspace.root, environment, on_line)
+            seconds = time.monotonic() - start
         if not transcript.busy:
             break
         # DVC does not wait for files that another DVC process is reading or writing. Failing
@@ -142,8 +156,12 @@ def _dvc_repro(order: Order, seat: Seat) -> State[Any]:
     if status != 0:
         fault, message = transcript.fault(status)
         return Failed(name=fault.value, message=message)
-    name = None if transcript.outcome is Outcome.RAN else CACHED
-    return Completed(name=name, message=transcript.outcome.value, data=workspace.made(order))
+    ran = transcript.outcome is Outcome.RAN
+    return Completed(
+        name=None if ran else CACHED,
+        message=transcript.outcome.value,
+        data=Made(seconds if ran else None, workspace.made(order)),
+    )
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ the flow was cancelled or its coordinator has died, is ended.
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import urllib.error
 import urllib.parse
@@ -15,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from distributed import Status, Worker, get_worker
@@ -23,10 +25,51 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from flows.claims import claimed_gpus
 from flows.processes import Commands, StoppedError
 from flows.stage import Seat, stage_environment
-from flows.workspace import Facts, Order, Workspace, find_workspace, working_root
+from flows.workspace import Facts, Order, Workspace, find_workspace, is_shared, working_root
 from lp_core.errors import InputError
 
 HEALTH_SECONDS = 10.0
+
+
+def starter(stages: StageWorker) -> WorkerPlugin:
+    """The plugin to register: `stages`, for workers that may lack this project's code.
+
+    The class is made here so that it travels by value.
+    """
+    import pickle
+
+    name, topic, content = stages.name, stages.resource, pickle.dumps(stages)
+
+    class Starter(WorkerPlugin):
+        def __init__(self) -> None:
+            self.name = name
+
+        async def setup(self, worker: Any) -> None:
+            import os
+            import pickle
+            import sys
+
+            self.stages = None
+            sys.path.append(os.getcwd())
+            try:
+                stages = pickle.loads(content)
+                await stages.setup(worker)
+                self.stages = stages
+            except Exception as error:
+                line = " ".join(f"{type(error).__name__}: {error}".split())
+                if isinstance(error, ImportError):
+                    line += "; start it in the project's folder, in the project's environment"
+                worker.log_event(topic, {"worker": worker.address, "refused": line})
+
+        async def teardown(self, worker: Any) -> None:
+            if self.stages is not None:
+                await self.stages.teardown(worker)
+
+        def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
+            if self.stages is not None:
+                self.stages.transition(str(key), start, finish)
+
+    return Starter()
 
 
 @dataclass(frozen=True)
@@ -39,13 +82,12 @@ class OnWorker:
     def take(self, order: Order) -> Iterator[Seat]:
         """Has the worker run the stage."""
         worker = get_worker()
-        stages = worker.plugins[self.plugin]
-        assert isinstance(stages, StageWorker)
+        stages: StageWorker = worker.plugins[self.plugin].stages  # type: ignore[attr-defined]
         with stages.take(str(worker.get_current_task()), order) as seat:
             yield seat
 
 
-class StageWorker(WorkerPlugin):
+class StageWorker:
     """Runs stages on one worker.
 
     resource: what the worker then has of Dask's resources, and every stage asks for; a worker that
@@ -64,11 +106,14 @@ class StageWorker(WorkerPlugin):
         self._cancelled: set[str] = set()
         self._commands = Commands()
         bound = worker.state.total_resources.get("GPU")
+        told: dict[str, Any] = {"worker": worker.address, "host": socket.gethostname()}
         try:
-            self._workspace = await asyncio.to_thread(self._prepare)
+            root = working_root()
+            told |= {"root": str(root), "shared": is_shared(self.facts, root)}
+            self._workspace = await asyncio.to_thread(self._prepare, root)
             self._gpus = await asyncio.to_thread(claimed_gpus, bound)
         except InputError as error:
-            worker.log_event(self.resource, {"worker": worker.address, "refused": str(error)})
+            worker.log_event(self.resource, told | {"refused": str(error)})
             return
         # A scheduler looks for work that waits for what a worker has when the worker comes to run,
         # and not when it gets it.
@@ -76,20 +121,12 @@ class StageWorker(WorkerPlugin):
         offer = {self.resource: worker.state.nthreads, "GPU": self._gpus.count}
         await worker.set_resources(**offer)
         worker.status = Status.running
-        worker.log_event(
-            self.resource,
-            {
-                "worker": worker.address,
-                "host": self.facts.host,
-                "root": str(self._workspace.root),
-                "threads": worker.state.nthreads,
-                "gpus": self._gpus.count,
-            },
-        )
+        told |= {"threads": worker.state.nthreads, "gpus": self._gpus.count}
+        worker.log_event(self.resource, told)
 
-    def _prepare(self) -> Workspace:
+    def _prepare(self, root: Path) -> Workspace:
         _check_health(self.facts)
-        return find_workspace(self.facts, working_root())
+        return find_workspace(self.facts, root)
 
     async def teardown(self, worker: Worker) -> None:
         """Ends the stages that run; afterwards the worker gets no others."""
@@ -97,17 +134,17 @@ class StageWorker(WorkerPlugin):
             await worker.set_resources(**{self.resource: 0})
         await asyncio.to_thread(self._commands.close)
 
-    def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
-        """Dask's hook: ends the stage of a task that nobody wants any more."""
+    def transition(self, key: str, start: str, finish: str) -> None:
+        """Ends the stage of a task that nobody wants any more: Dask has it go to `cancelled`."""
         if finish == "cancelled" and start in ("executing", "long-running"):
             with self._lock:
-                self._cancelled.add(str(key))
-                commands = self._running.get(str(key))
-            if commands is not None:
+                self._cancelled.add(key)
+                commands = self._running.get(key)
+            if commands is not None:  # ending it takes a while
                 threading.Thread(target=commands.stop, daemon=True).start()
         elif start in ("cancelled", "resumed"):
             with self._lock:
-                self._cancelled.discard(str(key))
+                self._cancelled.discard(key)
 
     @contextmanager
     def take(self, key: str, order: Order) -> Iterator[Seat]:
@@ -128,8 +165,6 @@ class StageWorker(WorkerPlugin):
 
 def _check_health(facts: Facts) -> None:
     """InputError where stages could not report to the coordinator's Prefect server from here."""
-    import socket
-
     if facts.api_url is None:
         return
     advice = (
