@@ -1,4 +1,4 @@
-"""What a flow run shows in Prefect's UI beside its logs: progress of long stages, and the results.
+"""What a flow run shows in Prefect's UI beside its logs: progress bars, pages, and the results.
 
 An artifact is a convenience: where the API refuses one, the run goes on without it.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 import base64
 import logging
 import re
-import time
-from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -21,54 +19,37 @@ from prefect.artifacts import (
 
 SUMMARY = "results/summary.md"
 FIGURES = "results/figures"
-LONG_SECONDS = 5.0  # a stage that is done sooner needs no progress bar
-EVERY_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
-_EPOCH = re.compile(r"\bepoch (\d+)\s*/\s*(\d+)", re.IGNORECASE)
 
 
-class EpochProgress:
-    """The progress artifact of one stage, fed with the lines that the stage prints."""
+class Bar:
+    """A progress bar in the UI, there from when it is first shown."""
 
-    def __init__(self, stage: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stage = stage
-        self._clock = clock
-        self._due = clock() + LONG_SECONDS
+    def __init__(self, key: str) -> None:
+        self._key = key
         self._artifact: UUID | None = None
-        self._shown = self._last = (0, 0)
+        self._refused = False
 
-    def see(self, line: str) -> None:
-        """Takes a line of output; one that holds `epoch 4/40` moves the bar, now and then."""
-        match = _EPOCH.search(line)
-        if match is None or int(match[2]) == 0:
-            return
-        self._last = (int(match[1]), int(match[2]))
-        if self._clock() >= self._due:
-            self._show()
+    @property
+    def is_there(self) -> bool:
+        """Whether it has been shown."""
+        return self._artifact is not None
 
-    def finish(self) -> None:
-        """Brings a bar that was shown to the last epoch that was seen."""
-        if self._artifact is not None and self._shown != self._last:
-            self._show()
-
-    def _show(self) -> None:
-        epoch, epochs = self._last
-        percent = min(100.0, 100 * epoch / epochs)
-        text = f"{self._stage}: epoch {epoch} of {epochs}"
+    def show(self, percent: float, text: str) -> None:
+        """Moves the bar, with a text below it."""
+        percent = min(100.0, max(0.0, percent))
         try:
             if self._artifact is None:
-                artifact = create_progress_artifact(
-                    percent, key=slug(self._stage), description=text
-                )
+                artifact = create_progress_artifact(percent, key=slug(self._key), description=text)
                 assert isinstance(artifact, UUID)  # not a coroutine: no event loop runs here
                 self._artifact = artifact
             else:
                 update_progress_artifact(self._artifact, percent, description=text)
         except Exception as error:
-            _log.warning("No progress of %s is shown: %s", self._stage, error)
-        self._shown = self._last
-        self._due = self._clock() + EVERY_SECONDS
+            if not self._refused:
+                _log.warning("No progress of %s is shown: %s", self._key, error)
+            self._refused = True
 
 
 def show_summary(root: Path, flow: str) -> None:
@@ -76,7 +57,7 @@ def show_summary(root: Path, flow: str) -> None:
     path = root / SUMMARY
     if path.is_file():
         text = path.read_text(encoding="utf-8")
-        _publish(text, f"{flow}-accuracy", "Accuracy by density")
+        publish(text, f"{flow}-accuracy", "Accuracy by density")
 
 
 def show_figures(root: Path, flow: str) -> None:
@@ -88,10 +69,11 @@ def show_figures(root: Path, flow: str) -> None:
         for path in sorted((root / FIGURES).glob("accuracy*.svg"))
     ]
     if images:
-        _publish("\n\n".join(images), f"{flow}-figure", "Accuracy against density")
+        publish("\n\n".join(images), f"{flow}-figure", "Accuracy against density")
 
 
-def _publish(markdown: str, key: str, description: str) -> None:
+def publish(markdown: str, key: str, description: str) -> None:
+    """Shows a page of Markdown."""
     try:
         create_markdown_artifact(markdown, key=key, description=description)
     except Exception as error:

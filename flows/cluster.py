@@ -162,6 +162,12 @@ class Cluster:
     def _addresses(self) -> set[str]:
         return set(self._identity())
 
+    @property
+    def count(self) -> int:
+        """As many as workers have threads, unless fewer were asked for."""
+        threads = sum(worker.threads for worker in self._workers.values())
+        return min(threads, self._most or threads)
+
     def need(self, stage: Stage) -> int:
         """How many GPUs the stage asks for, by what there is."""
         return gpus_needed(stage.params, self._params, any(w.gpus for w in self._workers.values()))
@@ -175,8 +181,7 @@ class Cluster:
                 "has (params.yaml: train.devices, compute.device)"
             )
             return False
-        threads = sum(worker.threads for worker in workers)
-        return self._running < min(threads, self._most or threads) and (
+        return self._running < self.count and (
             self._gpus_held + gpus <= sum(worker.gpus for worker in workers)
         )
 

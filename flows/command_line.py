@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 
 from flows.dvc import Fault
 from flows.ending import ended_by_signals
+from flows.on_failure import run_on_failure
 from flows.reproduce import Wish, owns, read_ahead
 from flows.server import server_or_temporary
 from lp_core.errors import InputError
@@ -65,7 +66,8 @@ def main(flow: Flow[..., Any]) -> None:
     parser.add_argument(
         "--on-failure",
         metavar="COMMAND",
-        help="a shell command to run where a stage has failed",
+        help="a shell command to run where a stage has failed or params are invalid; it finds "
+        "FLOW_NAME, FAILED (the stages' names) and MESSAGE in its environment",
     )
     arguments = parser.parse_args()
     if arguments.max_parallel is not None and arguments.max_parallel < 1:
@@ -76,6 +78,10 @@ def main(flow: Flow[..., Any]) -> None:
             read_ahead(flow.name, Wish(**vars(arguments)))
         except InputError as error:  # no need to wait for a server
             print(f"error: {error}", file=sys.stderr)
+            if arguments.on_failure:
+                fault = run_on_failure(arguments.on_failure, flow.name, (), str(error))
+                if fault:
+                    print(f"warning: {fault}", file=sys.stderr)
             sys.exit(INVALID_INPUT)
 
     with ended_by_signals(), server_or_temporary(meanwhile=meanwhile):

@@ -10,15 +10,20 @@ from typing import Annotated, Any
 
 from prefect import Flow, get_run_logger
 from prefect.client.schemas.objects import State
+from prefect.exceptions import FailedRun
 from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows.artifacts import FIGURES, SUMMARY, show_figures, show_summary
+from flows.durations import Durations
 from flows.dvc import Fault, Outcome, is_running
 from flows.graph import Graph, find_root, read_graph
 from flows.mending import keep_lock_file, mend_rwlock
+from flows.on_failure import run_on_failure
+from flows.origin import show_origin
 from flows.params import devices, set_params
 from flows.processes import Commands
+from flows.progress import RunProgress
 from flows.resources import Slots, visible_gpus
 from flows.runners import Runner, Threads
 from flows.schedule import Schedule
@@ -43,7 +48,8 @@ Args:
         a cluster of `max_parallel` worker processes on this machine; default: in this process.
     pull: whether to fetch at the end what workers in clones of their own have made; without it, it
         stays in the DVC remote.
-    on_failure: a shell command to run where a stage has failed.
+    on_failure: a shell command to run where a stage has failed or params are invalid. It finds in
+        its environment FLOW_NAME, FAILED (the stages' names) and MESSAGE.
 """
 
 
@@ -75,7 +81,14 @@ def reproducing_flow(
         on_failure: str | None = None,
     ) -> State[Any]:
         wish = Wish(targets, overrides, max_parallel, force, dask, pull, on_failure)
-        return _reproduce(name, wish)
+        try:
+            state = _reproduce(name, wish)
+        except Exception as error:  # not Ctrl-C
+            _tell(name, wish, f"{type(error).__name__}: {error}")
+            raise
+        if not state.is_completed():
+            _tell(name, wish, state.message or "", getattr(state.data, "stages", ()))
+        return state
 
     # A deployment finds the flow by these.
     run.__module__, run.__name__, run.__qualname__ = module, variable, variable
@@ -105,6 +118,14 @@ class Wish:
     dask: str | None = None
     pull: bool = True
     on_failure: str | None = None
+
+
+class StagesFailedError(FailedRun):
+    """What a flow raises of which stages have failed: `stages` are their names."""
+
+    def __init__(self, message: str, stages: Sequence[str]) -> None:
+        super().__init__(message)
+        self.stages = stages
 
 
 @dataclass(frozen=True)
@@ -167,11 +188,17 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
             "max_parallel is %d, but the GPUs are enough for %d at once where train.devices is %d",
             *(wish.max_parallel, slots.count, project.devices),
         )
+    show_origin(root, flow, wish.overrides)
+    threads = Threads(Here(Workspace(root), slots, project.commands))
+    progress = RunProgress(
+        flow, Durations(root), lambda: (schedule.cluster or threads).count, wish.force
+    )
+    schedule = Schedule(threads, progress, wish.force)
+    progress.begin(graph)
     try:
         with ExitStack() as stack:
             stack.enter_context(project.commands)
-            threads = Threads(Here(Workspace(root), slots, project.commands))
-            schedule = Schedule(threads, wish.force)
+            stack.enter_context(progress)
             client = None
             if wish.dask is not None:
                 client = stack.enter_context(_connected(wish, slots))
@@ -193,10 +220,12 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
                     return _verdict(schedule.states)
                 graph = read_graph(root, wish.targets, _switch(flow, wish.targets))
                 schedule.outcomes = dict.fromkeys(schedule.states, Outcome.UNCHANGED)  # since then
+                progress.begin(graph)
             stale = sum(stage.stale for stage in graph.stages.values())
+            known = f"; {left}" if (left := progress.left()) else ""
             logger.info(
-                "%d stages, %d of them stale; up to %d at once",
-                *(len(graph.stages), stale, slots.count),
+                "%d stages, %d of them stale; up to %d at once%s",
+                *(len(graph.stages), stale, slots.count, known),
             )
             if client is not None and (stale or wish.force):
                 schedule.cluster = stack.enter_context(_cluster(client, wish, root, schedule))
@@ -245,6 +274,14 @@ def _cluster(client: Any, wish: Wish, root: Path, schedule: Schedule) -> Iterato
         cluster.stop()
 
 
+def _tell(flow: str, wish: Wish, message: str, failed: Sequence[str] = ()) -> None:
+    """Runs the command that is wanted where the flow has failed."""
+    if wish.on_failure:
+        fault = run_on_failure(wish.on_failure, flow, failed, message)
+        if fault is not None:
+            get_run_logger().warning("%s", fault)
+
+
 def _invalid(error: InputError) -> State[Any]:
     return Failed(name=Fault.INVALID_INPUT.value, message=str(error), data=error)
 
@@ -264,4 +301,5 @@ def _verdict(states: dict[str, State[None]]) -> State[Any]:
     summary = f"{len(states)} stages: " + ", ".join(f"{n} {name}" for name, n in counts.items())
     if all(state.is_completed() for state in states.values()):
         return Completed(message=summary, data=names)
-    return Failed(message=f"{summary}; failed: {', '.join(failed)}")
+    message = f"{summary}; failed: {', '.join(failed)}"
+    return Failed(message=message, data=StagesFailedError(message, failed))

@@ -19,6 +19,10 @@ StageFuture: TypeAlias = PrefectFuture[State[Any]]
 class Runner(Protocol):
     """Runs stages side by side."""
 
+    @property
+    def count(self) -> int:
+        """How many stages can run at once, as it is now."""
+
     def need(self, stage: Stage) -> int:
         """How many GPUs the stage asks for here."""
 
@@ -49,7 +53,7 @@ class Threads:
 
     def __init__(self, here: Here) -> None:
         self._here = here
-        self._free = here.slots.count
+        self.count = self._free = here.slots.count
         self.pool: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=self._free)
 
     def need(self, stage: Stage) -> int:  # noqa: ARG002

@@ -15,8 +15,9 @@ from prefect.states import Completed, Crashed
 
 from flows.dvc import Outcome
 from flows.graph import Graph, Stage
+from flows.progress import RunProgress
 from flows.runners import Runner, StageFuture, Threads
-from flows.stage import CACHED, Made, outcome, reproduce_stage
+from flows.stage import CACHED, made, outcome, reproduce_stage
 from flows.workspace import Exchange, Order
 
 LOOK_SECONDS = 2.0
@@ -32,8 +33,9 @@ class Schedule:
     run there. What is put into `changes` from other threads wakes the schedule up.
     """
 
-    def __init__(self, threads: Threads, force: bool) -> None:
+    def __init__(self, threads: Threads, progress: RunProgress, force: bool) -> None:
         self._threads = threads
+        self._progress = progress
         self._force = force
         self.cluster: Runner | None = None
         self.exchange = Exchange()
@@ -68,6 +70,7 @@ class Schedule:
         def go_on(name: str, state: State[Any]) -> None:
             self.states[name] = state
             self.outcomes[name] = outcome(state)
+            self._progress.finished(name, state, held.seconds if (held := made(state)) else None)
             for waiting in downstream.get(name, ()):
                 waits[waiting].remove(name)
                 if not waits[waiting]:
@@ -90,12 +93,13 @@ class Schedule:
                         future = self._submit(runner, graph, order, ready.heights[name])
                         future.add_done_callback(self.changes.put)
                         running[future.task_run_id] = order, runner
+                        self._progress.started(name)
                     if ready or running:
-                        done = self._next_change(runners)
-                        if done is not None:
-                            order, runner = running.pop(done.task_run_id)
+                        ended = self._next_change(runners)
+                        if ended is not None:
+                            order, runner = running.pop(ended.task_run_id)
                             runner.let_go(order)
-                            go_on(order.stage, self._taken_in(order.stage, done))
+                            go_on(order.stage, self._taken_in(order.stage, ended))
             except BaseException:  # Ctrl-C, or SIGTERM, which Prefect turns into an exception
                 for runner in runners:
                     runner.stop()
@@ -103,13 +107,13 @@ class Schedule:
 
     def _next_change(self, runners: Collection[Runner]) -> StageFuture | None:
         try:
-            done = self.changes.get(timeout=LOOK_SECONDS)
+            ended = self.changes.get(timeout=LOOK_SECONDS)
         except queue.Empty:
-            done = None
-        if done is None:
+            ended = None
+        if ended is None:
             for runner in runners:
                 runner.look()
-        return done
+        return ended
 
     def _kind(self, graph: Graph, name: str) -> _Kind:
         stage = graph.stages[name]
@@ -166,10 +170,8 @@ class Schedule:
         try:
             future.wait()
             state = future.state
-            if state.is_completed():
-                made = getattr(state.data, "result", None)
-                if isinstance(made, Made):
-                    self.exchange.take_in(stage, made.made)
+            if (held := made(state)) is not None:
+                self.exchange.take_in(stage, held.made)
         except Exception as error:  # Prefect's own engine failed, e.g. without its API
             return Crashed(message=f"{type(error).__name__}: {error}")
         return state

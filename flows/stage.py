@@ -21,11 +21,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Cancelled, Completed, Failed, State
 from prefect.tasks import exponential_backoff
 
-from flows.artifacts import EpochProgress
 from flows.dvc import Fault, Outcome, Transcript, is_running
 from flows.mending import mend_rwlock
 from flows.processes import Commands, StoppedError
 from flows.resources import Slots
+from flows.stage_progress import StageProgress
 from flows.workspace import Order, Workspace
 
 if TYPE_CHECKING:
@@ -119,6 +119,12 @@ def reproduce_stage(
         return Cancelled(message="the flow was stopped")
 
 
+def made(state: State[Any]) -> Made | None:
+    """What the state of a stage holds that has completed, here or on a worker."""
+    held = getattr(state.data, "result", state.data)
+    return held if isinstance(held, Made) else None
+
+
 def outcome(state: State[Any]) -> Outcome | None:
     """What was done about the stage that ended so; None where it did not complete."""
     return Outcome(state.message) if state.is_completed() else None
@@ -130,13 +136,12 @@ def _dvc_repro(order: Order, seat: Seat) -> State[Any]:
     command = workspace.command(order)
     while True:
         transcript = Transcript(stage)
-        with _epochs(stage) as progress:
+        with _progress(stage) as progress:
 
             def on_line(line: str, transcript: Transcript = transcript) -> None:
-                worth_logging = transcript.read(line)
-                if worth_logging is not None:
-                    logger.info("%s", worth_logging)
-                    progress.see(worth_logging)
+                said = transcript.read(line)
+                if said is not None and progress.see(said):
+                    logger.info("%s", said)
 
             environment = {**stage_environment(), **seat.environment}
             start = time.monotonic()
@@ -165,8 +170,8 @@ def _dvc_repro(order: Order, seat: Seat) -> State[Any]:
 
 
 @contextlib.contextmanager
-def _epochs(stage: str) -> Iterator[EpochProgress]:
-    progress = EpochProgress(stage)
+def _progress(stage: str) -> Iterator[StageProgress]:
+    progress = StageProgress(stage)
     try:
         yield progress
     finally:

@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.exceptions import TerminationSignal
 
-from flows import artifacts, processes, stage
+from flows import processes, stage, stage_progress
 from flows.command_line import main
 from flows.imp_pool import imp_pool
 from flows.sgd_noise import sgd_noise
@@ -425,7 +425,7 @@ def test_a_long_stage_shows_its_progress(
     make_toy: Callable[..., Toy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toy = make_toy(SLOW.replace("sleep ${seconds}", "echo > slow.txt"), "seconds: 0\n")
-    monkeypatch.setattr(artifacts, "LONG_SECONDS", 0.5)
+    monkeypatch.setattr(stage_progress, "LONG_SECONDS", 0.5)
     state = everything(["slow"], return_state=True)
     task_run = task_runs(state)["slow"].id
     with get_client(sync_client=True) as client:  # which also has what other tests have shown

@@ -1,0 +1,56 @@
+"""The command that a user wants run where a flow has failed, such as one that sends a message."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+
+SECONDS = 60.0
+LETTERS = 30_000  # of a variable; Linux takes 131,072 bytes at most
+
+
+def run_on_failure(command: str, flow: str, failed: Sequence[str], message: str) -> str | None:
+    """Runs the shell command; gives a line that says how it failed itself, or None.
+
+    It finds in its environment FLOW_NAME, FAILED (the stages that failed, with spaces between;
+    empty where params were invalid) and MESSAGE. After SECONDS it is killed.
+    """
+    names = " ".join(failed)
+    if len(names) > LETTERS:
+        names = names[:LETTERS].rpartition(" ")[0]
+    told = {"FLOW_NAME": flow, "FAILED": names, "MESSAGE": message[:LETTERS].replace("\0", "")}
+    name = f"on_failure: {command!r}"
+    # Into a file: what the command leaves running would hold a pipe open.
+    with tempfile.TemporaryFile() as output:
+        try:
+            process = subprocess.Popen(
+                command,
+                shell=True,
+                env={**os.environ, **told},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            return f"{name} could not be started: {error}"
+        try:
+            status = process.wait(SECONDS)
+        except BaseException as error:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if isinstance(error, subprocess.TimeoutExpired):
+                return f"{name} was killed after {SECONDS:.0f} s"
+            raise
+        if status == 0:
+            return None
+        output.seek(0)
+        lines = output.read().decode("utf-8", errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        ended = f"exited with {status}" if status > 0 else f"was killed by signal {-status}"
+        return f"{name} {ended}" + (f": {last}" if last else "")
