@@ -27,13 +27,11 @@ from tests.dag.project import TINY, Project
 from tests.dag.sgd_noise import (
     ALL,
     EXPERIMENT,
-    FORGOTTEN,
     INSTABILITY,
     PROBES,
     SEARCH,
     SECTION,
     STEPS,
-    SUBSET_FORKS,
     SUBSET_INSTABILITY,
     TABLES,
 )
