@@ -23,6 +23,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_dask.client import PrefectDaskClient
 from prefect_dask.task_runners import PrefectDaskFuture
 
+from flows import ending
 from flows.graph import Stage
 from flows.local_workers import local_workers
 from flows.needs import gpus_needed
@@ -103,6 +104,7 @@ class Cluster:
         has one. InputError where it cannot be told.
         """
         self._api_url = facts.api_url
+        ending.elsewhere.add(self)
         self._client.subscribe_topic(self._resource, self._hear)
         self._register(facts)
         if any(told.get("shared") is False for told in self._told.values()):
@@ -229,8 +231,10 @@ class Cluster:
 
     def stop(self) -> None:
         """Ends the stages on the workers; returns once they have ended."""
-        with suppress(Exception):  # the scheduler may be gone, and the workers with it
-            self._client.unregister_worker_plugin(self._plugin)
+        if self in ending.elsewhere:
+            with suppress(Exception):  # the scheduler may be gone, and the workers with it
+                self._client.unregister_worker_plugin(self._plugin)
+            ending.elsewhere.discard(self)
 
 
 @dataclass(frozen=True)

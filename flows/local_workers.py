@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-GRACE_SECONDS = 5.0
-
-_LEASH = Path(__file__).with_name("leash.py")
+_WORKER = Path(__file__).with_name("temporary_worker.py")
 
 
 @contextmanager
@@ -32,25 +30,12 @@ def local_workers(scheduler: str, count: int, gpus: int) -> Iterator[None]:
 
 def _start(scheduler: str, gpus: int) -> subprocess.Popen[bytes]:
     options = [
-        *(
-            "--nthreads",
-            "1",
-            "--no-nanny",
-            "--memory-limit",
-            "0",
-            "--no-dashboard",
-            "--host",
-            "127.0.0.1",
-        ),
-        *("--resources", f"GPU={gpus}", "--death-timeout", "60"),
+        *("--nthreads", "1", "--no-nanny", "--memory-limit", "0", "--no-dashboard"),
+        *("--host", "127.0.0.1", "--resources", f"GPU={gpus}", "--death-timeout", "60"),
     ]
     return subprocess.Popen(
-        # On a leash, which ends it if the flow dies. -P: the modules beside the script must not
-        # pass for others' of the same name.
-        [
-            *(sys.executable, "-P", str(_LEASH), str(GRACE_SECONDS)),
-            *(sys.executable, "-m", "distributed.cli.dask_worker", scheduler, *options),
-        ],
+        # -P: the modules beside the script must not pass for others' of the same name.
+        [sys.executable, "-P", str(_WORKER), scheduler, *options],
         env={**os.environ, "DASK_LOGGING__DISTRIBUTED": "critical"},
         stdin=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C in the terminal reaches the flow alone

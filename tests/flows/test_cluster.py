@@ -1,0 +1,206 @@
+"""Stages on Dask workers, which are processes of their own, in a workspace that they share."""
+
+import itertools
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import LogFilter, LogFilterTaskRunId
+
+from flows import stage
+from tests.flows.dask_cluster import DaskCluster, wait_for
+from tests.flows.everything import everything
+from tests.flows.test_reproduce import task_runs
+from tests.flows.toy import DVC_YAML, STAGES, Toy
+
+pytestmark = [
+    pytest.mark.usefixtures("prefect_server"),
+    pytest.mark.skipif(sys.platform != "linux", reason="finds processes by /proc"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cluster")
+
+
+@pytest.fixture(scope="module")
+def cluster(folder: Path) -> Iterator[DaskCluster]:
+    """A scheduler, and two workers in the toy's folder with a GPU each."""
+    (folder / "toy").mkdir()
+    started = DaskCluster(folder)
+    try:
+        for name, gpu in (("one", "4"), ("two", "5")):
+            started.start_worker(name, folder / "toy", CUDA_VISIBLE_DEVICES=gpu)
+        yield started
+    finally:
+        started.close()
+
+
+@pytest.fixture
+def make(
+    cluster: DaskCluster,  # noqa: ARG001
+    folder: Path,
+    make_toy: Callable[..., Toy],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Toy]:
+    """Makes a fresh toy project where the workers are."""
+    make_toy()  # for the `tasks` of this process
+    monkeypatch.setattr(stage.reproduce_stage, "retry_delay_seconds", [0.1, 0.1, 0.1])
+
+    def make(*texts: str) -> Toy:
+        empty(folder / "toy")
+        monkeypatch.chdir(folder / "toy")
+        return Toy(folder / "toy", *texts)
+
+    return make
+
+
+def empty(folder: Path) -> None:
+    """Removes all that is in the folder, which processes are in."""
+    import shutil
+
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def on_workers(text: str) -> str:
+    """dvc.yaml with stages that note which worker they ran on."""
+    return text.replace(" >> ran.log", "-on-$WORKER >> ran.log")
+
+
+def test_stages_run_on_the_workers_as_they_run_here(
+    make: Callable[..., Toy], cluster: DaskCluster
+) -> None:
+    toy = make(on_workers(DVC_YAML))
+    state = everything(dask=cluster.address, return_state=True)
+    ran = [line.rpartition("-on-") for line in toy.ran()]
+    assert sorted(name for name, _, _ in ran) == sorted(
+        ["base", "aside", "imp-0-0", "imp-0-1", "imp-1-0", "imp-1-1", "table"]
+    )
+    assert {worker for _, _, worker in ran} == {"one", "two"}
+    assert state.result() == dict.fromkeys(STAGES, "Completed")
+    assert "up to date" in toy.dvc("repro")
+
+    # The server has the graph, the states and the logs, as of a run without a cluster.
+    runs = task_runs(state)
+    assert {name: run.state_name for name, run in runs.items()} == dict.fromkeys(
+        STAGES, "Completed"
+    )
+    upstream = {getattr(edge, "id", None) for edge in runs["table"].task_inputs["upstream"]}
+    assert upstream == {runs["imp@0-round1"].id, runs["imp@1-round1"].id}
+    with get_client(sync_client=True) as client:
+        said = LogFilter(task_run_id=LogFilterTaskRunId(any_=[runs["base"].id]))
+        wait_for(lambda: "Running stage 'base':" in [log.message for log in client.read_logs(said)])
+        assert {a.key for a in client.read_artifacts()} >= {"everything-accuracy"}
+
+
+GPUS = """\
+stages:
+  train:
+    matrix: {n: [1, 2, 3, 4]}
+    cmd: >-
+      python -c "import time, os; a = time.monotonic(); time.sleep(0.5);
+      print(a, time.monotonic(), os.environ.get('CUDA_VISIBLE_DEVICES'),
+      file=open('train${item.n}.txt', 'w'))"
+    params: [compute, train]
+    outs: ["train${item.n}.txt"]
+  count:
+    cmd: "printf %s \\"$CUDA_VISIBLE_DEVICES\\" > count.txt"
+    outs: [count.txt]
+"""
+COMPUTE = "compute: {device: auto}\ntrain: {devices: 1}\n"
+
+
+def test_each_stage_has_the_gpus_that_it_asks_for_to_itself(
+    make: Callable[..., Toy], cluster: DaskCluster
+) -> None:
+    toy = make(GPUS, COMPUTE)
+    everything(dask=cluster.address)
+    spans = [toy.read(f"train{n}.txt").split() for n in (1, 2, 3, 4)]
+    assert {gpu for _, _, gpu in spans} == {"4", "5"}
+    for gpu in ("4", "5"):
+        times = sorted((float(a), float(b)) for a, b, its in spans if its == gpu)
+        assert all(end <= start for (_, end), (start, _) in itertools.pairwise(times))
+    assert toy.read("count.txt") == ""  # asks for none and sees none
+
+
+def test_a_late_worker_is_used_for_what_only_it_can_do(
+    make: Callable[..., Toy],
+    cluster: DaskCluster,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    toy = make(GPUS, COMPUTE.replace("devices: 1", "devices: 2"))
+    late = threading.Timer(
+        2.0, cluster.start_worker, ("three", toy.root), {"CUDA_VISIBLE_DEVICES": "6,7"}
+    )
+    late.start()
+    try:
+        everything(dask=cluster.address)
+    finally:
+        late.join()
+        cluster.end_worker("three")
+    assert {toy.read(f"train{n}.txt").split()[2] for n in (1, 2, 3, 4)} == {"6,7"}
+    assert "asks for 2 GPUs, and no worker has as many; it waits" in caplog.text
+
+
+def test_a_worker_outside_of_the_project_is_left_out_with_one_line(
+    make: Callable[..., Toy],
+    cluster: DaskCluster,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    toy = make(on_workers(DVC_YAML))
+    cluster.start_worker("astray", tmp_path)
+    wait_for(lambda: "Registered to" in cluster.log("astray"))
+    try:
+        everything(dask=cluster.address)
+    finally:
+        cluster.end_worker("astray")
+    assert not any("astray" in line for line in toy.ran())
+    said = [r.message for r in caplog.records if "is left out" in r.message]
+    assert len(said) == 1
+    assert "is not in a DVC project" in said[0]
+
+
+KILLED = """\
+stages:
+  long:
+    cmd: >-
+      echo $WORKER >> ran.log; test $(wc -l < ran.log) = 2 || sleep 60; echo > long.txt
+    outs: [long.txt]
+  next:
+    cmd: echo > next.txt
+    deps: [long.txt]
+    outs: [next.txt]
+"""
+
+
+def test_what_a_killed_worker_was_running_runs_on_another(
+    make: Callable[..., Toy], cluster: DaskCluster
+) -> None:
+    toy = make(KILLED)
+    killed: list[str] = []
+
+    def kill() -> None:
+        wait_for(lambda: (toy.root / "ran.log").exists() and toy.read("ran.log").strip())
+        killed.append(toy.read("ran.log").strip())
+        cluster.kill_worker(killed[0])
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        state = everything(dask=cluster.address, return_state=True)
+    finally:
+        thread.join()
+    assert state.result() == {"long": "Completed", "next": "Completed"}
+    first, second = toy.ran()
+    assert first == killed[0] != second
+    assert task_runs(state)["long"].state_name == "Completed"
+    cluster.start_worker(first, toy.root, CUDA_VISIBLE_DEVICES="4" if first == "one" else "5")
