@@ -7,6 +7,7 @@ from typing import Any
 from prefect import Flow
 from prefect.client.schemas.objects import State
 
+from flows.dry_run import NotRunError, dry_run
 from flows.dvc import Fault
 from flows.ending import ended_by_signals
 from flows.on_failure import run_on_failure
@@ -50,6 +51,11 @@ def main(flow: Flow[..., Any]) -> None:
     )
     parser.add_argument("--force", action="store_true", help="also run what has not changed")
     parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only tell what would run, and how long it took last time",
+    )
+    parser.add_argument(
         "--dask",
         nargs="?",
         const="local",
@@ -73,13 +79,19 @@ def main(flow: Flow[..., Any]) -> None:
     if arguments.max_parallel is not None and arguments.max_parallel < 1:
         parser.error(f"--max-parallel: {arguments.max_parallel}; give 1 or more")
 
+    is_dry = vars(arguments).pop("dry_run")
+    wish = Wish(**vars(arguments))
+    if is_dry:
+        _tell_plan(flow.name, wish)
+        return
+
     def meanwhile() -> None:
         try:
-            read_ahead(flow.name, Wish(**vars(arguments)))
+            read_ahead(flow.name, wish)
         except InputError as error:  # no need to wait for a server
             print(f"error: {error}", file=sys.stderr)
-            if arguments.on_failure:
-                fault = run_on_failure(arguments.on_failure, flow.name, (), str(error))
+            if wish.on_failure:
+                fault = run_on_failure(wish.on_failure, flow.name, (), str(error))
                 if fault:
                     print(f"warning: {fault}", file=sys.stderr)
             sys.exit(INVALID_INPUT)
@@ -88,3 +100,12 @@ def main(flow: Flow[..., Any]) -> None:
         state: State[Any] = flow(**vars(arguments), return_state=True)  # type: ignore[assignment]
     if not state.is_completed():
         sys.exit(INVALID_INPUT if state.name == Fault.INVALID_INPUT.value else 1)
+
+
+def _tell_plan(flow: str, wish: Wish) -> None:
+    try:
+        for line in dry_run(flow, wish):
+            print(line, flush=True)
+    except (InputError, NotRunError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(INVALID_INPUT if isinstance(error, InputError) else 1)

@@ -57,7 +57,7 @@ def spoken(seconds: float) -> str:
     if minutes < 100:
         return f"{minutes} min"
     if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
+        return f"{minutes // 60} h {minutes % 60} min".removesuffix(" 0 min")
     return f"{seconds / 86400:.1f} days"
 
 

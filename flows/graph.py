@@ -11,7 +11,8 @@ import fnmatch
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,6 +89,39 @@ def read_graph(root: Path, targets: Sequence[str] = ("*",), switch: str | None =
     graph.
     """
     from dvc.exceptions import DvcException
+
+    with _locked(root) as repo:
+        mended = [mending.mend_rwlock(root, is_running)]
+        if mending.is_cut_short(root):
+            mended.append(mending.mend_lock_file(root))
+        try:
+            graph = _read(repo, root, targets, switch)
+        except DvcException:
+            mended.append(mending.mend_lock_file(root))
+            if mended[-1] is None:
+                raise
+            repo._reset()
+            graph = _read(repo, root, targets, switch)
+        mending.keep_lock_file(root)
+        mending.sweep(root, (out for stage in graph.stages.values() for out in stage.outs))
+        return replace(graph, mended=(*filter(None, mended), *graph.mended))
+
+
+def look_at_graph(root: Path, targets: Sequence[str] = ("*",), switch: str | None = None) -> Graph:
+    """As `read_graph`, but nothing is mended, and so none of DVC's files is written."""
+    if mending.is_cut_short(root):
+        raise InputError(
+            "dvc.lock: cut short, as DVC leaves it when it is killed while it writes; run the flow "
+            "without --dry-run, which mends it"
+        )
+    with _locked(root) as repo:
+        return _read(repo, root, targets, switch, mend=False)
+
+
+@contextmanager
+def _locked(root: Path) -> Iterator[Repo]:
+    """The project, with its lock held. InputError where DVC cannot read it."""
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo, lock_repo
 
     try:
@@ -99,20 +133,7 @@ def read_graph(root: Path, targets: Sequence[str] = ("*",), switch: str | None =
             Repo(root_dir=str(root), _wait_for_lock=True) as repo,
             lock_repo(repo),
         ):
-            mended = [mending.mend_rwlock(root, is_running)]
-            if mending.is_cut_short(root):
-                mended.append(mending.mend_lock_file(root))
-            try:
-                graph = _read(repo, root, targets, switch)
-            except DvcException:
-                mended.append(mending.mend_lock_file(root))
-                if mended[-1] is None:
-                    raise
-                repo._reset()
-                graph = _read(repo, root, targets, switch)
-            mending.keep_lock_file(root)
-            mending.sweep(root, (out for stage in graph.stages.values() for out in stage.outs))
-            return replace(graph, mended=(*filter(None, mended), *graph.mended))
+            yield repo
     except DvcException as error:
         raise InputError(f"DVC cannot read the graph in {root}: {_causes(error)}") from error
     except sqlite3.DatabaseError as error:
@@ -122,7 +143,9 @@ def read_graph(root: Path, targets: Sequence[str] = ("*",), switch: str | None =
         ) from error
 
 
-def _read(repo: Repo, root: Path, targets: Sequence[str], switch: str | None) -> Graph:
+def _read(
+    repo: Repo, root: Path, targets: Sequence[str], switch: str | None, mend: bool = True
+) -> Graph:
     from dvc.repo.reproduce import get_active_graph
     from networkx import lexicographical_topological_sort
 
@@ -141,7 +164,7 @@ def _read(repo: Repo, root: Path, targets: Sequence[str], switch: str | None) ->
     refilled: list[str] = []
     stages = {
         name: Stage(
-            *(name, upstream[name], _outs(stage, root), _is_stale(stage, refilled)),
+            *(name, upstream[name], _outs(stage, root), _is_stale(stage, refilled, mend)),
             params=_params(stage, root),
         )
         for name, stage in ordered.items()
@@ -228,13 +251,19 @@ def _params(stage: DvcStage, root: Path) -> tuple[str, ...]:
     )
 
 
-def _is_stale(stage: DvcStage, refilled: list[str]) -> bool:
-    """Whether `dvc repro` would act on the stage; adds to `refilled` what the cache got back."""
+def _is_stale(stage: DvcStage, refilled: list[str], mend: bool) -> bool:
+    """Whether `dvc repro` would act on the stage, once the cache has back what it has lost.
+
+    mend: whether to give it back; then `refilled` gets what it was.
+    """
     from dvc.exceptions import DvcException
 
     try:
-        if not stage.status():
+        changes = stage.status()
+        if not changes:
             return False
+        if not mend:
+            return not mending.is_lost_in_cache_alone(stage, changes)
         outs = mending.refill_cache(stage)
         refilled += outs
         return not outs or bool(stage.status())

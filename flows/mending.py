@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from lp_core.errors import InputError
 from lp_core.files import atomic_write
 
 if TYPE_CHECKING:
+    from dvc.output import Output
     from dvc.stage import Stage as DvcStage
 
 LOCK_FILE = "dvc.lock"
@@ -166,14 +167,24 @@ def refill_cache(stage: DvcStage) -> list[str]:
 
     DVC would compute them again. Intact: of the hash that dvc.lock records. Gives their paths.
     """
-    missing = [
+    missing = _lost_in_cache(stage)
+    for out in missing:
+        out.commit(relink=False)
+    return [str(out) for out in missing]
+
+
+def is_lost_in_cache_alone(stage: DvcStage, changes: Mapping[str, Any]) -> bool:
+    """Whether `refill_cache` would bring the stage up to date. changes: its status."""
+    lost = {str(out): "not in cache" for out in _lost_in_cache(stage)}
+    return bool(lost) and list(changes.values()) == [[{"changed outs": lost}]]
+
+
+def _lost_in_cache(stage: DvcStage) -> list[Output]:
+    return [
         out
         for out in stage.outs
         if out.use_cache and out.hash_info and out.changed_cache() and not out.workspace_status()
     ]
-    for out in missing:
-        out.commit(relink=False)
-    return [str(out) for out in missing]
 
 
 def refill_run_cache(stage: DvcStage) -> None:

@@ -154,7 +154,7 @@ def _read_project(flow: str, wish: Wish) -> _Project | InputError:
     try:
         root = find_root()
         params_changed = set_params(root / "params.yaml", wish.overrides)
-        graph = read_graph(root, wish.targets, _switch(flow, wish.targets))
+        graph = read_graph(root, wish.targets, switch(flow, wish.targets))
         project = _Project(graph, devices(root / "params.yaml"), params_changed, Commands())
     except InputError as error:
         return error
@@ -163,7 +163,7 @@ def _read_project(flow: str, wish: Wish) -> _Project | InputError:
     return project
 
 
-def _switch(flow: str, targets: list[str]) -> str | None:
+def switch(flow: str, targets: list[str]) -> str | None:
     """For `read_graph`: what was asked for by name has to be there."""
     return owns[flow].switch if targets == owns[flow].targets else None
 
@@ -218,7 +218,7 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
                     return _invalid(InputError(invalid[0].message))
                 if not all(state.is_completed() for state in schedule.states.values()):
                     return _verdict(schedule.states)
-                graph = read_graph(root, wish.targets, _switch(flow, wish.targets))
+                graph = read_graph(root, wish.targets, switch(flow, wish.targets))
                 schedule.outcomes = dict.fromkeys(schedule.states, Outcome.UNCHANGED)  # since then
                 progress.begin(graph)
             stale = sum(stage.stale for stage in graph.stages.values())
