@@ -78,13 +78,18 @@ class WarmInterpreter:
                 start_new_session=True,
             )
 
-    def fork(self) -> ForkedCommand | None:
-        """A new leash, which `ForkedCommand.begin` tells what to run; None without the server."""
+    def fork(self, folder: Path) -> ForkedCommand | None:
+        """A new leash, which `ForkedCommand.begin` tells what to run; None without the server.
+
+        folder: the project's, where the command will run.
+        """
         stdin, our_stdin = os.pipe()
         our_stdout, stdout = os.pipe()
         channel, theirs = socket.socketpair()
         try:
-            socket.send_fds(self._channel, [b"."], [stdin, stdout, theirs.fileno()])
+            socket.send_fds(
+                self._channel, [os.fsencode(folder.resolve())], [stdin, stdout, theirs.fileno()]
+            )
         except OSError:
             os.close(our_stdin)
             os.close(our_stdout)

@@ -53,7 +53,8 @@ def install() -> None:
             if not kwargs and isinstance(self.repo.fs, LocalFileSystem):
                 lock = read(self.path)
             if lock is None:
-                return usual_load(self, **kwargs)  # type: ignore[no-any-return]
+                loaded: tuple[Any, str] = usual_load(self, **kwargs)
+                return loaded
 
             def whole() -> dict[str, Any]:  # or DVC's own words for what is wrong
                 return usual_load(self)[0].get("stages") or {}

@@ -118,7 +118,7 @@ class Commands:
         if self._interpreter is not None and command[:2] == [sys.executable, "-m"]:
             with self._lock:
                 self._refuse_if_stopped()
-                forked = self._interpreter.fork()
+                forked = self._interpreter.fork(cwd)
                 if forked is not None:
                     self._running.add(forked)
             if forked is not None:

@@ -37,7 +37,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from flows import lockfile
+from flows import lockfile, parsed, prompt_lock
 from flows.leash import Leash, adopt_orphans, kill_with_descendants
 from flows.warm_child import Program, fork_python, set_title
 
@@ -75,6 +75,7 @@ FOR_DVC = (
     "scmrepo.git",
     "scmrepo.noscm",
 )
+FOLDER_BYTES = 4096
 ROOM_FOR_TITLE = 1000  # bytes of the server's command line, for those of its children
 STARTED = b"+"
 NUMBER = struct.Struct("i")
@@ -89,8 +90,8 @@ _PLAIN = re.compile(rf"{_WORD}(?:[ \t]+{_WORD})*")
 def serve(channel: socket.socket) -> None:
     """Forks a leash for each message on `channel`, until its other end is closed.
 
-    A message carries three file descriptors: the leash's standard input, its output, and a socket
-    for everything else (see `_hold`).
+    A message names the project's folder and carries three file descriptors: the leash's standard
+    input, its output, and a socket for everything else (see `_hold`).
     """
     set_title([sys.executable, "-m", "flows.warm"])
     for module in (*FOR_STAGES, *FOR_DVC):
@@ -98,6 +99,9 @@ def serve(channel: socket.socket) -> None:
             importlib.import_module(module)
     with contextlib.suppress(ImportError):
         lockfile.install()
+        parsed.install()
+        prompt_lock.install()
+        importlib.import_module("dvc.cli.parser").get_main_parser()  # DVC keeps it
     gc.collect()
     gc.freeze()  # a collection in a child would otherwise copy every page
     adopt_orphans()
@@ -111,9 +115,11 @@ def serve(channel: socket.socket) -> None:
 
     signal.signal(signal.SIGCHLD, reap)
     while True:
-        message, descriptors, *_ = socket.recv_fds(channel, 1, 3)
-        if not message:
+        folder, descriptors, *_ = socket.recv_fds(channel, FOLDER_BYTES, 3)
+        if not folder:
             break
+        with contextlib.suppress(ImportError):
+            parsed.learn(Path(os.fsdecode(folder)))
         pid = os.fork()
         if pid == 0:
             channel.close()
