@@ -130,13 +130,13 @@ class StageWorker:
 
     async def teardown(self, worker: Worker) -> None:
         """Ends the stages that run; afterwards the worker gets no others."""
-        if self.resource in worker.state.total_resources:
+        if self.resource in worker.state.total_resources and worker.status == Status.running:
             await worker.set_resources(**{self.resource: 0})
         await asyncio.to_thread(self._commands.close)
 
     def transition(self, key: str, start: str, finish: str) -> None:
-        """Ends the stage of a task that nobody wants any more: Dask has it go to `cancelled`."""
-        if finish == "cancelled" and start in ("executing", "long-running"):
+        """Ends the stage of a task that nobody wants any more: it is released as it executes."""
+        if finish == "released" and start in ("executing", "long-running"):
             with self._lock:
                 self._cancelled.add(key)
                 commands = self._running.get(key)
