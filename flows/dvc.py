@@ -15,9 +15,10 @@ _INVALID_INPUT = 2  # with this code a stage says that its params or data are wr
 # What DVC adds when a stage has ended; what it says of git and of remotes is for people who type.
 _HINTS = re.compile(
     r"(Generating|Updating) lock file '.*'"
-    r"|To track the changes with git, run:|\tgit add .*"
-    r"|To enable auto staging, run:|\tdvc config core\.autostage true"
+    r"|To track the changes with git, run:|\s*git add .*"
+    r"|To enable auto staging, run:|\s*dvc config core\.autostage true"
     r"|Use `dvc push` to send your updates to remote storage\."
+    r"|Data and pipelines are up to date\."
 )
 
 
@@ -44,6 +45,11 @@ def repro_command(stage: str, force: bool = False) -> list[str]:
     return [sys.executable, "-m", "dvc", "--wait-for-lock", *single]
 
 
+def is_hint(line: str) -> bool:
+    """Whether DVC says this to people who type its commands."""
+    return _HINTS.fullmatch(line) is not None
+
+
 class Transcript:
     """What `dvc repro` printed about one stage, as far as it tells what happened."""
 
@@ -57,7 +63,7 @@ class Transcript:
     def read(self, line: str) -> str | None:
         """Takes in one line; gives it back without colours, or None if it is not worth logging."""
         line = _ANSI.sub("", line).rstrip()
-        if _HINTS.fullmatch(line):
+        if is_hint(line):
             return None
         self._tail.append(line)
         if self._running:

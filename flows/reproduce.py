@@ -2,7 +2,7 @@
 
 import socket
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ from lp_core.errors import InputError
 
 # What these stages write tells which others are stale, so they come before the question.
 FIRST = ("params", "code")
+TOLD = 3  # of the stages that failed, how many `on_failure` gets the last lines of
 
 _PARAMETERS = """
 
@@ -86,8 +87,11 @@ def reproducing_flow(
         except Exception as error:  # not Ctrl-C
             _tell(name, wish, f"{type(error).__name__}: {error}")
             raise
-        if not state.is_completed():
-            _tell(name, wish, state.message or "", getattr(state.data, "stages", ()))
+        if isinstance(state.data, StagesFailedError):
+            told = (state.message, *list(state.data.stages.values())[:TOLD])
+            _tell(name, wish, "\n\n".join(filter(None, told)), list(state.data.stages))
+        elif not state.is_completed():
+            _tell(name, wish, state.message or "")
         return state
 
     # A deployment finds the flow by these.
@@ -121,9 +125,9 @@ class Wish:
 
 
 class StagesFailedError(FailedRun):
-    """What a flow raises of which stages have failed: `stages` are their names."""
+    """What a flow raises of which stages have failed. stages: how, by their names."""
 
-    def __init__(self, message: str, stages: Sequence[str]) -> None:
+    def __init__(self, message: str, stages: Mapping[str, str | None]) -> None:
         super().__init__(message)
         self.stages = stages
 
@@ -296,7 +300,11 @@ def _show_results(flow: str, graph: Graph, states: dict[str, State[None]]) -> No
 
 def _verdict(states: dict[str, State[None]]) -> State[Any]:
     names = {stage: str(state.name) for stage, state in states.items()}
-    failed = [stage for stage, state in states.items() if state.is_failed() or state.is_crashed()]
+    failed = {
+        stage: state.message
+        for stage, state in states.items()
+        if state.is_failed() or state.is_crashed()
+    }
     counts = Counter(names.values())
     summary = f"{len(states)} stages: " + ", ".join(f"{n} {name}" for name, n in counts.items())
     if all(state.is_completed() for state in states.values()):

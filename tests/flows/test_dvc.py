@@ -43,6 +43,7 @@ def test_what_dvc_says_of_git_and_remotes_is_not_logged() -> None:
         "To enable auto staging, run:",
         "\tdvc config core.autostage true",
         "Use `dvc push` to send your updates to remote storage.",
+        "Data and pipelines are up to date.",
     )
     assert [made.read(line) for line in hints] == [None] * len(hints)
     assert made.read("\x1b[32mepoch 1/4\x1b[0m ") == "epoch 1/4"

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -503,3 +504,50 @@ def test_what_was_mended_is_said_and_nothing_runs_again(
     assert toy.read("dvc.lock") == whole
     said = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert [line.split()[0] for line in said] == [".dvc/tmp/rwlock", "dvc.lock", "DVC's"]
+
+
+def test_a_command_runs_where_a_stage_has_failed_or_params_are_invalid(
+    make_toy: Callable[..., Toy], caplog: pytest.LogCaptureFixture
+) -> None:
+    toy = make_toy(BROKEN)
+    command = 'printf "%s|%s|%s" "$FLOW_NAME" "$FAILED" "$MESSAGE" > told'
+    everything(["good"], on_failure=command)
+    assert not (toy.root / "told").exists()
+    everything(["invalid", "forgets"], on_failure=command, return_state=True)
+    flow, failed, message = toy.read("told").split("|")
+    assert flow == "everything"
+    assert set(failed.split()) == {"invalid", "forgets"}
+    assert message.startswith("2 stages: ")
+    assert "error: bad data" in message
+    everything(["nothing"], on_failure=command, return_state=True)
+    assert toy.read("told").startswith("everything||targets: 'nothing' matches no stage")
+    everything(["nothing"], on_failure="exit 5", return_state=True)
+    assert "on_failure: 'exit 5' exited with 5" in caplog.text
+
+
+def test_a_run_shows_how_far_it_came_and_what_it_is_of(
+    done_toy: Toy, caplog: pytest.LogCaptureFixture
+) -> None:
+    toy = done_toy
+    for words in (["init", "-q"], ["add", "params.yaml"], ["commit", "-q", "-m", "x"]):
+        settings = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        subprocess.run(["git", *settings, *words], cwd=toy.root, check=True)
+    # An override of an earlier run that was cancelled at once.
+    toy.write("params.yaml", toy.read("params.yaml").replace("seeds: [0, 1]", "seeds: [0, 1, 2]"))
+    state = everything(["imp@0-*"], overrides=["train.epochs=5"], return_state=True)
+    assert "set for this run: train.epochs: 2 → 5; there before it: seeds: [0, 1] → [0, 1, 2]" in (
+        caplog.text
+    )
+    with get_client(sync_client=True) as client:
+        shown = {
+            a.key: a
+            for a in client.read_artifacts()
+            if a.flow_run_id == state.state_details.flow_run_id
+        }
+    assert shown["everything-progress"].data == 100
+    assert shown["everything-progress"].description == "3 of 3 stages done, 1 cached"
+    page = str(shown["everything-params"].data)
+    assert "| `seeds` | `[0, 1]` | `[0, 1, 2]` | before this run |" in page
+    assert "  epochs: 5   # few" in page
+    known = json.loads(toy.read(".dvc/tmp/durations.json"))
+    assert set(known) == {"imp@0-round0", "imp@0-round1"}
