@@ -12,6 +12,8 @@ TAIL_LINES = 15
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _EXITED = re.compile(r"ERROR: failed to reproduce .*: failed to run: .*, exited with (-?\d+)$")
 _INVALID_INPUT = 2  # with this code a stage says that its params or data are wrong
+# Of `flows.clone`: the DVC remote did not give or take what it should; the clone does not fit.
+TRANSFER_FAILED, MISFIT = 75, 76
 # What DVC adds when a stage has ended; what it says of git and of remotes is for people who type.
 _HINTS = re.compile(
     r"(Generating|Updating) lock file '.*'"
@@ -40,9 +42,13 @@ class Fault(Enum):
 
 def repro_command(stage: str, force: bool = False) -> list[str]:
     """The command that brings one stage up to date, beside others like it."""
+    return [sys.executable, "-m", "dvc", *repro_arguments(stage, force)]
+
+
+def repro_arguments(stage: str, force: bool = False) -> list[str]:
+    """What `dvc` takes for that."""
     forced = ["--force"] if force else []
-    single = ["repro", "--single-item", *forced, stage]
-    return [sys.executable, "-m", "dvc", "--wait-for-lock", *single]
+    return ["--wait-for-lock", "repro", "--single-item", *forced, stage]
 
 
 def is_hint(line: str) -> bool:
@@ -82,6 +88,10 @@ class Transcript:
 
     def fault(self, status: int) -> tuple[Fault, str]:
         """What the exit status of `dvc repro` means, and a message with the last lines."""
+        if status in (TRANSFER_FAILED, MISFIT):
+            said = next((line for line in reversed(self._tail) if line), "")
+            fault = Fault.FAILED if status == TRANSFER_FAILED else Fault.REFUSED
+            return fault, f"{self._stage}: {said.removeprefix('error: ')}"
         tail = "\n".join(line for line in self._tail if line and not _EXITED.search(line))
         statuses = [int(match[1]) for line in self._tail if (match := _EXITED.search(line))]
         if statuses:  # the stage's own command

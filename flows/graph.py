@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dvc.stage import Stage as DvcStage
 
 # DVC's Repo is not thread-safe, and neither is changing its module-level caches side by side.
-_one_at_a_time = threading.Lock()
+one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Stage:
 
     `name` is what `dvc repro` takes, `upstream` the names of the stages whose outputs it reads,
     `outs` its outputs' paths relative to the project, `stale` whether `dvc repro` would act on it,
-    `params` the keys of params.yaml that it depends on.
+    `params` the keys of params.yaml that it depends on, `local` whether it has to run in this
+    workspace in a run with clones.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Stage:
     outs: tuple[str, ...]
     stale: bool
     params: tuple[str, ...] = ()
+    local: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,14 @@ class Graph:
         upstream = {name: stage.upstream for name, stage in self.stages.items()}
         chosen = select(upstream, names)
         return Graph(self.root, {n: stage for n, stage in self.stages.items() if n in chosen})
+
+    def downstream(self, names: Iterable[str]) -> set[str]:
+        """These stages and everything that builds on them."""
+        found = set(names)
+        for stage in self.stages.values():  # each after what it builds on
+            if not found.isdisjoint(stage.upstream):
+                found.add(stage.name)
+        return found
 
     def producer(self, path: str) -> str | None:
         """The name of the stage that writes `path` (relative to the project), if one does."""
@@ -80,13 +90,20 @@ def find_root() -> Path:
         ) from None
 
 
-def read_graph(root: Path, targets: Sequence[str] = ("*",), switch: str | None = None) -> Graph:
+def read_graph(
+    root: Path,
+    targets: Sequence[str] = ("*",),
+    switch: str | None = None,
+    *,
+    clones: bool = False,
+) -> Graph:
     """The stages that `targets` choose and everything upstream of them, in topological order.
 
     `targets` are globs over stage names (`pool@*`, `imp@base-0-*`); a plain `imp` means all of
     `imp@*`, as it does to DVC. What a killed DVC has left is mended first (see `flows.mending`).
+    clones: whether outputs that the DVC remote has are as good as here (see `flows.elsewhere`).
     InputError where a target matches nothing (with `switch` as in `select`) or DVC cannot read the
-    graph.
+    graph or ask the remote.
     """
     from dvc.exceptions import DvcException
 
@@ -95,13 +112,13 @@ def read_graph(root: Path, targets: Sequence[str] = ("*",), switch: str | None =
         if mending.is_cut_short(root):
             mended.append(mending.mend_lock_file(root))
         try:
-            graph = _read(repo, root, targets, switch)
+            graph = _read(repo, root, targets, switch, clones=clones)
         except DvcException:
             mended.append(mending.mend_lock_file(root))
             if mended[-1] is None:
                 raise
             repo._reset()
-            graph = _read(repo, root, targets, switch)
+            graph = _read(repo, root, targets, switch, clones=clones)
         mending.keep_lock_file(root)
         mending.sweep(root, (out for stage in graph.stages.values() for out in stage.outs))
         return replace(graph, mended=(*filter(None, mended), *graph.mended))
@@ -129,7 +146,7 @@ def _locked(root: Path) -> Iterator[Repo]:
         # hold it whenever they are not running a stage's command; a read without it could see
         # half a file.
         with (
-            _one_at_a_time,
+            one_at_a_time,
             Repo(root_dir=str(root), _wait_for_lock=True) as repo,
             lock_repo(repo),
         ):
@@ -144,7 +161,13 @@ def _locked(root: Path) -> Iterator[Repo]:
 
 
 def _read(
-    repo: Repo, root: Path, targets: Sequence[str], switch: str | None, mend: bool = True
+    repo: Repo,
+    root: Path,
+    targets: Sequence[str],
+    switch: str | None,
+    *,
+    mend: bool = True,
+    clones: bool = False,
 ) -> Graph:
     from dvc.repo.reproduce import get_active_graph
     from networkx import lexicographical_topological_sort
@@ -170,6 +193,8 @@ def _read(
         for name, stage in ordered.items()
         if name in chosen
     }
+    if clones:
+        stages = _with_clones(repo, root, ordered, stages)
     if not refilled:
         return Graph(root, stages)
     for name, stage in stages.items():
@@ -178,6 +203,25 @@ def _read(
     which = refilled[0] if len(refilled) == 1 else f"{refilled[0]} and {len(refilled) - 1} more"
     line = f"DVC's cache had lost {which}; put back from the workspace, where they lie unchanged"
     return Graph(root, stages, (line,))
+
+
+def _with_clones(
+    repo: Repo, root: Path, ordered: Mapping[str, DvcStage], stages: Mapping[str, Stage]
+) -> dict[str, Stage]:
+    """The stages as a run with clones sees them."""
+    from flows.elsewhere import Elsewhere, is_local
+    from flows.remote import TransferError
+
+    elsewhere, seen = Elsewhere(repo), {}
+    for name, stage in stages.items():
+        made = [ordered[up] for up in stage.upstream]
+        stale = stage.stale and elsewhere.is_stale(name, ordered[name], made)
+        seen[name] = replace(stage, stale=stale, local=is_local(ordered[name], made, root))
+    try:
+        lost = elsewhere.lost()
+    except TransferError as error:
+        raise InputError(str(error)) from error
+    return {name: replace(s, stale=s.stale or name in lost) for name, s in seen.items()}
 
 
 def select(

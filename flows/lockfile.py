@@ -178,6 +178,31 @@ def modify(path: str | Path) -> Iterator[Any]:
             dump_yaml(str(temporary), {**data, "stages": dict(data["stages"])})
 
 
+def entries(path: str | Path) -> Mapping[str, Any]:
+    """The entries of all stages as they are now, each parsed when it is asked for."""
+    from dvc.utils.serialize import parse_yaml
+
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+
+    def whole() -> Mapping[str, Any]:
+        return (parse_yaml(text, str(path)) or {}).get("stages") or {}
+
+    lock = read(path)
+    return whole() if lock is None else _Entries(lock, whole)
+
+
+def record(path: str | Path, new: Mapping[str, Any]) -> None:
+    """Makes the file have these entries. DVC's lock on the repository is to be held."""
+    old = entries(path)
+    if any(old.get(name) != entry for name, entry in new.items()):
+        with modify(path) as data:
+            data.setdefault("schema", "2.0")
+            data.setdefault("stages", {}).update(new)
+
+
 class _Entries(MutableMapping[str, Any]):
     """The stages of a dvc.lock, each parsed when it is asked for.
 

@@ -189,7 +189,8 @@ def _lost_in_cache(stage: DvcStage) -> list[Output]:
 
 def refill_run_cache(stage: DvcStage) -> None:
     """Notes of a stage that is up to date what it has made of what, as DVC does when it runs."""
-    stage.repo.stage_cache.save(stage)
+    if all(dep.exists for dep in stage.deps):
+        stage.repo.stage_cache.save(stage)
 
 
 def sweep(root: Path, outs: Iterable[str]) -> None:

@@ -1,7 +1,8 @@
 """Where stages run: a folder with the project, and what goes in and out of it with each stage.
 
-A worker shares the coordinator's workspace, or has a clone of its own (`flows.clone`). Which of the
-two it is, it finds out by a token that the coordinator leaves in `.dvc/tmp`.
+A worker shares the coordinator's workspace, or has a clone of its own, with a DVC remote between
+them (`flows.clone`). Which of the two it is, it finds out by a token that the coordinator leaves in
+`.dvc/tmp`. In a run with clones, the remote gets what is made in the coordinator's workspace, too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flows import errand
+from flows.agreement import Agreement, agree
 from flows.dvc import repro_command
 from flows.graph import Stage
 from lp_core.errors import InputError
@@ -33,7 +36,7 @@ class Facts:
     host: str
     token: str
     api_url: str | None
-    clones: Any = None
+    clones: Agreement | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,25 @@ class Workspace:
     def made(self, order: Order) -> Any:  # noqa: ARG002
         """What the coordinator takes in (`Exchange.take_in`) once the command has succeeded."""
         return None
+
+
+@dataclass(frozen=True)
+class WorkspaceWithRemote(Workspace):
+    """A workspace in a run with clones: the coordinator's, or a clone.
+
+    agreement: what it has in common with the others. own: whether it is a clone.
+    """
+
+    agreement: Agreement = field(kw_only=True)
+    own: bool = field(kw_only=True)
+
+    def command(self, order: Order) -> list[str]:
+        files = self.agreement.files if self.own else {}
+        wanted = errand.Errand(order.force, order.inputs or {}, files, tidy=self.own)
+        return errand.command(self.root, order.stage, wanted)
+
+    def made(self, order: Order) -> Any:
+        return errand.answer(self.root, order.stage)
 
 
 class Exchange:
@@ -108,11 +130,16 @@ def find_workspace(facts: Facts, root: Path) -> Workspace:
         if host != facts.host:
             # What DVC remembers of files lies in SQLite, which hosts must not share.
             environment["DVC_SITE_CACHE_DIR"] = str(root / ".site-cache" / host)
-        return Workspace(root, environment)
-    raise InputError(
-        f"{root} is not the workspace of the flow ({facts.host}:{facts.root}); start the worker "
-        "in that folder"
-    )
+        if facts.clones is None:
+            return Workspace(root, environment)
+        return WorkspaceWithRemote(root, environment, agreement=facts.clones, own=False)
+    if facts.clones is None:
+        raise InputError(
+            f"{root} is not the workspace of the flow ({facts.host}:{facts.root}), whose other "
+            "workers share that folder; start the worker there, or all of them in clones"
+        )
+    agree(facts.clones, root)
+    return WorkspaceWithRemote(root, agreement=facts.clones, own=True)
 
 
 def working_root() -> Path:
