@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from flows import lockfile, remote
-from flows.stage import stage_environment
 from lp_core.errors import InputError
 
 FILES = ("dvc.yaml", "params.yaml")
@@ -87,6 +86,8 @@ def agree(wanted: Agreement, root: Path) -> None:
 
 
 def _bring_up_to_date(root: Path, stages: list[str]) -> None:
+    from flows.stage import stage_environment  # which needs workspaces, and those this module
+
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", *stages]
     done = subprocess.run(
         command, cwd=root, env=stage_environment(), capture_output=True, text=True, check=False

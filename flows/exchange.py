@@ -19,15 +19,11 @@ from flows.agreement import Agreement, agreement
 from flows.folders import leftovers, needed, overlap, recorded_hash
 from flows.graph import Graph, Stage
 from flows.mending import refill_run_cache
-from flows.workspace import Exchange, WorkspaceWithRemote
+from flows.workspace import Exchange, MisfitError, WorkspaceWithRemote
 from lp_core.errors import InputError
 
 if TYPE_CHECKING:
     from dvc.stage import Stage as DvcStage
-
-
-class MisfitError(RuntimeError):
-    """What came back does not belong to what went out."""
 
 
 class CloneExchange(Exchange):
@@ -36,6 +32,8 @@ class CloneExchange(Exchange):
     first: the stages that every workspace runs by itself; they are up to date here. InputError
     where there is no DVC remote to exchange by.
     """
+
+    with_clones = True
 
     def __init__(self, root: Path, first: Sequence[str]) -> None:
         self._root = root
@@ -71,7 +69,7 @@ class CloneExchange(Exchange):
                 raise InputError(str(error)) from error
 
     def is_local(self, stage: Stage) -> bool:
-        return stage.local
+        return stage.local or stage.name in self._first
 
     def inputs(self, stage: Stage) -> dict[str, Any]:
         return {up: self._entry(up) for up in stage.upstream if up not in self._first}
@@ -152,7 +150,10 @@ class CloneExchange(Exchange):
         for dep in stage.deps:
             built_on = [out for out in outs if overlap(out, dep.fs_path)]
             if built_on:
-                fits = recorded_hash(dep.fs_path, built_on) == dep.hash_info.value
+                recorded = recorded_hash(dep.fs_path, built_on)
+                if recorded is None:
+                    raise remote.TransferError(f"the DVC remote has no listing of what is in {dep}")
+                fits = recorded == dep.hash_info.value
             else:  # lies here as well
                 fits = not dep.status()
             if not fits:

@@ -14,6 +14,7 @@ from prefect.exceptions import FailedRun
 from prefect.states import Completed, Failed
 from pydantic import Field
 
+from flows.agreement import Agreement
 from flows.artifacts import FIGURES, SUMMARY, show_figures, show_summary
 from flows.durations import Durations
 from flows.dvc import Fault, Outcome, is_running
@@ -24,6 +25,7 @@ from flows.origin import show_origin
 from flows.params import devices, set_params
 from flows.processes import Commands
 from flows.progress import RunProgress
+from flows.remote import TransferError
 from flows.resources import Slots, visible_gpus
 from flows.runners import Runner, Threads
 from flows.schedule import Schedule
@@ -233,9 +235,20 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
             )
             if client is not None and (stale or wish.force):
                 schedule.cluster = stack.enter_context(_cluster(client, wish, root, schedule))
+                if schedule.exchange.with_clones:
+                    switch = _switch(flow, wish.targets)
+                    graph = read_graph(root, wish.targets, switch, clones=True)
+                    progress.begin(graph)
+                schedule.exchange.begin(graph)
             schedule.run(graph)
+        if wish.pull:
+            schedule.exchange.finish(graph, schedule.states)
     except InputError as error:
         return _invalid(error)
+    except TransferError as error:
+        return Failed(
+            message=f"{error}; what the stages have made is in the DVC remote (`dvc pull`)"
+        )
     mend_rwlock(root, is_running)  # where a `dvc repro` was killed that a retry made good
     keep_lock_file(root)
     _show_results(flow, graph, schedule.states)
@@ -260,9 +273,13 @@ def _cluster(client: Any, wish: Wish, root: Path, schedule: Schedule) -> Iterato
     from dvc.utils.serialize import load_yaml
 
     from flows.cluster import Cluster, api_url
+    from flows.exchange import CloneExchange
 
-    def clones() -> Any:
-        raise InputError("dask: a worker was started outside of the flow's workspace")
+    def clones() -> Agreement:
+        exchange = CloneExchange(root, FIRST)
+        schedule.exchange = exchange
+        schedule.threads.move(exchange.workspace)
+        return exchange.agreement
 
     cluster = Cluster(
         client,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
 from prefect.client.schemas.objects import RunInput, State
@@ -11,7 +12,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.graph import Stage
 from flows.stage import Here, reproduce_stage
-from flows.workspace import Order
+from flows.workspace import Order, Workspace
 
 StageFuture: TypeAlias = PrefectFuture[State[Any]]
 
@@ -55,6 +56,10 @@ class Threads:
         self._here = here
         self.count = self._free = here.slots.count
         self.pool: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=self._free)
+
+    def move(self, workspace: Workspace) -> None:
+        """From now on stages run there."""
+        self._here = replace(self._here, workspace=workspace)
 
     def need(self, stage: Stage) -> int:  # noqa: ARG002
         """None to count: each slot has its GPUs."""

@@ -11,14 +11,14 @@ from uuid import UUID, uuid4
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import RunInput, State, TaskRunResult
 from prefect.context import FlowRunContext
-from prefect.states import Completed, Crashed
+from prefect.states import Completed, Crashed, Failed
 
-from flows.dvc import Outcome
+from flows.dvc import Fault, Outcome
 from flows.graph import Graph, Stage
 from flows.progress import RunProgress
 from flows.runners import Runner, StageFuture, Threads
 from flows.stage import CACHED, made, outcome, reproduce_stage
-from flows.workspace import Exchange, Order
+from flows.workspace import Exchange, MisfitError, Order
 
 LOOK_SECONDS = 2.0
 
@@ -34,7 +34,7 @@ class Schedule:
     """
 
     def __init__(self, threads: Threads, progress: RunProgress, force: bool) -> None:
-        self._threads = threads
+        self.threads = threads
         self._progress = progress
         self._force = force
         self.cluster: Runner | None = None
@@ -65,7 +65,7 @@ class Schedule:
             for up in upstream:
                 downstream.setdefault(up, []).append(name)
         running: dict[UUID, tuple[Order, Runner]] = {}
-        runners = [self._threads, *([self.cluster] if self.cluster else [])]
+        runners = [self.threads, *([self.cluster] if self.cluster else [])]
 
         def go_on(name: str, state: State[Any]) -> None:
             self.states[name] = state
@@ -79,7 +79,7 @@ class Schedule:
         for name, upstream in waits.items():
             if not upstream:
                 ready.push(name, self._kind(graph, name))
-        with self._threads.pool, get_client(sync_client=True) as client:
+        with self.threads.pool, get_client(sync_client=True) as client:
             try:
                 while ready or running:
                     while (taken := ready.pop()) is not None:
@@ -120,7 +120,7 @@ class Schedule:
         if self._is_unchanged(stage):
             return None, 0
         if self.cluster is None or self._missing(stage) or self.exchange.is_local(stage):
-            return self._threads, self._threads.need(stage)
+            return self.threads, self.threads.need(stage)
         return self.cluster, self.cluster.need(stage)
 
     def _missing(self, stage: Stage) -> list[str]:
@@ -172,6 +172,8 @@ class Schedule:
             state = future.state
             if (held := made(state)) is not None:
                 self.exchange.take_in(stage, held.made)
+        except MisfitError as error:
+            return Failed(name=Fault.REFUSED.value, message=f"{stage}: {error}")
         except Exception as error:  # Prefect's own engine failed, e.g. without its API
             return Crashed(message=f"{type(error).__name__}: {error}")
         return state

@@ -24,6 +24,7 @@ from flows.leash import die_of
 
 _PR_SET_PDEATHSIG = 1
 _OUR_PACKAGE = __name__.partition(".")[0]
+_DVC = ("dvc", "flows.clone")  # what runs DVC
 _ARG_START = 48  # in /proc/self/stat, where fields count from 1; the next one is the end
 
 
@@ -79,14 +80,14 @@ def _set_up(program: Program) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if program.command[2] == "dvc":
+    if program.command[2] in _DVC:
         # It then releases its locks, as after Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.chdir(program.cwd)
     os.environ.clear()
     os.environ.update(program.environment)
     # DVC, when it was imported, had them wrapped, which nobody else should notice.
-    if program.command[2] != "dvc":
+    if program.command[2] not in _DVC:
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
     for name in list(sys.modules):
         if name.partition(".")[0] == _OUR_PACKAGE:

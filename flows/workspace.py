@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from prefect.client.schemas.objects import State
+
 from flows import errand
 from flows.agreement import Agreement, agree
 from flows.dvc import repro_command
-from flows.graph import Stage
+from flows.graph import Graph, Stage
 from lp_core.errors import InputError
 
 TOKEN = Path(".dvc", "tmp", "coordinator")
@@ -88,8 +90,20 @@ class WorkspaceWithRemote(Workspace):
         return errand.answer(self.root, order.stage)
 
 
+class MisfitError(RuntimeError):
+    """What came back of a stage does not belong to what went out."""
+
+
 class Exchange:
-    """The coordinator's side: what goes out with each stage, and what comes back."""
+    """The coordinator's side: what goes out with each stage, and what comes back.
+
+    This is the one of workers that share the workspace; `flows.exchange` has the other.
+    """
+
+    with_clones = False
+
+    def begin(self, graph: Graph) -> None:
+        """Gets ready for the stages of `graph`. InputError where it cannot."""
 
     def is_local(self, stage: Stage) -> bool:  # noqa: ARG002
         """Whether the stage runs in the coordinator's process whatever workers there are."""
@@ -100,7 +114,13 @@ class Exchange:
         return None
 
     def take_in(self, stage: str, made: Any) -> None:
-        """Takes what a worker's `Workspace.made` gave, before any stage downstream starts."""
+        """Takes what a worker's `Workspace.made` gave, before any stage downstream starts.
+
+        MisfitError where it is of something else.
+        """
+
+    def finish(self, graph: Graph, states: Mapping[str, State[Any]]) -> None:
+        """Makes everything lie here that the completed stages have made."""
 
 
 def leave_token(root: Path) -> str:
