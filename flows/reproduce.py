@@ -236,8 +236,8 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
             if client is not None and (stale or wish.force):
                 schedule.cluster = stack.enter_context(_cluster(client, wish, root, schedule))
                 if schedule.exchange.with_clones:
-                    switch = _switch(flow, wish.targets)
-                    graph = read_graph(root, wish.targets, switch, clones=True)
+                    own = switch(flow, wish.targets)
+                    graph = read_graph(root, wish.targets, own, clones=True)
                     progress.begin(graph)
                 schedule.exchange.begin(graph)
             schedule.run(graph)
