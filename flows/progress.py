@@ -23,6 +23,7 @@ from flows.graph import Graph
 
 SHOW_SECONDS = 5.0
 LOG_SECONDS = 30.0
+SHARE = 30  # of the time, one part goes into showing
 NAMED = 3  # groups of stages of which nothing is known
 
 
@@ -127,7 +128,9 @@ class RunProgress:
             self._show(self.counts())
 
     def _keep_showing(self) -> None:
-        while not self._over.wait(SHOW_SECONDS):
+        pause = SHOW_SECONDS
+        while not self._over.wait(pause):
+            start = time.monotonic()
             counts = self.counts()
             text = "; ".join(filter(None, (counts, self.left())))
             if counts != self._logged and self._clock() >= self._log_due:
@@ -135,6 +138,8 @@ class RunProgress:
                 self._logged, self._log_due = counts, self._clock() + LOG_SECONDS
             self._show(text)
             self._save()
+            # With thousands of stages it is work, which must not hold up those who run them.
+            pause = max(SHOW_SECONDS, SHARE * (time.monotonic() - start))
 
     def _show(self, text: str) -> None:
         if text == self._shown or self._graph is None:

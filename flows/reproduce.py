@@ -228,11 +228,10 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
                 schedule.outcomes = dict.fromkeys(schedule.states, Outcome.UNCHANGED)  # since then
                 progress.begin(graph)
             stale = sum(stage.stale for stage in graph.stages.values())
-            known = f"; {left}" if (left := progress.left()) else ""
-            logger.info(
-                "%d stages, %d of them stale; up to %d at once%s",
-                *(len(graph.stages), stale, slots.count, known),
-            )
+            known = [f"{len(graph.stages)} stages, {stale} of them stale"]
+            if client is None:  # else it is a matter of which workers there are
+                known += [f"up to {slots.count} at once", progress.left()]
+            logger.info("%s", "; ".join(filter(None, known)))
             if client is not None and (stale or wish.force):
                 schedule.cluster = stack.enter_context(_cluster(client, wish, root, schedule))
                 if schedule.exchange.with_clones:
