@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows import mending
+from flows import mending, parsed
 from flows.dvc import is_running
 from lp_core.errors import InputError
 
@@ -141,6 +141,7 @@ def _locked(root: Path) -> Iterator[Repo]:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo, lock_repo
 
+    parsed.install()
     try:
         # Other DVC processes rewrite dvc.lock in place, always under the repository's lock, and
         # hold it whenever they are not running a stage's command; a read without it could see

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dpath
 import pytest
+from dvc.dependency import param
 from dvc.dependency.param import read_param_file
 from dvc.fs import localfs
 from dvc.utils import serialize, strictyaml
@@ -28,6 +30,7 @@ def parses(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr(serialize, "parse_yaml", counting)
     monkeypatch.setattr(_yaml, "parse_yaml", usual)
     monkeypatch.setattr(strictyaml, "parse_yaml", usual)
+    monkeypatch.setattr(param, "dpath", dpath)
     parsed._parsed.cache_clear()
     parsed.install()
     yield texts
@@ -70,6 +73,28 @@ def test_a_file_that_is_no_yaml_is_named_in_the_error(tmp_path: Path) -> None:
         (tmp_path / name).write_text("broken: [\n")
         with pytest.raises(YAMLFileCorruptedError, match=name):
             load_yaml(tmp_path / name)
+
+
+WORDS = st.sampled_from(["a", "b-1", "True", "1", "*", "a.b", "[a]", "None", "nan"])
+KEYS = st.one_of(WORDS, st.sampled_from([1, True, None, float("nan")]))
+
+
+@given(
+    params=st.recursive(
+        st.integers(0, 2),
+        lambda inner: st.dictionaries(KEYS, inner, max_size=4) | st.lists(inner, max_size=2),
+        max_leaves=12,
+    ),
+    name=st.lists(WORDS, min_size=1, max_size=3).map(".".join),
+)
+def test_a_parameter_is_what_dvc_finds_under_its_name(params: Any, name: str) -> None:
+    def outcome(get: Any) -> str:
+        try:
+            return repr(get(params, name, separator="."))
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+
+    assert outcome(parsed._Dpath().get) == outcome(dpath.get)
 
 
 @given(
