@@ -87,7 +87,8 @@ def fetch(repo: Repo, outs: Sequence[Output]) -> list[Output]:
         with repo.lock:
             for out in differing:
                 if out.workspace_status():  # nobody else has done it meanwhile
-                    out.stage.checkout(filter_info=out.fs_path, force=True)
+                    with suppress(FileNotFoundError):  # what DVC's cache has not got
+                        out.stage.checkout(filter_info=out.fs_path, force=True)
             lost = [out for out in differing if out.workspace_status()]
     if lost:
         repo.drop_data_index()
