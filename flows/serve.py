@@ -65,6 +65,7 @@ def _deployment(flow: Flow[..., Any]) -> RunnerDeployment:
     # By module, because a file's path would have to lie below the working directory.
     deployment = flow.to_deployment(flow.name, entrypoint_type=EntrypointType.MODULE_PATH)
     assert isinstance(deployment, RunnerDeployment)  # not a coroutine: no event loop runs here
+    deployment.work_pool_name = None  # unless it is set, `prefect deploy` would keep it in its pool
     return deployment
 
 

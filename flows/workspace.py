@@ -149,7 +149,9 @@ def find_workspace(facts: Facts, root: Path) -> Workspace:
         host = socket.gethostname()
         if host != facts.host:
             # What DVC remembers of files lies in SQLite, which hosts must not share.
-            environment["DVC_SITE_CACHE_DIR"] = str(root / ".site-cache" / host)
+            site = root / ".site-cache" / host
+            (site / "repo").mkdir(parents=True, exist_ok=True)  # DVC would let everyone write there
+            environment["DVC_SITE_CACHE_DIR"] = str(site)
         if facts.clones is None:
             return Workspace(root, environment)
         return WorkspaceWithRemote(root, environment, agreement=facts.clones, own=False)
