@@ -74,11 +74,17 @@ class Clones:
 
     def __getitem__(self, name: str) -> Toy:
         if name not in self._toys:
-            toy = self._toys[name] = Toy(self.folder / name, DVC_YAML, PARAMS)
-            config = toy.read(".dvc/config")
-            between = f"""['remote "between"']\n    url = {self.remote}\n"""
-            toy.write(".dvc/config", f"{config}    remote = between\n{between}")
+            self._toys[name] = Toy(self.folder / name, DVC_YAML, PARAMS)
+            self.configure(name)
         return self._toys[name]
+
+    def configure(self, name: str) -> None:
+        """Names the remote in the project's settings."""
+        toy = self._toys[name]
+        usual = ("no_scm = true", "analytics = false", "remote = between")
+        site = f"site_cache_dir = {toy.root / '.dvc' / 'site'}"
+        between = f"""['remote "between"']\n    url = {self.remote}\n"""
+        toy.write(".dvc/config", "\n    ".join(["[core]", *usual, site]) + f"\n{between}")
 
     def objects(self) -> dict[str, Path]:
         """The files that the remote (a folder) keeps, by their hashes."""
