@@ -73,11 +73,11 @@ def _claim(names: list[str], most: float | None) -> list[str]:
     for name in names:
         if most is not None and len(mine) >= most:
             break
-        file = os.open(
-            folder / re.sub(r"[^\w-]", "_", identities.get(name, name)),
-            os.O_RDWR | os.O_CREAT,
-            0o666,
-        )
+        # Its name is all that counts, so that whoever may not write to it can lock it.
+        path = folder / re.sub(r"[^\w-]", "_", identities.get(name, name))
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o444))
+        file = os.open(path, os.O_RDONLY)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             mine.append(name)

@@ -27,7 +27,7 @@ from flows import ending
 from flows.graph import Stage
 from flows.local_workers import local_workers
 from flows.needs import gpus_needed
-from flows.runners import StageFuture
+from flows.runners import LostError, StageFuture
 from flows.stage import reproduce_stage
 from flows.worker import OnWorker, StageWorker, starter
 from flows.workspace import Facts, Order
@@ -48,7 +48,8 @@ def connected(address: str, count: int, gpus: int) -> Iterator[PrefectDaskClient
     Where the address is LOCAL, a scheduler in this process with `count` workers, which share `gpus`
     GPUs evenly.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told in our words
+    for name in ("distributed", "distributed.client"):  # what matters is told in our words
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         if address == LOCAL:
             cluster = stack.enter_context(
@@ -157,7 +158,11 @@ class Cluster:
         )
 
     def _identity(self) -> dict[str, Any]:
-        workers = self._client.sync(self._client.scheduler.identity)["workers"]  # type: ignore[union-attr]
+        try:
+            scheduler = self._client.scheduler
+            workers = self._client.sync(scheduler.identity)["workers"]  # type: ignore[union-attr]
+        except Exception as error:
+            raise LostError("dask: the scheduler has gone; run again to go on") from error
         assert isinstance(workers, dict)
         return workers
 

@@ -5,27 +5,49 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+RESTARTS = 10
+LOOK_SECONDS = 1.0
 
 _WORKER = Path(__file__).with_name("temporary_worker.py")
 
 
 @contextmanager
 def local_workers(scheduler: str, count: int, gpus: int) -> Iterator[None]:
-    """`count` worker processes of one thread, which share `gpus` GPUs evenly; ended on leaving."""
-    workers: list[subprocess.Popen[bytes]] = []
+    """`count` worker processes of one thread, which share `gpus` GPUs evenly; ended on leaving.
+
+    One that dies is replaced, RESTARTS times in all.
+    """
+    share = max(1, gpus // count) if gpus else 0
+    workers = [_start(scheduler, share) for _ in range(count)]
+    over = threading.Event()
+    watch = threading.Thread(target=_replace_dead, args=(workers, scheduler, share, over))
+    watch.start()
     try:
-        for _ in range(count):
-            workers.append(_start(scheduler, max(1, gpus // count) if gpus else 0))
         yield
     finally:
+        over.set()
+        watch.join()
         for worker in workers:
             assert worker.stdin is not None
             worker.stdin.close()
         for worker in workers:
             worker.wait()
+
+
+def _replace_dead(
+    workers: list[subprocess.Popen[bytes]], scheduler: str, gpus: int, over: threading.Event
+) -> None:
+    restarts = 0
+    while not over.wait(LOOK_SECONDS):
+        for number, worker in enumerate(workers):
+            if worker.poll() is not None and restarts < RESTARTS:
+                restarts += 1
+                workers[number] = _start(scheduler, gpus)
 
 
 def _start(scheduler: str, gpus: int) -> subprocess.Popen[bytes]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lp_core.errors import InputError
+
 
 def gpus_needed(keys: Sequence[str], params: Mapping[str, Any], has_gpus: bool) -> int:
     """The GPUs that a stage asks for which depends on these keys of params.yaml.
@@ -20,7 +22,17 @@ def gpus_needed(keys: Sequence[str], params: Mapping[str, Any], has_gpus: bool) 
         return 1
     names = [key.removeprefix("variants.") for key in keys if key.startswith("variants.")]
     variants = [_section(_section(params, "variants"), name) for name in names]
-    return max(_devices(section) or _devices(params) or 1 for section in [*variants, {}])
+    return max(_devices(section) or _devices(params) or 1 for section in variants or [params])
+
+
+def refuse_numbered_device(params: Mapping[str, Any]) -> None:
+    """InputError where `compute.device` is one certain GPU: workers deal theirs out."""
+    device = str(_section(params, "compute").get("device", "auto"))
+    if device.startswith("cuda:"):
+        raise InputError(
+            f"params.yaml: compute.device is {device}, but a stage on a Dask worker sees only "
+            "the GPUs that are its own; give cuda or auto"
+        )
 
 
 def _devices(section: Mapping[str, Any]) -> int | None:

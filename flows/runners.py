@@ -17,6 +17,10 @@ from flows.workspace import Order, Workspace
 StageFuture: TypeAlias = PrefectFuture[State[Any]]
 
 
+class LostError(RuntimeError):
+    """What stages ran on is out of reach."""
+
+
 class Runner(Protocol):
     """Runs stages side by side."""
 
@@ -43,7 +47,7 @@ class Runner(Protocol):
         """Notes that the stage has ended."""
 
     def look(self) -> None:
-        """Sees what has changed. Called every few seconds."""
+        """Sees what has changed; called every few seconds. May raise LostError."""
 
     def stop(self) -> None:
         """Ends the stages that run, and starts no other; returns once they have ended."""

@@ -170,6 +170,8 @@ class Schedule:
         try:
             future.wait()
             state = future.state
+            if not state.is_final():  # Dask has given it up: worker after worker died of it
+                future.result()
             if (held := made(state)) is not None:
                 self.exchange.take_in(stage, held.made)
         except MisfitError as error:
