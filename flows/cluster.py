@@ -27,7 +27,7 @@ from flows import ending
 from flows.graph import Stage
 from flows.local_workers import local_workers
 from flows.needs import gpus_needed
-from flows.runners import LostError, StageFuture
+from flows.runners import LOCAL, LostError, StageFuture
 from flows.stage import reproduce_stage
 from flows.worker import OnWorker, StageWorker, starter
 from flows.workspace import Facts, Order
@@ -35,8 +35,6 @@ from lp_core.errors import InputError
 
 CONNECT_SECONDS = 10
 TELL_SECONDS = 60.0
-
-LOCAL = "local"
 
 _NO_WORKER = "No worker that fits is there; waiting for one"
 

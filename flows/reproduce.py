@@ -1,11 +1,13 @@
 """Makes flows that run a part of the DVC graph: `reproducing_flow`."""
 
+import importlib
 import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 from prefect import Flow, get_run_logger
@@ -20,6 +22,7 @@ from flows.durations import Durations
 from flows.dvc import Fault, Outcome, is_running
 from flows.graph import Graph, find_root, read_graph
 from flows.mending import keep_lock_file, mend_rwlock
+from flows.needs import refuse_numbered_device
 from flows.on_failure import run_on_failure
 from flows.origin import show_origin
 from flows.params import devices, set_params
@@ -27,7 +30,7 @@ from flows.processes import Commands
 from flows.progress import RunProgress
 from flows.remote import TransferError
 from flows.resources import Slots, visible_gpus
-from flows.runners import Runner, Threads
+from flows.runners import LOCAL, Runner, Threads
 from flows.schedule import Schedule
 from flows.stage import Here, stage_environment
 from flows.workspace import Facts, Workspace, leave_token
@@ -161,12 +164,23 @@ def _read_project(flow: str, wish: Wish) -> _Project | InputError:
         root = find_root()
         params_changed = set_params(root / "params.yaml", wish.overrides)
         graph = read_graph(root, wish.targets, switch(flow, wish.targets))
+        if wish.dask is not None:
+            refuse_numbered_device(_params(root))
+            _import_cluster()
         project = _Project(graph, devices(root / "params.yaml"), params_changed, Commands())
     except InputError as error:
         return error
-    if wish.force or any(stage.stale for stage in graph.stages.values()):
+    stale = wish.force or any(stage.stale for stage in graph.stages.values())
+    if stale and wish.dask is None:  # else workers have their own
         project.commands.warm_up(stage_environment())
     return project
+
+
+def _params(root: Path) -> dict[str, Any]:
+    from dvc.utils.serialize import load_yaml
+
+    params: dict[str, Any] = load_yaml(root / "params.yaml")
+    return params
 
 
 def switch(flow: str, targets: list[str]) -> str | None:
@@ -189,13 +203,19 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
     for line in graph.mended:
         logger.warning("%s", line)
     slots = Slots(wish.max_parallel, devices=project.devices)
-    if wish.max_parallel is not None and slots.count < wish.max_parallel:
+    elsewhere = wish.dask not in (None, LOCAL)  # where other GPUs count
+    if not elsewhere and wish.max_parallel is not None and slots.count < wish.max_parallel:
         logger.warning(
             "max_parallel is %d, but the GPUs are enough for %d at once where train.devices is %d",
             *(wish.max_parallel, slots.count, project.devices),
         )
     show_origin(root, flow, wish.overrides)
-    threads = Threads(Here(Workspace(root), slots, project.commands))
+    if wish.dask is None:
+        here = Here(Workspace(root), slots, project.commands)
+    else:  # the workers have the GPUs
+        none = {"CUDA_VISIBLE_DEVICES": ""}
+        here = Here(Workspace(root), Slots(1, []), project.commands, none)
+    threads = Threads(here)
     progress = RunProgress(
         flow, Durations(root), lambda: (schedule.cluster or threads).count, wish.force
     )
@@ -207,7 +227,8 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
             stack.enter_context(progress)
             client = None
             if wish.dask is not None:
-                client = stack.enter_context(_connected(wish, slots))
+                connected = _import_cluster().connected(wish.dask, slots.count, len(visible_gpus()))
+                client = stack.enter_context(connected)
             first = [
                 name
                 for name in FIRST
@@ -254,23 +275,19 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
     return _verdict(schedule.states)
 
 
-def _connected(wish: Wish, slots: Slots) -> AbstractContextManager[Any]:
-    """A client of the Dask scheduler. InputError where there is none, or Dask is not installed."""
+def _import_cluster() -> ModuleType:
+    """Takes seconds. InputError where the extra is not installed."""
     try:
-        from flows.cluster import connected
+        return importlib.import_module("flows.cluster")
     except ModuleNotFoundError as error:
         raise InputError(
             f"dask: {error}; install what it needs: pip install 'lottery-pools[pipeline,dask]'"
         ) from error
-    assert wish.dask is not None
-    return connected(wish.dask, slots.count, len(visible_gpus()))
 
 
 @contextmanager
 def _cluster(client: Any, wish: Wish, root: Path, schedule: Schedule) -> Iterator[Runner]:
     """The workers of the cluster, once there is one that fits."""
-    from dvc.utils.serialize import load_yaml
-
     from flows.cluster import Cluster, api_url
     from flows.exchange import CloneExchange
 
@@ -282,7 +299,7 @@ def _cluster(client: Any, wish: Wish, root: Path, schedule: Schedule) -> Iterato
 
     cluster = Cluster(
         client,
-        load_yaml(root / "params.yaml"),
+        _params(root),
         wish.max_parallel,
         get_run_logger(),
         lambda: schedule.changes.put(None),

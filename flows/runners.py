@@ -17,6 +17,9 @@ from flows.workspace import Order, Workspace
 StageFuture: TypeAlias = PrefectFuture[State[Any]]
 
 
+LOCAL = "local"  # in place of a scheduler's address: a cluster of this machine's own
+
+
 class LostError(RuntimeError):
     """What stages ran on is out of reach."""
 

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -72,17 +72,22 @@ class Place(Protocol):
 
 @dataclass(frozen=True)
 class Here:
-    """This process, in the coordinator's workspace."""
+    """This process, in the coordinator's workspace.
+
+    environment: variables beside the workspace's own.
+    """
 
     workspace: Workspace
     slots: Slots
     commands: Commands
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def take(self, order: Order) -> Iterator[Seat]:  # noqa: ARG002
         """Waits for a free slot; its GPUs are the stage's, however many it needs."""
         with self.slots.take() as gpus:
-            yield Seat(self.workspace, self.commands, {**self.workspace.environment, **gpus})
+            environment = {**self.workspace.environment, **self.environment, **gpus}
+            yield Seat(self.workspace, self.commands, environment)
 
 
 def may_pass_by_itself(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

@@ -80,7 +80,7 @@ def prefect_server(prefect_home: Path) -> Iterator[str]:
             stderr=log,
         )
     try:
-        end = time.monotonic() + 90
+        end = time.monotonic() + 240
         while True:
             try:
                 urllib.request.urlopen(f"{url}/health", timeout=5).close()

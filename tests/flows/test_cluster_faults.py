@@ -51,7 +51,7 @@ def test_without_the_extra_the_line_says_what_to_install(toy: Toy) -> None:
         text=True,
     )
     assert done.returncode == 2
-    assert "[dask]" in done.stdout + done.stderr
+    assert "pip install 'lottery-pools[pipeline,dask]'" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert toy.ran() == []
 
