@@ -38,7 +38,7 @@ class Bar:
 
     def show(self, percent: float, text: str) -> None:
         """Moves the bar, with a text below it."""
-        percent = min(100.0, max(0.0, percent))
+        percent = round(min(100.0, max(0.0, percent)), 1)
         try:
             if self._artifact is None:
                 artifact = create_progress_artifact(percent, key=slug(self._key), description=text)

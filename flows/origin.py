@@ -135,7 +135,8 @@ def page(commit: str, found: Sequence[Difference]) -> str:
     if not found:
         return f"As in commit `{commit}`.\n"
     lines = [
-        f"{len(found)} differ from commit `{commit}`.\n",
+        f"{len(found)} {'key differs' if len(found) == 1 else 'keys differ'} from commit "
+        f"`{commit}`.\n",
         f"| key | in commit {commit} | in this run | set |",
         "|---|---|---|---|",
     ]
