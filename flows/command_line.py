@@ -53,7 +53,7 @@ def main(flow: Flow[..., Any]) -> None:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="only tell what would run, and how long it took last time",
+        help="only tell what would run, and how long it took last time (params and code do run)",
     )
     parser.add_argument(
         "--dask",

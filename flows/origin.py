@@ -70,7 +70,7 @@ def show_origin(root: Path, flow: str, overrides: Sequence[str]) -> None:
         logger.info("%s", summary(commit.name, found))
         head = page(commit.name, found)
     except NoCommitError as error:
-        logger.info("%s cannot be compared with a commit: %s", PARAMS, error)
+        logger.info("%s is compared with no commit: %s", PARAMS, error)
         head = f"There is no commit to compare with: {error}.\n"
         if overrides:
             head += f"\nSet for this run: {', '.join(f'`{o}`' for o in overrides)}.\n"
@@ -84,7 +84,7 @@ def committed(root: Path) -> Commit:
     from dvc.utils.serialize import parse_yaml
 
     if (name := _git(root, "rev-parse", "--short", "HEAD")) is None:
-        raise NoCommitError("this is no git repository, or has no commit")
+        raise NoCommitError("git finds none here")
     path = PARAMS
     for _ in range(3):  # a link to a preset, perhaps
         listed = _git(root, "ls-tree", "HEAD", "--", f"./{path}")

@@ -103,13 +103,13 @@ def test_where_there_is_no_commit_it_says_so(
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     alone = tmp_path / "alone"
     alone.mkdir()
-    with pytest.raises(NoCommitError, match="no git repository"):
+    with pytest.raises(NoCommitError, match="git finds none"):
         committed(alone)
     git(alone, "init", "-q")
-    with pytest.raises(NoCommitError, match="has no commit"):
+    with pytest.raises(NoCommitError, match="git finds none"):
         committed(alone)
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(NoCommitError, match="no git repository"):
+    with pytest.raises(NoCommitError, match="git finds none"):
         committed(repository)
 
 
