@@ -45,6 +45,7 @@ def starter(stages: StageWorker) -> WorkerPlugin:
             self.name = name
 
         async def setup(self, worker: Any) -> None:
+            import asyncio
             import os
             import pickle
             import sys
@@ -52,7 +53,7 @@ def starter(stages: StageWorker) -> WorkerPlugin:
             self.stages = None
             sys.path.append(os.getcwd())
             try:
-                stages = pickle.loads(content)
+                stages = await asyncio.to_thread(pickle.loads, content)  # imports for seconds
                 await stages.setup(worker)
                 self.stages = stages
             except Exception as error:

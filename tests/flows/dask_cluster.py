@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.drill.marked import Mark
-from tests.flows.toy import environment
+from tests.flows.toy import REPO, environment
 
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 def wait_for(done: Callable[[], object], what: str = "") -> None:
@@ -32,6 +32,10 @@ class DaskCluster:
     workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        # Toy stages need no torch, which the workers' warm interpreters would import for seconds.
+        self._path = self.folder / "without-torch"
+        self._path.mkdir()
+        (self._path / "torch.py").write_text("raise ImportError('not in these tests')\n")
         file = self.folder / "scheduler.json"
         options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
         self._scheduler = self._start(
@@ -58,7 +62,8 @@ class DaskCluster:
             return subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 cwd=cwd or self.folder,
-                env=environment(**self.mark.environment, **variables),
+                env=environment(**self.mark.environment, **variables)
+                | {"PYTHONPATH": os.pathsep.join([str(self._path), str(REPO)])},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -75,11 +75,21 @@ def on_workers(text: str) -> str:
     return text.replace(" >> ran.log", "-on-$WORKER >> ran.log")
 
 
-def test_stages_run_on_the_workers_as_they_run_here(
-    make: Callable[..., Toy], cluster: DaskCluster
+def test_stages_run_on_the_workers_of_the_project_as_they_run_here(
+    make: Callable[..., Toy],
+    cluster: DaskCluster,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     toy = make(on_workers(DVC_YAML))
-    state = everything(dask=cluster.address, return_state=True)
+    cluster.start_worker("astray", tmp_path)
+    wait_for(lambda: "Registered to" in cluster.log("astray"))
+    try:
+        state = everything(dask=cluster.address, return_state=True)
+    finally:
+        cluster.end_worker("astray")
+    (line,) = [r.message for r in caplog.records if "is left out" in r.message]
+    assert "is not in a DVC project" in line
     ran = [line.rpartition("-on-") for line in toy.ran()]
     assert sorted(name for name, _, _ in ran) == sorted(
         ["base", "aside", "imp-0-0", "imp-0-1", "imp-1-0", "imp-1-1", "table"]
@@ -114,59 +124,42 @@ stages:
   count:
     cmd: "printf %s \\"$CUDA_VISIBLE_DEVICES\\" > count.txt"
     outs: [count.txt]
+  wide:
+    cmd: "printf %s \\"$CUDA_VISIBLE_DEVICES\\" > wide.txt"
+    params: [compute, train, variants.wide]
+    outs: [wide.txt]
 """
-COMPUTE = "compute: {device: auto}\ntrain: {devices: 1}\n"
+COMPUTE = """\
+compute: {device: auto}
+train: {devices: 1}
+variants:
+  wide: {train: {devices: 2}}
+"""
 
 
-def test_each_stage_has_the_gpus_that_it_asks_for_to_itself(
-    make: Callable[..., Toy], cluster: DaskCluster
+def test_each_stage_has_its_gpus_to_itself_and_a_late_worker_is_used(
+    make: Callable[..., Toy], cluster: DaskCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     toy = make(GPUS, COMPUTE)
-    everything(dask=cluster.address)
-    spans = [toy.read(f"train{n}.txt").split() for n in (1, 2, 3, 4)]
-    assert {gpu for _, _, gpu in spans} == {"4", "5"}
-    for gpu in ("4", "5"):
-        times = sorted((float(a), float(b)) for a, b, its in spans if its == gpu)
-        assert all(end <= start for (_, end), (start, _) in itertools.pairwise(times))
-    assert toy.read("count.txt") == ""  # asks for none and sees none
 
+    def come_late() -> None:
+        wait_for(lambda: "asks for 2 GPUs, and no worker has as many; it waits" in caplog.text)
+        cluster.start_worker("late", toy.root, CUDA_VISIBLE_DEVICES="6,7")
 
-def test_a_late_worker_is_used_for_what_only_it_can_do(
-    make: Callable[..., Toy],
-    cluster: DaskCluster,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    toy = make(GPUS, COMPUTE.replace("devices: 1", "devices: 2"))
-    late = threading.Timer(
-        2.0, cluster.start_worker, ("three", toy.root), {"CUDA_VISIBLE_DEVICES": "6,7"}
-    )
+    late = threading.Thread(target=come_late)
     late.start()
     try:
         everything(dask=cluster.address)
     finally:
         late.join()
-        cluster.end_worker("three")
-    assert {toy.read(f"train{n}.txt").split()[2] for n in (1, 2, 3, 4)} == {"6,7"}
-    assert "asks for 2 GPUs, and no worker has as many; it waits" in caplog.text
-
-
-def test_a_worker_outside_of_the_project_is_left_out_with_one_line(
-    make: Callable[..., Toy],
-    cluster: DaskCluster,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    toy = make(on_workers(DVC_YAML))
-    cluster.start_worker("astray", tmp_path)
-    wait_for(lambda: "Registered to" in cluster.log("astray"))
-    try:
-        everything(dask=cluster.address)
-    finally:
-        cluster.end_worker("astray")
-    assert not any("astray" in line for line in toy.ran())
-    said = [r.message for r in caplog.records if "is left out" in r.message]
-    assert len(said) == 1
-    assert "is not in a DVC project" in said[0]
+        cluster.end_worker("late")
+    assert toy.read("wide.txt") == "6,7"
+    assert toy.read("count.txt") == ""  # asks for none and sees none
+    spans = [toy.read(f"train{n}.txt").split() for n in (1, 2, 3, 4)]
+    assert {"4", "5"} <= {gpu for _, _, gpu in spans} <= {"4", "5", "6", "7"}
+    for gpu in ("4", "5"):
+        times = sorted((float(a), float(b)) for a, b, its in spans if its == gpu)
+        assert all(end <= start for (_, end), (start, _) in itertools.pairwise(times))
 
 
 KILLED = """\
