@@ -28,8 +28,10 @@ _BAR = re.compile(
     r"(?<!\S)(?P<percent>\d{1,3})%\|[^|]*\| *(?P<n>[\d.]+[kMGTP]?)/(?P<m>[\d.]+[kMGTP]?) *\["
 )
 _ENDLESS_BAR = re.compile(r"(?<!\S)[\d.]+\w+ \[[\d:]+, +[\d.?]+\S+/\S+\]")
+# Not a day and a month, which a time follows.
 _ANY = re.compile(
-    rf"(?:(?P<what>[^\W\d][\w-]*):?\s+)?[\[(]?\s?{_COUNT}(?:\s+(?P<noun>[^\W\d]{{2,}}))?"
+    rf"(?:(?P<what>[^\W\d][\w-]*):?\s+)?[\[(]?\s?{_COUNT}(?!,?\s+\d\d?:\d\d)"
+    r"(?:\s+(?P<noun>[^\W\d]{2,}))?"
 )
 
 

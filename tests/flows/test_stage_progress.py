@@ -127,6 +127,7 @@ def test_other_numbers_are_when_they_count(first: str, second: str, text: str) -
     [
         ("written on 2026/11/22", "written on 2026/11/23"),
         ("since 11/22", "since 12/22/26"),
+        ("01/12 09:30:01 begins", "02/12 0:12 ends"),
         ("rows/imp/0/1.json", "rows/imp/1/1.json"),
         ("wrote rows/base/0/4", "wrote rows/base/1/4"),
         ("reads 0/4.npy", "reads 1/4.npy"),
