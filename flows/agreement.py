@@ -6,11 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flows import lockfile, remote
+from flows.dvc import is_running
+from flows.mending import mend
 from lp_core.errors import InputError
 
 FILES = ("dvc.yaml", "params.yaml")
@@ -67,7 +70,8 @@ def agree(wanted: Agreement, root: Path) -> None:
                 f"{root / name} is not the flow's{_difference(root / name, content)}; copy the "
                 "flow's there, or commit it and `git pull`, and start the worker again"
             )
-    remote.open_repo(root).close()
+    with closing(remote.open_repo(root)) as repo, repo.lock:
+        mend(root, is_running)
     if not wanted.made:
         return
     _bring_up_to_date(root, list(wanted.made))

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows import lockfile, remote
-from flows.dvc import MISFIT, TRANSFER_FAILED, repro_arguments
+from flows.dvc import MISFIT, TRANSFER_FAILED, is_running, repro_arguments
 from flows.errand import Errand, leave_answer, read_errand
 from flows.folders import leftovers, needed
+from flows.mending import keep_lock_file, mend
 from lp_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ def _bring(repo: Repo, root: Path, name: str, errand: Errand) -> int:
     _check(root, errand)
     try:
         with repo.lock:
+            if errand.tidy:
+                mend(root, is_running)
             lockfile.record(root / "dvc.lock", errand.recorded)
+            keep_lock_file(root)
         stage, *upstream = remote.load(repo, [name, *errand.entries])
         outs = needed(stage, upstream)
         fetched = remote.fetch(repo, outs)

@@ -19,8 +19,9 @@ class Errand:
     """What the process is told in the file ORDER, beside the stage's name.
 
     entries: dvc.lock's of the stages that this one builds on; None for what has none there (`dvc
-    add`). files: the content that these files of the project must have. tidy: whether what no stage
-    makes any more is removed from folders that the stage depends on; a clone is nobody's desk.
+    add`). files: the content that these files of the project must have. tidy: whether this is a
+    clone, nobody's desk: what a killed DVC has left is mended, and what no stage makes any more is
+    removed from folders that the stage depends on.
     """
 
     force: bool = False

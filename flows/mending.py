@@ -33,6 +33,14 @@ _LEFT_BY_DVC = re.compile(r"\.[\w-]{22}\.tmp")
 _BY_THE_RUN_CACHE = "what DVC's cache holds is restored, not computed again"
 
 
+def mend(root: Path, is_running: Callable[[int, str], bool]) -> None:
+    """Mends what there is to mend before another DVC process reads any of it. InputError where it
+    cannot be mended."""
+    mend_rwlock(root, is_running)
+    if lockfile.read(root / LOCK_FILE) is None:
+        mend_lock_file(root)
+
+
 def keep_lock_file(root: Path) -> None:
     """Copies dvc.lock to where `mend_lock_file` finds it, if it is as DVC writes it."""
     copy = root / GOOD_COPY

@@ -125,6 +125,18 @@ def test_a_clone_that_no_longer_fits_runs_nothing(clones: Clones) -> None:
     assert clones["two"].ran() == []
 
 
+def test_what_a_killed_dvc_has_left_in_a_clone_is_mended(clones: Clones) -> None:
+    entries = clones.make("one", "base", "part@a")
+    clones.make("two", "part@a", source="one")
+    two = clones["two"]
+    whole = two.read("dvc.lock")
+    two.write("dvc.lock", whole[: len(whole) // 2])
+    two.write(".dvc/tmp/rwlock", '{"wri')
+    said = clones.do("two", "part@a", {"base": entries["base"]}, tidy=True)
+    assert said.outcome is not Outcome.RAN
+    assert two.read("dvc.lock") == whole
+
+
 def test_a_stage_that_fails_fails_as_in_dvc_repro_and_pushes_nothing(clones: Clones) -> None:
     clones["one"].write(
         "dvc.yaml", clones["one"].read("dvc.yaml").replace("cp source.txt", "false")
