@@ -87,6 +87,17 @@ def agree(wanted: Agreement, root: Path) -> None:
             "`git status` there and here shows what was edited: commit it, `git pull`, and start "
             "the worker again"
         )
+    with closing(remote.open_repo(root)) as repo:
+        stages = remote.load(repo, list(wanted.made))
+        try:
+            lost = remote.lost(repo, [out for stage in stages for out in stage.outs])
+        except remote.TransferError as error:
+            raise InputError(f"{root}: {error}") from error
+        if lost:
+            raise InputError(
+                f"{root} has another DVC remote than the flow: it lacks {lost[0]}, which the flow "
+                "has pushed; `dvc remote list` there and here shows which they are"
+            )
 
 
 def _bring_up_to_date(root: Path, stages: list[str]) -> None:

@@ -44,6 +44,10 @@ class CloneExchange(Exchange):
         self._graph = Graph(root, {})
         self._entries: dict[str, Any] = {}  # as far as they have been asked for or taken in
         self._files: dict[str, Any] = {}  # dvc.yaml, parsed once
+        try:  # by which clones see that their remote is this one
+            remote.push(self._repo, [self._load(name) for name in self.agreement.made])
+        except remote.TransferError as error:
+            raise InputError(str(error)) from error
 
     def begin(self, graph: Graph) -> None:
         """Makes the remote have what unchanged stages have made that workers will build on.
@@ -84,6 +88,8 @@ class CloneExchange(Exchange):
             if lockfile.entries(path).get(stage) != made:  # it was not made here
                 ours = self._load(stage, made)
                 self._refuse_misfit(stage, ours)
+                if remote.lost(self._repo, ours.outs):
+                    raise MisfitError("came back, but what it has made is not in the DVC remote")
                 for out in ours.outs:
                     if out.exists and out.changed_checksum():
                         out.remove()  # as `dvc repro` does before it runs a stage

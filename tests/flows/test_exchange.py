@@ -180,6 +180,14 @@ def test_an_entry_of_another_command_is_refused(clones: Clones) -> None:
     assert one.ran() == ["base"]
 
 
+def test_an_entry_whose_outputs_did_not_reach_the_remote_is_refused(clones: Clones) -> None:
+    exchange, graph = clones.exchange()
+    made = clones.run(exchange, graph, "base", "one").made
+    shutil.rmtree(clones.remote)  # as if the clone had another one
+    with pytest.raises(MisfitError, match="not in the DVC remote"):
+        exchange.take_in("base", made)
+
+
 def test_a_folder_with_what_no_stage_makes_any_more_is_refused_before_anything_runs(
     done: Clones,
 ) -> None:
