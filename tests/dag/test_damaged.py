@@ -37,7 +37,7 @@ def _damage(project: Project, name: str) -> None:
     cached.write_bytes(content)
     cached.chmod(0o444)
     path.unlink()
-    project.run("dvc", "checkout", "--force")
+    project.dvc("checkout", "--force")
     assert path.read_bytes() == content, "DVC restores it"
 
 
@@ -45,11 +45,11 @@ def test_what_the_messages_say_mends_damaged_cache_objects(project: Project) -> 
     whole = {name: (project.root / name).read_bytes() for name in READERS}
     for name in READERS:
         _damage(project, name)
-    assert "up to date" in project.run("dvc", "status")
+    assert "up to date" in project.dvc("status")
 
     remedies = []
     for name, reader in READERS.items():
-        output = project.run("dvc", "repro", "--force", "--single-item", reader, check=False)
+        output = project.dvc("repro", "--force", "--single-item", reader, check=False)
         (line,) = re.findall(r"^error: .*", output, re.MULTILINE)
         assert line.startswith(f"error: {name}: ")
         remedy = f"rm -r {name}; chmod -R u+w .dvc/cache; dvc repro"

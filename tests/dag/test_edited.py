@@ -104,7 +104,7 @@ def test_a_single_stage_refuses_code_that_the_stage_code_has_not_seen(
     project.repro(ROUND)
     lock = (project.root / "dvc.lock").read_text()
     _append(project, "EPSILON = 1e-8\n")
-    output = project.run("dvc", "repro", "--single-item", "--force", ROUND, check=False)
+    output = project.dvc("repro", "--single-item", "--force", ROUND, check=False)
     assert f"error: {LOOP} is not what code/imp.json was made from" in output
     assert "exited with 2" in output
     assert (project.root / "dvc.lock").read_text() == lock
@@ -137,16 +137,16 @@ def test_of_two_processes_one_tells_and_the_stage_fails(project: Project) -> Non
 def test_dvc_takes_the_stage_as_done_neither_for_the_old_value_nor_for_the_new(
     project: Project,
 ) -> None:
-    repro = ["dvc", "repro", "--single-item", ROUND]
+    repro = ["repro", "--single-item", ROUND]
     ticket = project.root / "tickets/base/0/0.safetensors"
-    code, output = _while_running(project, repro, lambda: _decay(project))
+    code, output = _while_running(project, ["dvc", *repro], lambda: _decay(project))
     assert code != 0
     assert OLD_VALUE in output.splitlines()
     assert f"{ROUND}:" not in (project.root / "dvc.lock").read_text()
     of_the_old = ticket.read_bytes()
 
     # Neither from the run cache nor from the state of a killed round.
-    output = project.run(*repro)
+    output = project.dvc(*repro)
     assert f"epoch 2/{EPOCHS}" in output
     assert "going on from" not in output
     assert ticket.read_bytes() != of_the_old

@@ -29,7 +29,7 @@ SGD_NOISE = TINY["sgd_noise"] | {
     "stable_rewind": {"variants": ["base"], "steps": STEPS},
 }
 ROUND = "imp@base-0-round1"
-COMMAND = ["dvc", "repro", "--single-item", ROUND]
+REPRO = ["repro", "--single-item", ROUND]
 # By stage: what it leaves, and after how many of its epochs it is killed. An ending has a running
 # average and a cheap ticket then; a probe trains up to its epoch, or one of the forks from there.
 KILLED = {
@@ -66,15 +66,15 @@ def _outputs(project: Project, stage: str = ROUND) -> dict[str, bytes]:
 def test_a_killed_training_gives_the_bytes_of_an_undisturbed_one(
     project: Project, stage: str
 ) -> None:
-    command = ["dvc", "repro", "--single-item", "--force", "--no-run-cache", stage]
-    epochs = _epochs(project.run(*command))
+    repro = ["repro", "--single-item", "--force", "--no-run-cache", stage]
+    epochs = _epochs(project.dvc(*repro))
     undisturbed = _outputs(project, stage)
     shutil.rmtree(project.root / ".resume")
     after = random.choice(KILLED[stage][1])
     print(f"killed after epoch {after} of {epochs}")  # which pytest shows where the test fails
 
     process = subprocess.Popen(
-        command,
+        ["dvc", *repro],
         cwd=project.root,
         env=project.env,
         stdout=subprocess.PIPE,
@@ -94,7 +94,7 @@ def test_a_killed_training_gives_the_bytes_of_an_undisturbed_one(
     assert process.returncode == -signal.SIGKILL
     assert list((project.root / ".resume").iterdir()), "the state of the killed training is kept"
 
-    output = project.run(*command)
+    output = project.dvc(*repro)
     assert "going on from" in output
     assert _epochs(output) - (epochs - after) in (0, 1), "a finished epoch ran again"
     assert _outputs(project, stage) == undisturbed
@@ -109,9 +109,9 @@ def test_a_ticket_that_was_never_recorded_is_written_again_without_training(
     project: Project,
 ) -> None:
     """As if DVC had failed after the stage: its lock taken, its disk full, its power gone."""
-    first = project.run(*COMMAND, "--force", "--no-run-cache")
+    first = project.dvc(*REPRO, "--force", "--no-run-cache")
     undisturbed = _outputs(project)
-    again = project.run(*COMMAND, "--force", "--no-run-cache")
+    again = project.dvc(*REPRO, "--force", "--no-run-cache")
     assert f"epoch {EPOCHS}/{EPOCHS}" in first
     assert "going on from" in again
     assert "epoch" not in again
@@ -119,18 +119,18 @@ def test_a_ticket_that_was_never_recorded_is_written_again_without_training(
 
 
 def test_a_state_goes_when_the_next_round_has_its_ticket(project: Project) -> None:
-    project.run(*COMMAND, "--force", "--no-run-cache")
+    project.dvc(*REPRO, "--force", "--no-run-cache")
     assert _kept(project)
-    project.run(*COMMAND[:-1], ROUND.replace("round1", "round2"), "--force", "--no-run-cache")
+    project.dvc(*REPRO[:-1], ROUND.replace("round1", "round2"), "--force", "--no-run-cache")
     assert not _kept(project)
 
 
 def test_a_round_that_was_to_prune_another_fraction_is_not_gone_on_with(project: Project) -> None:
     """Its rewind point and its parent are the same: only the mask tells."""
-    project.run(*COMMAND, "--force", "--no-run-cache")
+    project.dvc(*REPRO, "--force", "--no-run-cache")
     assert _kept(project)
     project.params({"imp": IMP | {"fraction": 0.5}})
-    output = project.run(*COMMAND)
+    output = project.dvc(*REPRO)
     assert "going on from" not in output
     assert f"epoch {EPOCHS}/{EPOCHS}" in output
 
@@ -140,7 +140,7 @@ def test_a_stage_does_not_outlive_the_dvc_that_runs_it(project: Project) -> None
     """Or it would go on beside the one that the next `dvc repro` starts."""
     mark = Mark()
     dvc = subprocess.Popen(
-        [*COMMAND, "--force", "--no-run-cache"],
+        ["dvc", *REPRO, "--force", "--no-run-cache"],
         cwd=project.root,
         env=project.env | mark.environment,
         stdout=subprocess.PIPE,

@@ -24,7 +24,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(tmp_path_factory.mktemp("stable"))
     made.params(EXPERIMENT | _section(1.0))
     made.params({"rewind": {"mode": "stable", "epochs": 2}})
-    ran = made.flow("imp_pool", "--targets", TARGET)
+    ran = made.repro(TARGET)
     first = ["params", "code", "dataset@digits"]
     assert sorted(ran) == sorted([*first, *START, *SEARCH, "pretrain@base-0", TARGET])
     return made
