@@ -3,56 +3,82 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from tests.changes import with_changes
 from tests.dag.project import MADE, TINY, Project
 from tests.dag.sgd_noise import STEPS
 
-SMALL: dict[str, Any] = TINY | {
-    "corrupt": {"digits": TINY["corrupt"]["digits"] | {"corruptions": ["snow"], "images": 20}},
-    "grid": ["base"],
-    "pooling": TINY["pooling"] | {"methods": ["interpolation"], "corrupted": ["interpolation"]},
-    "sup_tickets": TINY["sup_tickets"] | {"endings": ["cia"]},
-    "sgd_noise": TINY["sgd_noise"]
-    | {"variants": ["base"], "stable_rewind": {"variants": ["base"], "steps": STEPS}},
-}
 # Wall times, of which no two runs have the same.
 TIMES = ("seconds", "train_seconds")
 TIMED = ("rows/", "results/")
 
 
-def new(root: Path) -> Project:
-    """A copy of this checkout with that experiment, in a folder that is not there yet."""
-    root.mkdir(parents=True)
-    project = Project(root)
-    project.params(SMALL)
-    return project
+@dataclass(frozen=True)
+class Experiment:
+    """params: what it has in params.yaml. targets: the stages that are run; none for all."""
+
+    params: dict[str, Any]
+    targets: tuple[str, ...] = ()
+
+    def new(self, root: Path) -> Project:
+        """A copy of this checkout with it, in a folder that is not there yet."""
+        root.mkdir(parents=True)
+        project = Project(root)
+        project.params(self.params)
+        return project
+
+    def forget(self, project: Project) -> None:
+        """As if nothing had ever run in it."""
+        for name in (*MADE, ".resume", ".cache", ".dvc/cache", ".dvc/tmp"):
+            shutil.rmtree(project.root / name, ignore_errors=True)
+        (project.root / "dvc.lock").unlink(missing_ok=True)
+
+    def differences(self, project: Project, undisturbed: Project) -> Iterator[str]:
+        """A line for each thing that a run has made otherwise than the undisturbed one."""
+        here, there = files(project.root), files(undisturbed.root)
+        yield from (f"{name} is left over" for name in sorted(here - there))
+        yield from (f"{name} is missing" for name in sorted(there - here))
+        for name in sorted(here & there):
+            pair = project.root / name, undisturbed.root / name
+            if name.endswith(".parquet"):
+                same = _table(pair[0]) == _table(pair[1])
+            else:
+                same = name.startswith(TIMED) or pair[0].read_bytes() == pair[1].read_bytes()
+            if not same:
+                yield f"{name} is another"
+        yield from locks(project.root)
 
 
-def forget(project: Project) -> None:
-    """As if nothing had ever run in it."""
-    for name in (*MADE, ".resume", ".cache", ".dvc/cache", ".dvc/tmp"):
-        shutil.rmtree(project.root / name, ignore_errors=True)
-    (project.root / "dvc.lock").unlink(missing_ok=True)
-
-
-def differences(project: Project, undisturbed: Project) -> Iterator[str]:
-    """A line for each thing that a run has made otherwise than the undisturbed one."""
-    here, there = files(project.root), files(undisturbed.root)
-    yield from (f"{name} is left over" for name in sorted(here - there))
-    yield from (f"{name} is missing" for name in sorted(there - here))
-    for name in sorted(here & there):
-        pair = project.root / name, undisturbed.root / name
-        if name.endswith(".parquet"):
-            same = _table(pair[0]) == _table(pair[1])
-        else:
-            same = name.startswith(TIMED) or pair[0].read_bytes() == pair[1].read_bytes()
-        if not same:
-            yield f"{name} is another"
-    yield from locks(project.root)
+_ONE = {
+    "corrupt": {"digits": TINY["corrupt"]["digits"] | {"corruptions": ["snow"], "images": 20}},
+    "grid": ["base"],
+    "pooling": TINY["pooling"] | {"methods": ["interpolation"], "corrupted": ["interpolation"]},
+}
+SMALL = Experiment(
+    TINY
+    | _ONE
+    | {
+        "sup_tickets": TINY["sup_tickets"] | {"endings": ["cia"]},
+        "sgd_noise": TINY["sgd_noise"]
+        | {"variants": ["base"], "stable_rewind": {"variants": ["base"], "steps": STEPS}},
+    }
+)
+# Two tickets, one pool, their tables.
+SMALLEST = Experiment(
+    TINY
+    | _ONE
+    | {
+        "sup_tickets": with_changes(
+            TINY["sup_tickets"], {"variants": [], "siblings.methods": []}, "."
+        )
+    },
+    ("tables",),
+)
 
 
 def files(root: Path) -> set[str]:

@@ -2,11 +2,17 @@
 
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-RUNNERS = ("dvc repro", "flow")
+# What runs the experiment, and whom kills are meant for then. `flow` is the process that was
+# started (on Dask: the coordinator), `worker` one of the two Dask workers.
+RUNNERS = {
+    "dvc repro": ("stage", "dvc", "flow", "all"),
+    "flow": ("stage", "dvc", "flow", "all"),
+    "dask": ("stage", "dvc", "worker", "scheduler", "flow", "all"),
+}
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
@@ -14,10 +20,10 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 class Kill:
     """One kill.
 
-    whom: stage, dvc, flow (the command itself, where that is no flow), or all.
+    runner: what to start, where no command has survived the last kill.
+    whom: the target; where the runner that survived has no such process, the stage.
     after: when, since the command began (where `early`) or since it first started dvc, as a share
     of the time that the undisturbed run takes.
-    runner: what to start, where no command has survived the last kill.
     write: None, or the number of DVC's writes in the middle of which the kill comes instead.
     half: whether half of that file is written then, or nothing.
     """
@@ -25,22 +31,23 @@ class Kill:
     runner: str
     signal: signal.Signals
     whom: str
-    after: float
-    early: bool
-    write: int | None
-    half: bool
+    after: float = 0.0
+    early: bool = False
+    write: int | None = None
+    half: bool = False
 
 
-def kills(seed: int) -> Iterator[Kill]:
+def kills(seed: int, runners: Sequence[str] = tuple(RUNNERS)) -> Iterator[Kill]:
     """An endless row of kills. Every third comes while DVC writes; the runners take turns."""
     draw = random.Random(seed)
     for number in count():
         writing = number % 3 == 2
+        runner = runners[(number + number // 3) % len(runners)]  # each meets each kind of kill
         yield Kill(
-            runner=RUNNERS[number % 2],
+            runner=runner,
             # SIGKILL is the one that nobody can prepare for.
             signal=draw.choices(SIGNALS, weights=(3, 2, 1))[0],
-            whom=draw.choice(("dvc", "all") if writing else ("stage", "dvc", "flow", "all")),
+            whom=draw.choice(("dvc", "all") if writing else RUNNERS[runner]),
             after=draw.random() / 3,
             early=draw.random() < 0.2,
             write=draw.randint(1, 40) if writing else None,
