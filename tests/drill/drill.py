@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.dag.project import Project
 from tests.drill import experiment
 from tests.drill.cluster import Cluster
 from tests.drill.experiment import Experiment
@@ -56,7 +58,11 @@ class Drill:
         self._control.mkdir()
         self.undisturbed = self.experiment.new(self.folder / "undisturbed")
         self.project = self.experiment.new(self.folder / "disturbed")
-        self._cluster = Cluster([self.project.root] * 2, self._environment(), self.folder)
+        self._clusters: dict[str, Cluster] = {}
+        self._remote = self.folder / "remote"
+        self._clones: list[Project] = []
+        if any(kill.runner == "clones" for kill in due):
+            self._clones = self.experiment.clones(self.project, self._remote, 2)
         started = time.monotonic()
         self.undisturbed.repro(*self.experiment.targets)
         self._seconds = time.monotonic() - started
@@ -78,8 +84,19 @@ class Drill:
             self._end(command)
             self._look_at(command, struck)
         self._compare(command)
-        for line in self._cluster.end(REST):
-            self._fault(f"the cluster has left a process: {line}")
+        for runner, cluster in self._clusters.items():
+            for line in cluster.end(REST):
+                self._fault(f"{runner}: the cluster has left a process: {line}")
+
+    def _cluster(self, runner: str) -> Cluster:
+        """The one that the runner needs; there once it has been asked for."""
+        if runner not in self._clusters:
+            projects = self._clones if runner == "clones" else [self.project, self.project]
+            (folder := self.folder / f"cluster-{runner}").mkdir()
+            roots = [project.root for project in projects]
+            self._clusters[runner] = Cluster(roots, self._environment(), folder)
+        self._clusters[runner].tick()
+        return self._clusters[runner]
 
     def _environment(self) -> dict[str, str]:
         inherited = {k: v for k, v in self.project.env.items() if not k.startswith("PREFECT_")}
@@ -99,9 +116,8 @@ class Drill:
         else:
             targets = ["--targets", *self.experiment.targets] if self.experiment.targets else []
             words = ["flows.imp_pool", *targets]
-            if runner == "dask":
-                cluster = self._cluster
-                cluster.tick()
+            if runner != "flow":
+                cluster = self._cluster(runner)
                 words += ["--dask", cluster.address]
         command = [sys.executable, "-m", *words]
         started = Started.start(command, self.project.root, self._environment(), output)
@@ -156,7 +172,10 @@ class Drill:
         vital = any(kill.whom in VITAL for kill in struck) or len(struck) > TRIES
         if command.started.process.returncode == 0:
             self._compare(command)
-            self.experiment.forget(self.project)
+            for project in (self.project, *self._clones):
+                self.experiment.forget(project)
+            for path in self._remote.glob("*"):
+                shutil.rmtree(path)
         elif not struck and not self._remedy(command):
             self._fault(f"{command.runner} failed by itself:\n{command.tail()}")
         elif command.runner != "dvc repro" and not vital:
@@ -201,6 +220,9 @@ class Drill:
         self.finished += 1
         for line in self.experiment.differences(self.project, self.undisturbed):
             self._fault(line)
+        for root in (*(clone.root for clone in self._clones), self._remote):
+            for line in experiment.left_over(root):
+                self._fault(line)
 
 
 @dataclass

@@ -32,6 +32,18 @@ class Experiment:
         project.params(self.params)
         return project
 
+    def clones(self, project: Project, remote: Path, number: int) -> list[Project]:
+        """Clones of it, beside it, with a DVC remote between all of them."""
+        remote.mkdir()
+        project.dvc("remote", "add", "--quiet", "--default", "between", str(remote))
+        project.run("git", "add", "--all")
+        who = ("-c", "user.name=drill", "-c", "user.email=drill@localhost")
+        project.run("git", *who, "commit", "--quiet", "--message", "The experiment")
+        roots = [project.root.with_name(f"clone-{k}") for k in range(number)]
+        for root in roots:
+            project.run("git", "clone", "--quiet", str(project.root), str(root))
+        return [Project.at(root) for root in roots]
+
     def forget(self, project: Project) -> None:
         """As if nothing had ever run in it."""
         for name in (*MADE, ".resume", ".cache", ".dvc/cache", ".dvc/tmp"):
@@ -51,7 +63,7 @@ class Experiment:
                 same = name.startswith(TIMED) or pair[0].read_bytes() == pair[1].read_bytes()
             if not same:
                 yield f"{name} is another"
-        yield from locks(project.root)
+        yield from left_over(project.root)
 
 
 _ONE = {
@@ -84,21 +96,26 @@ SMALLEST = Experiment(
 def files(root: Path) -> set[str]:
     """What lies in the project, but for what DVC holds in its own folders by other names."""
     made = (path for name in (*MADE, ".resume") for path in (root / name).rglob("*"))
-    hidden = (root / ".dvc" / "cache").rglob(".*")  # a temporary file
     return {
         path.relative_to(root).as_posix()
-        for path in (*made, *hidden, *root.glob("*"))
+        for path in (*made, *root.glob("*"))
         if path.is_file() and path.name != "dvc.lock"
     }
 
 
-def locks(root: Path) -> Iterator[str]:
-    """A line for each lock of DVC that somebody seems to hold."""
+def left_over(root: Path) -> Iterator[str]:
+    """A line for each temporary file, and for each lock of DVC that somebody seems to hold.
+
+    root: of a project, or of a DVC remote.
+    """
+    places = (root.glob(".dvc.lock.*"), root.rglob("*.tmp"), (root / ".dvc" / "cache").rglob(".*"))
+    for path in (path for place in places for path in place if path.is_file()):
+        yield f"{path.relative_to(root.parent)} is left over"
     rwlock = root / ".dvc" / "tmp" / "rwlock"
     held = json.loads(rwlock.read_text()) if rwlock.exists() else {}
     for kind, paths in held.items():
         if paths:
-            yield f"{rwlock.name} holds {kind} locks of {', '.join(paths)}"
+            yield f"{root.name}: {rwlock.name} holds {kind} locks of {', '.join(paths)}"
 
 
 def _table(path: Path) -> Any:

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-# What runs the experiment, and whom kills are meant for then. `flow` is the process that was
-# started (on Dask: the coordinator), `worker` one of the two Dask workers.
+# What runs the experiment, and whom kills are meant for then. On Dask, workers share the one
+# workspace, or each has a clone. `flow` is the process that was started (on Dask: the coordinator),
+# `dvc` what has DVC run a stage (in a clone: flows.clone), `worker` one of two Dask workers.
 RUNNERS = {
     "dvc repro": ("stage", "dvc", "flow", "all"),
     "flow": ("stage", "dvc", "flow", "all"),
     "dask": ("stage", "dvc", "worker", "scheduler", "flow", "all"),
+    "clones": ("stage", "dvc", "worker", "scheduler", "flow", "all"),
 }
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 

@@ -18,7 +18,8 @@ _open = io.open
 
 
 def _is_dvc() -> bool:
-    return any(word == "dvc" or word.endswith("/dvc") for word in sys.orig_argv[:3])
+    words = sys.orig_argv[:3]
+    return any(word in ("dvc", "flows.clone") or word.endswith("/dvc") for word in words)
 
 
 def _stop(path: str, said: str) -> None:
