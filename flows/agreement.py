@@ -14,6 +14,7 @@ from typing import Any
 from flows import lockfile, remote
 from flows.dvc import is_running
 from flows.mending import mend
+from flows.processes import Commands
 from lp_core.errors import InputError
 
 FILES = ("dvc.yaml", "params.yaml")
@@ -53,7 +54,7 @@ def agreement(root: Path, first: tuple[str, ...]) -> Agreement:
     )
 
 
-def agree(wanted: Agreement, root: Path) -> None:
+def agree(wanted: Agreement, root: Path, commands: Commands) -> None:
     """InputError, in one line, where the clone `root` does not have what is wanted.
 
     Brings the stages up to date that every workspace runs by itself.
@@ -74,7 +75,7 @@ def agree(wanted: Agreement, root: Path) -> None:
         mend(root, is_running)
     if not wanted.made:
         return
-    _bring_up_to_date(root, list(wanted.made))
+    _bring_up_to_date(root, list(wanted.made), commands)
     here = agreement(root, tuple(wanted.made))
     if here.made != wanted.made:
         differ = sorted(
@@ -100,15 +101,14 @@ def agree(wanted: Agreement, root: Path) -> None:
             )
 
 
-def _bring_up_to_date(root: Path, stages: list[str]) -> None:
+def _bring_up_to_date(root: Path, stages: list[str], commands: Commands) -> None:
     from flows.stage import stage_environment  # which needs workspaces, and those this module
 
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", *stages]
-    done = subprocess.run(
-        command, cwd=root, env=stage_environment(), capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    lines: list[str] = []
+    commands.warm_up(stage_environment())
+    if commands.run(command, root, stage_environment(), lines.append) != 0:
+        lines = [line for line in lines if line.strip()]
         said = next((line for line in lines if line.startswith("error:")), "".join(lines[-1:]))
         raise InputError(f"{root}: `dvc repro {' '.join(stages)}` fails there: {said}")
 

@@ -126,7 +126,8 @@ class Cluster:
         stages = StageWorker(facts, self._resource)
         self._plugin = stages.name
         self._told.clear()
-        self._client.register_plugin(starter(stages))
+        with suppress(OSError):  # of a worker that dies meanwhile; the others have it
+            self._client.register_plugin(starter(stages))
         deadline = time.monotonic() + TELL_SECONDS
         while not self._told or (
             self._told.keys() < self._addresses() and time.monotonic() < deadline

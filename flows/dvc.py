@@ -11,6 +11,7 @@ TAIL_LINES = 15
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _EXITED = re.compile(r"ERROR: failed to reproduce .*: failed to run: .*, exited with (-?\d+)$")
+_BROKEN_RWLOCK = re.compile(r"ERROR: (Unable to read RWLock-file|RWLock-file .* format error)")
 _INVALID_INPUT = 2  # with this code a stage says that its params or data are wrong
 # Of `flows.clone`: the DVC remote did not give or take what it should; the clone does not fit.
 TRANSFER_FAILED, MISFIT = 75, 76
@@ -63,7 +64,8 @@ class Transcript:
         self._stage = stage
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self.outcome = Outcome.RAN
-        self.busy = False  # another DVC process is using the stage's files
+        # Another DVC process is using the stage's files, or was killed as it noted that.
+        self.busy = False
         self._running = False
 
     def read(self, line: str) -> str | None:
@@ -72,6 +74,8 @@ class Transcript:
         if is_hint(line):
             return None
         self._tail.append(line)
+        if _BROKEN_RWLOCK.match(line):  # before the stage ran, or after
+            self.busy = True
         if self._running:
             return line  # the stage is speaking, not DVC
         name = f"'{self._stage}'"

@@ -127,7 +127,7 @@ class StageWorker:
 
     def _prepare(self, root: Path) -> Workspace:
         _check_health(self.facts)
-        return find_workspace(self.facts, root)
+        return find_workspace(self.facts, root, self._commands)
 
     async def teardown(self, worker: Worker) -> None:
         """Ends the stages that run; afterwards the worker gets no others."""

@@ -21,6 +21,7 @@ from flows import errand
 from flows.agreement import Agreement, agree
 from flows.dvc import repro_command
 from flows.graph import Graph, Stage
+from flows.processes import Commands
 from lp_core.errors import InputError
 
 TOKEN = Path(".dvc", "tmp", "coordinator")
@@ -142,8 +143,11 @@ def is_shared(facts: Facts, root: Path) -> bool:
         return False
 
 
-def find_workspace(facts: Facts, root: Path) -> Workspace:
-    """The workspace in `root` for stages of the coordinator. InputError where it does not fit."""
+def find_workspace(facts: Facts, root: Path, commands: Commands) -> Workspace:
+    """The workspace in `root` for stages of the coordinator. InputError where it does not fit.
+
+    commands: of the worker that is to run them.
+    """
     if is_shared(facts, root):
         environment = {}
         host = socket.gethostname()
@@ -160,7 +164,7 @@ def find_workspace(facts: Facts, root: Path) -> Workspace:
             f"{root} is not the workspace of the flow ({facts.host}:{facts.root}), whose other "
             "workers share that folder; start the worker there, or all of them in clones"
         )
-    agree(facts.clones, root)
+    agree(facts.clones, root, commands)
     return WorkspaceWithRemote(root, agreement=facts.clones, own=True)
 
 

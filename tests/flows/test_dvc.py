@@ -83,6 +83,12 @@ def test_files_in_use_by_another_dvc_process_are_told_apart() -> None:
     assert not transcript("Running stage 'imp@0-round1':", line).busy
 
 
+def test_a_read_write_lock_that_a_kill_has_broken_is_mended_and_not_failed_for() -> None:
+    line = "ERROR: Unable to read RWLock-file '.dvc/tmp/rwlock'. JSON structure is corrupted"
+    assert transcript(line).busy
+    assert transcript("Running stage 'imp@0-round1':", line).busy  # or as DVC gives it back
+
+
 def test_a_process_is_told_from_another_that_got_its_number() -> None:
     # As `python -m dvc repro table`: DVC notes the module's path in place of `-m dvc`.
     code = "import sys; print('up', flush=True); sys.stdin.read()"
