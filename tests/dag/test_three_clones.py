@@ -1,7 +1,9 @@
 """The real stages on three workers in three clones of the project, a DVC remote between them."""
 
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 
 from tests.dag.project import TINY, Project
 from tests.drill.experiment import TIMES
-from tests.flows.dask_cluster import DaskCluster, wait_for
+from tests.flows.dask_cluster import DaskCluster
 
 SMALL: dict[str, Any] = TINY | {
     "grid": ["base"],
@@ -48,51 +50,52 @@ def made(root: Path, *folders: str) -> set[str]:
     return {path.relative_to(root).as_posix() for path in paths if path.is_file()}
 
 
+def has_begun(cluster: DaskCluster, worker: str, stage: str) -> bool:
+    return f"Running stage '{stage}'" in cluster.log(worker)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes by /proc")
 def test_what_three_clones_make_is_what_one_machine_makes_though_one_is_killed_halfway(
     project: Project, tmp_path: Path, cluster: DaskCluster
 ) -> None:
-    project.params(SMALL)
-    project.flow("imp_pool", *TARGETS)  # its tickets and pools are there
-
     (tmp_path / "here").mkdir()
     here = Project(tmp_path / "here")
     here.params(SMALL)
     here.run("dvc", "remote", "add", "--default", "between", str(tmp_path / "remote"))
     git(here.root, "add", "--all")
     git(here.root, "commit", "--quiet", "--message", "The experiment")
+    # One machine, at the same commit, as tables name it; it has the tickets and pools already.
+    project.params(SMALL)
+    shutil.rmtree(project.root / ".git")
+    shutil.copytree(here.root / ".git", project.root / ".git")
+    project.repro("tables")
+
     for name in NAMES:
         git(tmp_path, "clone", "--quiet", str(here.root), name)
         root = tmp_path / name
         cluster.start_worker(name, root, PYTHONPATH=str(root), CUDA_VISIBLE_DEVICES="")
 
-    flow = subprocess.Popen(
-        [sys.executable, "-m", "flows.imp_pool", "--dask", cluster.address, *TARGETS],
-        cwd=here.root,
-        env=here.env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    log = tmp_path / "flow.log"
+    with log.open("w") as file:
+        flow = subprocess.Popen(
+            [sys.executable, "-m", "flows.imp_pool", "--dask", cluster.address, *TARGETS],
+            cwd=here.root,
+            env=here.env,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
     try:
-        victim = ""
-
-        def found() -> bool:
-            nonlocal victim
-            assert flow.poll() is None, flow.communicate()[0]
-            running = [name for name in NAMES if f"stage '{VICTIM}'" in cluster.log(name)]
-            victim = next(iter(running), "")
-            return bool(victim)
-
-        wait_for(found, "the stage does not run on any worker")
+        victim = None
+        while victim is None:
+            time.sleep(0.1)
+            assert flow.poll() is None, log.read_text()
+            victim = next((name for name in NAMES if has_begun(cluster, name, VICTIM)), None)
         cluster.kill_worker(victim)
-        output = flow.communicate()[0]
+        flow.wait()
     finally:
         flow.kill()
-    assert flow.returncode == 0, output
-    logs = {name: cluster.log(name) for name in NAMES}
-    assert sum(f"stage '{VICTIM}'" in log for log in logs.values()) == 2
-    assert all("Running stage" in log for log in logs.values())
+    assert flow.returncode == 0, log.read_text()
+    assert [has_begun(cluster, name, VICTIM) for name in NAMES].count(True) == 2
 
     tickets = made(here.root, "tickets", "pools")
     assert len([name for name in tickets if name.endswith(".safetensors")]) == 5
