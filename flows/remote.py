@@ -3,8 +3,7 @@
 `dvc pull` and `dvc push` read the whole graph for outputs that are named by their paths, and copy
 the whole run-cache; here it is the outputs of a few stages, and one stage's runs. And what DVC
 takes for granted is looked at: it takes a folder's listing in the remote for proof that all its
-files are there, and an object of the right name for a whole one, though over SSH a killed upload
-leaves half of it.
+files are there, and an object of the right name for a whole one.
 """
 
 from __future__ import annotations
