@@ -7,12 +7,14 @@ finished when it died, Dask runs on another one.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -37,6 +39,23 @@ CONNECT_SECONDS = 10
 TELL_SECONDS = 60.0
 
 _NO_WORKER = "No worker that fits is there; waiting for one"
+
+
+@contextmanager
+def only_coordinator(root: Path) -> Iterator[None]:
+    """InputError where another flow run has workers for the workspace: they would be at odds."""
+    path = root / ".dvc" / "tmp" / "coordinator.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"dask: another flow run has workers for {root}; wait for it, or end it"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        yield
 
 
 @contextmanager
@@ -130,7 +149,7 @@ class Cluster:
             self._client.register_plugin(starter(stages))
         deadline = time.monotonic() + TELL_SECONDS
         while not self._told or (
-            self._told.keys() < self._addresses() and time.monotonic() < deadline
+            self._identity().keys() - self._told.keys() and time.monotonic() < deadline
         ):
             if not self._told:
                 self.look()
@@ -164,9 +183,6 @@ class Cluster:
             raise LostError("dask: the scheduler has gone; run again to go on") from error
         assert isinstance(workers, dict)
         return workers
-
-    def _addresses(self) -> set[str]:
-        return set(self._identity())
 
     @property
     def count(self) -> int:
@@ -217,7 +233,6 @@ class Cluster:
 
     def look(self) -> None:
         """Sees which workers there are now."""
-        had = bool(self._workers)
         self._workers = {
             address: _Worker(worker["nthreads"], int(worker["resources"].get("GPU", 0)))
             for address, worker in self._identity().items()
@@ -225,7 +240,7 @@ class Cluster:
         }
         if self._workers:
             self._said.discard(_NO_WORKER)
-        elif had or not self._told:
+        elif self._aloud or not self._told:
             self._say(_NO_WORKER)
 
     def _say(self, line: str) -> None:

@@ -288,7 +288,7 @@ def _import_cluster() -> ModuleType:
 @contextmanager
 def _cluster(client: Any, wish: Wish, root: Path, schedule: Schedule) -> Iterator[Runner]:
     """The workers of the cluster, once there is one that fits."""
-    from flows.cluster import Cluster, api_url
+    from flows.cluster import Cluster, api_url, only_coordinator
     from flows.exchange import CloneExchange
 
     def clones() -> Agreement:
@@ -304,11 +304,13 @@ def _cluster(client: Any, wish: Wish, root: Path, schedule: Schedule) -> Iterato
         get_run_logger(),
         lambda: schedule.changes.put(None),
     )
-    try:
-        cluster.begin(Facts(str(root), socket.gethostname(), leave_token(root), api_url()), clones)
-        yield cluster
-    finally:
-        cluster.stop()
+    with only_coordinator(root):
+        facts = Facts(str(root), socket.gethostname(), leave_token(root), api_url())
+        try:
+            cluster.begin(facts, clones)
+            yield cluster
+        finally:
+            cluster.stop()
 
 
 def _tell(flow: str, wish: Wish, message: str, failed: Sequence[str] = ()) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import queue
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
@@ -99,7 +100,12 @@ class Schedule:
                         if ended is not None:
                             order, runner = running.pop(ended.task_run_id)
                             runner.let_go(order)
-                            go_on(order.stage, self._taken_in(order.stage, ended))
+                            try:
+                                state = self._taken_in(order.stage, ended)
+                            except Exception as error:  # an engine failed, Prefect's or Dask's
+                                runner.look()
+                                state = _crashed(client, ended.task_run_id, error)
+                            go_on(order.stage, state)
             except BaseException:  # Ctrl-C, or SIGTERM, which Prefect turns into an exception
                 for runner in runners:
                     runner.stop()
@@ -167,18 +173,24 @@ class Schedule:
 
     def _taken_in(self, stage: str, future: StageFuture) -> State[Any]:
         """How the stage ended, once what it has made is taken in."""
+        future.wait()
+        state = future.state
+        if not state.is_final():  # Dask has given it up: worker after worker died of it
+            future.result()
         try:
-            future.wait()
-            state = future.state
-            if not state.is_final():  # Dask has given it up: worker after worker died of it
-                future.result()
             if (held := made(state)) is not None:
                 self.exchange.take_in(stage, held.made)
         except MisfitError as error:
             return Failed(name=Fault.REFUSED.value, message=f"{stage}: {error}")
-        except Exception as error:  # Prefect's own engine failed, e.g. without its API
-            return Crashed(message=f"{type(error).__name__}: {error}")
         return state
+
+
+def _crashed(client: SyncPrefectClient, task_run: UUID, error: Exception) -> State[Any]:
+    """The state of a task that could not tell its own; the server is told."""
+    state: State[Any] = Crashed(message=f"{type(error).__name__}: {error}")
+    with suppress(Exception):  # e.g. without its API
+        client.set_task_run_state(task_run, state, force=True)
+    return state
 
 
 class _Ready:

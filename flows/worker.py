@@ -83,8 +83,11 @@ class OnWorker:
     def take(self, order: Order) -> Iterator[Seat]:
         """Has the worker run the stage."""
         worker = get_worker()
-        stages: StageWorker = worker.plugins[self.plugin].stages  # type: ignore[attr-defined]
-        with stages.take(str(worker.get_current_task()), order) as seat:
+        plugin = worker.plugins.get(self.plugin)
+        if plugin is None:
+            raise StoppedError("the flow has ended")
+        stages: StageWorker = plugin.stages  # type: ignore[attr-defined]
+        with stages.take(worker, order) as seat:
             yield seat
 
 
@@ -102,9 +105,7 @@ class StageWorker:
 
     async def setup(self, worker: Worker) -> None:
         """Offers the worker for stages, or tells why not."""
-        self._lock = threading.Lock()
         self._running: dict[str, Commands] = {}
-        self._cancelled: set[str] = set()
         self._commands = Commands()
         bound = worker.state.total_resources.get("GPU")
         told: dict[str, Any] = {"worker": worker.address, "host": socket.gethostname()}
@@ -138,30 +139,25 @@ class StageWorker:
     def transition(self, key: str, start: str, finish: str) -> None:
         """Ends the stage of a task that nobody wants any more: it is released as it executes."""
         if finish == "released" and start in ("executing", "long-running"):
-            with self._lock:
-                self._cancelled.add(key)
-                commands = self._running.get(key)
+            commands = self._running.get(key)
             if commands is not None:  # ending it takes a while
                 threading.Thread(target=commands.stop, daemon=True).start()
-        elif start in ("cancelled", "resumed"):
-            with self._lock:
-                self._cancelled.discard(key)
 
     @contextmanager
-    def take(self, key: str, order: Order) -> Iterator[Seat]:
-        """What a stage runs with here, which is the Dask task of this key."""
+    def take(self, worker: Worker, order: Order) -> Iterator[Seat]:
+        """What the stage runs with of which the current Dask task of `worker` is."""
+        key = str(worker.get_current_task())
         self._commands.warm_up(stage_environment())
         with self._gpus.hold(order.gpus) as gpus, self._commands.part() as commands:
-            with self._lock:
-                if key in self._cancelled:
-                    raise StoppedError("the flow was cancelled")
-                self._running[key] = commands
+            self._running[key] = commands
             try:
-                environment = {**self._workspace.environment, **gpus}
-                yield Seat(self._workspace, commands, environment)
+                # It may have been released before, as when it waited for its next try.
+                task = worker.state.tasks.get(key)
+                if task is None or task.state not in ("executing", "long-running"):
+                    raise StoppedError("the flow was cancelled")
+                yield Seat(self._workspace, commands, {**self._workspace.environment, **gpus})
             finally:
-                with self._lock:
-                    del self._running[key]
+                del self._running[key]
 
 
 def _check_health(facts: Facts) -> None:
