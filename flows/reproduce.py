@@ -30,7 +30,7 @@ from flows.processes import Commands
 from flows.progress import RunProgress
 from flows.remote import TransferError
 from flows.resources import Slots, visible_gpus
-from flows.runners import LOCAL, Runner, Threads
+from flows.runners import LOCAL, LostError, Runner, Threads
 from flows.schedule import Schedule
 from flows.stage import Here, stage_environment
 from flows.workspace import Facts, Workspace, leave_token
@@ -265,6 +265,8 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
             schedule.exchange.finish(graph, schedule.states)
     except InputError as error:
         return _invalid(error)
+    except LostError as error:
+        return Failed(message=str(error))
     except TransferError as error:
         return Failed(
             message=f"{error}; what the stages have made is in the DVC remote (`dvc pull`)"
