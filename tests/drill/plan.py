@@ -44,7 +44,8 @@ def kills(seed: int, runners: Sequence[str] = tuple(RUNNERS)) -> Iterator[Kill]:
     draw = random.Random(seed)
     for number in count():
         writing = number % 3 == 2
-        runner = runners[(number + number // 3) % len(runners)]  # each meets each kind of kill
+        # Each meets each kind of kill.
+        runner = runners[(number + number // len(runners)) % len(runners)]
         yield Kill(
             runner=runner,
             # SIGKILL is the one that nobody can prepare for.
