@@ -85,15 +85,15 @@ class CloneExchange(Exchange):
         """
         path = self._root / "dvc.lock"
         with graphs.one_at_a_time, self._repo.lock:
+            ours = self._load(stage, made)
             if lockfile.entries(path).get(stage) != made:  # it was not made here
-                ours = self._load(stage, made)
                 self._refuse_misfit(stage, ours)
                 if remote.lost(self._repo, ours.outs):
                     raise MisfitError("came back, but what it has made is not in the DVC remote")
-                for out in ours.outs:
-                    if out.exists and out.changed_checksum():
-                        out.remove()  # as `dvc repro` does before it runs a stage
-                lockfile.record(path, {stage: made})
+            for out in ours.outs:
+                if out.exists and out.changed_checksum():
+                    out.remove()  # as `dvc repro` does before it runs a stage
+            lockfile.record(path, {stage: made})
         self._entries[stage] = made
 
     def finish(self, graph: Graph, states: Mapping[str, State[Any]]) -> None:

@@ -112,6 +112,7 @@ def test_what_was_edited_here_is_not_taken_for_what_the_remote_has(done: Clones)
     graph = read_graph(done["here"].root, clones=True)
     assert [name for name, stage in graph.stages.items() if stage.stale] == ["base"]
     done.run_all("one")
+    assert not (done["here"].root / "base.txt").exists()
     fetch(done)
     assert done["here"].read("base.txt") == "source\n"
 
