@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -121,14 +122,14 @@ def _commit(root: Path) -> str | None:
 
 
 def _fingerprints(root: Path, made: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """The hash of each file in folders among the outputs, from DVC's cache."""
-    found: dict[str, str] = {}
-    for outs in made.values():
-        for oid in outs.values():
-            listing = root / ".dvc" / "cache" / "files" / "md5" / oid[:2] / oid[2:]
-            if oid.endswith(".dir") and listing.is_file():
-                found |= {file["relpath"]: file["md5"] for file in json.loads(listing.read_bytes())}
-    return found
+    """The hash of each file in folders among the outputs."""
+    folders = [root / path for outs in made.values() for path in outs if (root / path).is_dir()]
+    return {
+        file.relative_to(folder).as_posix(): hashlib.md5(file.read_bytes()).hexdigest()
+        for folder in folders
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
 
 
 def _difference(path: Path, wanted: bytes) -> str:

@@ -62,8 +62,9 @@ class DaskCluster:
             return subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 cwd=cwd or self.folder,
-                env=environment(**self.mark.environment, **variables)
-                | {"PYTHONPATH": os.pathsep.join([str(self._path), str(REPO)])},
+                env=environment(**self.mark.environment)
+                | {"PYTHONPATH": os.pathsep.join([str(self._path), str(REPO)])}
+                | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
