@@ -12,7 +12,7 @@ import re
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def _claim(names: list[str], most: float | None) -> list[str]:
         if most is not None and len(mine) >= most:
             break
         # Its name is all that counts, so that whoever may not write to it can lock it.
-        path = folder / re.sub(r"[^\w-]", "_", identities.get(name, name))
+        path = folder / re.sub(r"[^\w-]", "_", _identity(name, identities))
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o444))
         file = os.open(path, os.O_RDONLY)
@@ -84,6 +84,15 @@ def _claim(names: list[str], most: float | None) -> list[str]:
         except BlockingIOError:
             os.close(file)
     return mine
+
+
+def _identity(name: str, identities: Mapping[str, str]) -> str:
+    """The UUID of the GPU of this name: its index, or as much of the UUID as tells it from others,
+    which is enough for CUDA."""
+    if name in identities:
+        return identities[name]
+    named = [uuid for uuid in identities.values() if uuid.startswith(name)]
+    return named[0] if len(named) == 1 else name
 
 
 def _identities() -> dict[str, str]:

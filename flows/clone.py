@@ -90,14 +90,18 @@ def _check(root: Path, errand: Errand) -> None:
 
 
 def _tidy(repo: Repo, stage: DvcStage, outs: Sequence[Output]) -> None:
-    """Removes from folders of outputs what no stage makes any more, if DVC's cache keeps it: the
-    folder's hash would be of more than the coordinator's stages make."""
+    """Removes from folders of outputs what no stage makes any more: the folder's hash would be of
+    more than the coordinator's stages make. MisfitError where DVC's cache does not keep it."""
     from dvc_data.hashfile.hash import hash_file
 
     for path in leftovers(stage, outs):
         _, found = hash_file(path, repo.fs, "md5", repo.state)
-        if repo.cache.local.exists(found.value):
-            os.unlink(path)
+        if not repo.cache.local.exists(found.value):
+            raise MisfitError(
+                f"{path}: no stage makes it, but {stage.addressing} depends on its folder; remove "
+                "it and run again"
+            )
+        os.unlink(path)
 
 
 if __name__ == "__main__":

@@ -163,6 +163,10 @@ class CloneExchange(Exchange):
             else:  # lies here as well
                 fits = not dep.status()
             if not fits:
-                raise MisfitError(f"came back built on another {dep} than is recorded here")
+                raise MisfitError(
+                    f"came back built on another {dep} than is recorded here; `git status` here "
+                    "and in the worker's clone shows what was edited meanwhile: undo it and run "
+                    "again"
+                )
         if not all(out.hash_info for out in stage.outs):
             raise MisfitError("came back without some of its outputs")

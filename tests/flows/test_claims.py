@@ -62,6 +62,7 @@ class Worker:
         (None, "1", None, "1,2"),
         ("GPU-bb", "", "0,1,2", "0,2"),
         ("1", "", "GPU-bb", ""),
+        ("GPU-b", "", "0,1,2", "0,2"),
     ],
 )
 def test_what_one_worker_has_claimed_no_other_claims(

@@ -79,6 +79,19 @@ def test_a_folder_that_a_stage_depends_on_holds_what_the_coordinators_stages_mak
     assert not (clones["two"].root / "parts/c.txt").exists()
 
 
+def test_a_file_of_ones_own_in_such_a_folder_is_neither_used_nor_removed(clones: Clones) -> None:
+    entries = clones.make("one", "base", "part@a", "part@b", "many")
+    clones["two"].write("parts/mine.txt", "mine\n")
+    said = clones.do("two", "join", entries, tidy=True)
+    assert said.transcript.fault(said.status) == (
+        Fault.REFUSED,
+        f"join: {clones['two'].root / 'parts/mine.txt'}: no stage makes it, but join depends on "
+        "its folder; remove it and run again",
+    )
+    assert clones["two"].ran() == []
+    assert clones["two"].read("parts/mine.txt") == "mine\n"
+
+
 def test_what_the_remote_has_lost_is_no_fault_of_the_stage(clones: Clones) -> None:
     entries = clones.make("one", "base")
     for path in clones.objects().values():

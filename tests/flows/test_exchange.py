@@ -164,10 +164,11 @@ def test_an_entry_of_another_folder_is_refused(clones: Clones) -> None:
     exchange, graph = clones.exchange()
     for stage in ("base", "part@a", "part@b", "many"):
         exchange.take_in(stage, clones.run(exchange, graph, stage, "one").made)
-    clones["one"].write("parts/mine.txt", "mine")  # in no cache, so that nobody removes it
     made = clones.run(exchange, graph, "join", "one").made
+    other = {"parts": {"md5": f"{0:032}.dir"}}
+    deps = [{**dep, **other.get(dep["path"], {})} for dep in made["deps"]]
     with pytest.raises(MisfitError, match="another parts than"):
-        exchange.take_in("join", made)
+        exchange.take_in("join", {**made, "deps": deps})
 
 
 def test_an_entry_of_another_command_is_refused(clones: Clones) -> None:
