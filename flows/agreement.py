@@ -43,7 +43,7 @@ def agreement(root: Path, first: tuple[str, ...]) -> Agreement:
     """
     entries = lockfile.entries(root / "dvc.lock")
     made = {
-        name: {out["path"]: out["md5"] for out in entries[name]["outs"]}
+        name: {out["path"]: out["md5"] for out in entries[name].get("outs", ())}
         for name in first
         if name in entries
     }
@@ -115,9 +115,12 @@ def _bring_up_to_date(root: Path, stages: list[str], commands: Commands) -> None
 
 
 def _commit(root: Path) -> str | None:
-    done = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False
-    )
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False
+        )
+    except OSError:  # git is not installed
+        return None
     return done.stdout.strip() if done.returncode == 0 else None
 
 

@@ -7,6 +7,7 @@ go of when the worker ends, however it ends.
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import re
 import subprocess
@@ -23,12 +24,29 @@ _LISTED = re.compile(r"^GPU (\d+): .*\(UUID: ([^)]+)\)", re.MULTILINE)
 
 
 class ClaimedGpus:
-    """GPUs that this process has to itself, and deals out to stages."""
+    """GPUs that this process has to itself, and deals out to stages.
 
-    def __init__(self, names: list[str]) -> None:
-        self.count = len(names)
+    others: how many more it would have claimed that other workers have.
+    """
+
+    def __init__(self, names: list[str], most: float | None = None) -> None:
+        self.names = list(names)
+        self.most = most
+        self.others = 0
         self._free = list(names)
         self._freed = threading.Condition()
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.names)
+
+    def add(self, names: list[str]) -> None:
+        """Has more of them from now on."""
+        with self._freed:
+            self.names += names
+            self._free = sorted(self._free + names)
+            self._freed.notify_all()
 
     @contextmanager
     def hold(self, count: int) -> Iterator[dict[str, str]]:
@@ -52,24 +70,31 @@ _claiming = threading.Lock()
 def claimed_gpus(most: float | None) -> ClaimedGpus:
     """The visible GPUs that no other worker has claimed, `most` of them if that is given.
 
-    They are claimed when this is first called.
+    How many there may be is settled when this is first called; later calls claim what others have
+    let go of since.
     """
     global _claimed
     with _claiming:
         if _claimed is None:
-            _claimed = ClaimedGpus(_claim(visible_gpus(), most))
+            _claimed = ClaimedGpus([], most)
+        names = [name for name in visible_gpus() if name not in _claimed.names]
+        left = None if _claimed.most is None else max(0.0, _claimed.most - _claimed.count)
+        mine, _claimed.others = _claim(names, left)
+        _claimed.add(mine)
         return _claimed
 
 
-def _claim(names: list[str], most: float | None) -> list[str]:
+def _claim(names: list[str], most: float | None) -> tuple[list[str], int]:
+    """Those that are claimed now, and how many others have of those that were wanted."""
     if not names or most == 0:
-        return []
+        return [], 0
     folder = Path(tempfile.gettempdir(), _FOLDER)
     with suppress(OSError):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o777)  # all users of the machine claim here
     identities = _identities()
     mine: list[str] = []
+    others = 0
     for name in names:
         if most is not None and len(mine) >= most:
             break
@@ -83,7 +108,8 @@ def _claim(names: list[str], most: float | None) -> list[str]:
             mine.append(name)
         except BlockingIOError:
             os.close(file)
-    return mine
+            others += 1
+    return mine, others if most is None else min(others, math.ceil(most) - len(mine))
 
 
 def _identity(name: str, identities: Mapping[str, str]) -> str:

@@ -174,6 +174,11 @@ class Cluster:
             "Worker %s on %s: %s, %d GPUs, %d at once",
             *(told["worker"], told["host"], workspace, told["gpus"], told["threads"]),
         )
+        if told["others"]:
+            self._logger.warning(
+                "Worker %s has %d GPUs less than it could: other workers of %s have claimed them",
+                *(told["worker"], told["others"], told["host"]),
+            )
 
     def _identity(self) -> dict[str, Any]:
         try:

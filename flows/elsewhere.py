@@ -101,7 +101,10 @@ def is_local(stage: DvcStage, made: Sequence[DvcStage], root: Path) -> bool:
 @cache
 def _is_tracked(root: Path, path: str) -> bool:
     """Whether git has the path; where there is no git, clones were made by other means."""
-    done = subprocess.run(
-        ["git", "ls-files", "--", path], cwd=root, capture_output=True, text=True, check=False
-    )
+    try:
+        done = subprocess.run(
+            ["git", "ls-files", "--", path], cwd=root, capture_output=True, text=True, check=False
+        )
+    except OSError:  # git is not installed
+        return True
     return done.returncode != 0 or bool(done.stdout)

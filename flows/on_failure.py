@@ -6,11 +6,16 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import IO
 
 SECONDS = 60.0
 LETTERS = 30_000  # of a variable; Linux takes 131,072 bytes at most
+KEPT_BYTES = 1_000_000  # of its output
+TAIL_BYTES = 4_000  # of which the last line is told
+LOOK_SECONDS = 0.2
 
 
 def run_on_failure(command: str, flow: str, failed: Sequence[str], message: str) -> str | None:
@@ -39,7 +44,7 @@ def run_on_failure(command: str, flow: str, failed: Sequence[str], message: str)
         except (OSError, ValueError) as error:
             return f"{name} could not be started: {error}"
         try:
-            status = process.wait(SECONDS)
+            status = _status(process, output)
         except BaseException as error:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -49,8 +54,21 @@ def run_on_failure(command: str, flow: str, failed: Sequence[str], message: str)
             raise
         if status == 0:
             return None
-        output.seek(0)
-        lines = output.read().decode("utf-8", errors="replace").split("\n")
+        output.seek(max(0, output.seek(0, os.SEEK_END) - TAIL_BYTES))
+        lines = output.read().decode("utf-8", errors="replace").replace("\0", "").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         ended = f"exited with {status}" if status > 0 else f"was killed by signal {-status}"
         return f"{name} {ended}" + (f": {last}" if last else "")
+
+
+def _status(process: subprocess.Popen[bytes], output: IO[bytes]) -> int:
+    """Its exit status. What it prints without end does not fill the disk meanwhile."""
+    end = time.monotonic() + SECONDS
+    while True:
+        try:
+            return process.wait(min(LOOK_SECONDS, max(0.0, end - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= end:
+                raise
+            if os.fstat(output.fileno()).st_blocks * 512 > KEPT_BYTES:
+                os.ftruncate(output.fileno(), 0)  # it goes on behind a hole

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
+from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import RunInput, State, TaskRunResult
 from prefect.context import FlowRunContext
@@ -105,6 +106,9 @@ class Schedule:
                             except Exception as error:  # an engine failed, Prefect's or Dask's
                                 runner.look()
                                 state = _crashed(client, ended.task_run_id, error)
+                            if runner is not self.threads and not state.is_completed():
+                                # Its own words are in the log of the worker.
+                                get_run_logger().error("%s: %s", order.stage, state.message)
                             go_on(order.stage, state)
             except BaseException:  # Ctrl-C, or SIGTERM, which Prefect turns into an exception
                 for runner in runners:

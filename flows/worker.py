@@ -124,6 +124,7 @@ class StageWorker:
         await worker.set_resources(**offer)
         worker.status = Status.running
         told |= {"threads": worker.state.nthreads, "gpus": self._gpus.count}
+        told |= {"others": self._gpus.others}
         worker.log_event(self.resource, told)
 
     def _prepare(self, root: Path) -> Workspace:

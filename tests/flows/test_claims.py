@@ -83,6 +83,23 @@ def test_what_one_worker_has_claimed_no_other_claims(
     three.kill()
 
 
+def test_what_others_have_let_go_of_is_claimed_when_the_next_flow_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "_claimed", None)
+    monkeypatch.setattr(claims.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+    other = Worker(tmp_path, "0,1")
+    claimed = claimed_gpus(2)
+    assert (claimed.names, claimed.others) == (["2"], 1)
+    other.kill()
+    # Dask knows of one GPU of this worker by now.
+    assert claimed_gpus(1) is claimed
+    assert (claimed.names, claimed.others) == (["2", "0"], 0)
+    with claimed.hold(2) as held:
+        assert held == {"CUDA_VISIBLE_DEVICES": "0,2"}
+
+
 def test_a_process_claims_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "_claimed", None)
     monkeypatch.setattr(claims.tempfile, "gettempdir", lambda: str(tmp_path))

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import psutil
@@ -48,3 +49,23 @@ def test_a_command_has_its_time_and_may_leave_something_running(
     assert left.status() != psutil.STATUS_ZOMBIE  # nobody has waited for it
     left.kill()
     assert not (tmp_path / "late").exists()
+
+
+def test_a_command_that_prints_without_end_does_not_fill_the_disk_or_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held: list[int] = []
+    truncate = os.ftruncate
+
+    def note(file: int, length: int) -> None:
+        truncate(file, length)
+        held.append(os.fstat(file).st_blocks * 512)
+
+    monkeypatch.setattr(os, "ftruncate", note)
+    command = (
+        "timeout 2 head -c 200000000 /dev/zero | tr '\\0' '\\n'; sleep 0.5; echo full >&2; exit 5"
+    )
+    line = run_on_failure(command, "imp-pool", [], "")
+    assert line is not None
+    assert line.endswith("exited with 5: full")
+    assert held
