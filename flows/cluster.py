@@ -125,11 +125,14 @@ class Cluster:
         ending.elsewhere.add(self)
         self._client.subscribe_topic(self._resource, self._hear)
         self._register(facts)
-        if any(told.get("shared") is False for told in self._told.values()):
+        came = list(self._told.values())
+        nobody_fits = all("refused" in one for one in came)
+        # Beside workers that share the workspace, one of another project is just left out.
+        if any(one.get("clone") or (nobody_fits and one.get("shared") is False) for one in came):
             try:
                 self._register(replace(facts, clones=clones()))
             except InputError:
-                if all("refused" in told for told in self._told.values()):
+                if nobody_fits:
                     raise
         with self._heard:
             self._aloud = True

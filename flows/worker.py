@@ -8,13 +8,14 @@ the flow was cancelled or its coordinator has died, is ended.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
 import threading
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,7 @@ class StageWorker:
         self.name = f"stages of {facts.host}:{facts.root}"
         self.facts = facts
         self.resource = resource
+        self._pipeline = _pipeline(Path(facts.root))
 
     async def setup(self, worker: Worker) -> None:
         """Offers the worker for stages, or tells why not."""
@@ -111,7 +113,9 @@ class StageWorker:
         told: dict[str, Any] = {"worker": worker.address, "host": socket.gethostname()}
         try:
             root = working_root()
-            told |= {"root": str(root), "shared": is_shared(self.facts, root)}
+            shared = is_shared(self.facts, root)
+            told |= {"root": str(root), "shared": shared}
+            told["clone"] = not shared and _pipeline(root) == self._pipeline
             self._workspace = await asyncio.to_thread(self._prepare, root)
             self._gpus = await asyncio.to_thread(claimed_gpus, bound)
         except InputError as error:
@@ -159,6 +163,13 @@ class StageWorker:
                 yield Seat(self._workspace, commands, {**self._workspace.environment, **gpus})
             finally:
                 del self._running[key]
+
+
+def _pipeline(root: Path) -> str:
+    """By which a clone is told from another project."""
+    with suppress(OSError):
+        return hashlib.sha256((root / "dvc.yaml").read_bytes()).hexdigest()
+    return ""
 
 
 def _check_health(facts: Facts) -> None:
