@@ -196,14 +196,3 @@ def test_what_a_killed_worker_was_running_runs_on_another(
     first, second = toy.ran()
     assert first == killed[0] != second
     assert task_runs(state)["long"].state_name == "Completed"
-    cluster.start_worker(first, toy.root, CUDA_VISIBLE_DEVICES="4" if first == "one" else "5")
-
-
-def test_why_a_stage_failed_on_a_worker_is_told_where_the_flow_was_started(
-    make: Callable[..., Toy], cluster: DaskCluster, caplog: pytest.LogCaptureFixture
-) -> None:
-    make("stages:\n  bad:\n    cmd: 'echo error: seed 3 is odd; exit 2'\n    outs: [bad.txt]\n")
-    state = everything(dask=cluster.address, return_state=True)
-    assert state.is_failed()
-    (line,) = [r.message for r in caplog.records if r.message.startswith("bad: bad exited with 2")]
-    assert "error: seed 3 is odd" in line.splitlines()
