@@ -4,26 +4,25 @@ On disk a ticket holds only the weights that its mask keeps, and the mask as bit
 trail of tickets (Lottery Pools, Algorithm 1) costs about a quarter of its dense checkpoints.
 """
 
+import importlib
 import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lp_core.checksums import sealed, tensors_digest, unsealed
+from lp_core.checksums import sealed, unsealed
 from lp_core.errors import DamagedError, InputError, MissingInputError
 from lp_core.files import atomic_write
+from lp_core.packing import digest, packed, unpacked
 
 _FORMAT = "lottery-pools ticket 3"
-_DIGITS = 32  # of a digest
 
 
 class TicketError(DamagedError):
@@ -70,6 +69,58 @@ class Ticket:
         buffers = {n: b.detach().cpu().clone() for n, b in model.named_buffers()}
         return cls(weights, {n: m.cpu() for n, m in mask.items()}, buffers, dict(meta))
 
+    @classmethod
+    def from_state_dict(
+        cls,
+        state: Mapping[str, Tensor],
+        mask: Mapping[str, Tensor] | None = None,
+        network: nn.Module | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> "Ticket":
+        """A ticket of a network's state_dict; copies, on the CPU.
+
+        state: as `network.state_dict()` gives it, also of a network that is under
+        `torch.nn.utils.prune` (`conv1.weight_orig` and `conv1.weight_mask`).
+        mask: for each weight that may be pruned, a tensor of its shape, 1 (or true) where it is
+        kept; what it does not keep becomes zero. None: the masks of `torch.nn.utils.prune` where
+        the state has them. Otherwise what is zero is pruned, in all convolutions and, where a
+        linear layer has a zero or there is no convolution, in all linear layers.
+        network: of the same architecture, to compare names, shapes and types with; it also tells
+        weights from buffers, and convolutions from the rest, which names and shapes must tell
+        without it.
+        meta: what JSON can hold.
+
+        Raises InputError, in one line, where the state is of another network, has no tensors, or
+        values that are not finite; for masks of other names, shapes or values, and for one that
+        keeps nothing.
+        """
+        ticket: Ticket = _interchange().from_state_dict(state, mask, network, meta)
+        return ticket
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Copies of all weights, with zeros where the mask has none, and buffers, by name.
+
+        A module's parameters come in the network's order and before its buffers, as in PyTorch's.
+        `load_state_dict` takes it; for a network that ties weights, or has buffers that it does not
+        list (persistent=False), `load_into` does.
+        """
+        state: dict[str, Tensor] = _interchange().state_dict(self)
+        return state
+
+    def network(self) -> nn.Module:
+        """The network that `meta["network"]` describes, with these weights, in eval mode, on the
+        CPU.
+
+        It maps images, float32 B×channels×height×width, to logits B×classes. Pixels from 0 to 255
+        become (pixels / 255 − mean) / std, channel by channel, with the `mean` and `std` of
+        `meta["network"]`, which also has the names of the `classes`.
+
+        Raises InputError where the meta does not say of which network the ticket is, and where that
+        cannot be built: the module of an own one must be importable.
+        """
+        network: nn.Module = _interchange().network(self)
+        return network
+
     def to(self, device: torch.device, layout: torch.memory_format) -> "Ticket":
         """The same ticket on a device, convolution weights in the given layout."""
         weights = {
@@ -114,15 +165,14 @@ class Ticket:
         Names, shapes, types and values of weights, mask and buffers shape it; `meta` does not, nor
         does where the tensors lie, nor a weight that the mask does not keep.
         """
-        tensors, layout = self._packed()
-        return _digest(tensors, layout)
+        return digest(*packed(self.weights, self.mask, self.buffers))
 
     def save(self, path: str | Path) -> None:
         """Write to `path` in one step; whatever was there stays whole until then."""
-        tensors, layout = self._packed()
+        tensors, layout = packed(self.weights, self.mask, self.buffers)
         header = {
             "format": _FORMAT,
-            "digest": _digest(tensors, layout),
+            "digest": digest(tensors, layout),
             "layout": layout,
             "meta": self.meta,
         }
@@ -130,25 +180,6 @@ class Ticket:
         # be equal files.
         with atomic_write(Path(path)) as temporary:
             save_file(tensors, temporary, {"ticket": sealed(json.dumps(header))})
-
-    def _packed(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """What is stored: only the weights that the mask keeps, on the CPU, and what goes where."""
-        tensors: dict[str, Tensor] = {}
-        shapes: dict[str, list[int]] = {}
-        for name, weight in self.weights.items():
-            mask = self.mask.get(name)
-            if mask is None or bool(mask.all()):
-                tensors[f"weight:{name}"] = weight.cpu().contiguous()
-                continue
-            mask = mask.cpu().contiguous()
-            tensors[f"kept:{name}"] = weight.cpu()[mask]
-            tensors[f"mask:{name}"] = torch.from_numpy(np.packbits(mask.numpy()))
-            shapes[name] = list(weight.shape)
-        tensors |= {
-            f"buffer:{name}": buffer.cpu().contiguous() for name, buffer in self.buffers.items()
-        }
-        layout = {"order": list(self.weights), "prunable": list(self.mask), "shapes": shapes}
-        return tensors, layout
 
     @classmethod
     def load(cls, path: str | Path) -> "Ticket":
@@ -159,9 +190,14 @@ class Ticket:
         """
         with _opened(path) as (file, header):
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            if _digest(tensors, header["layout"]) != header["digest"]:
+            if digest(tensors, header["layout"]) != header["digest"]:
                 raise TicketError(Path(path), "damaged: its tensors are not those that were saved")
-            return cls(*_unpacked(tensors, header["layout"]), header["meta"], str(path))
+            return cls(*unpacked(tensors, header["layout"]), header["meta"], str(path))
+
+
+def _interchange() -> Any:
+    # By name, so that it is no part of the code of a stage that does not ask for it.
+    return importlib.import_module("lp_core.interchange")
 
 
 def read_meta(path: str | Path) -> dict[str, Any]:
@@ -177,8 +213,8 @@ def read_digest(path: str | Path) -> str:
     Raises what `Ticket.load` does.
     """
     with _opened(path) as (_, header):
-        digest: str = header["digest"]
-        return digest
+        found: str = header["digest"]
+        return found
 
 
 @contextmanager
@@ -200,34 +236,3 @@ def _opened(path: str | Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise TicketError(Path(path), f"not a whole ticket ({reason})") from error
-
-
-def _digest(tensors: Mapping[str, Tensor], layout: Mapping[str, Any]) -> str:
-    return tensors_digest(json.dumps(layout, sort_keys=True), tensors)[:_DIGITS]
-
-
-def _unpacked(
-    tensors: Mapping[str, Tensor], layout: Mapping[str, Any]
-) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
-    """Weights, mask and buffers. Raises KeyError, TypeError or ValueError where they do not fit."""
-    weights: dict[str, Tensor] = {}
-    mask: dict[str, Tensor] = {}
-    for name in layout["order"]:
-        if name not in layout["shapes"]:
-            weights[name] = tensors[f"weight:{name}"]
-            if name in layout["prunable"]:
-                mask[name] = torch.ones_like(weights[name], dtype=torch.bool)
-            continue
-        shape, bits = layout["shapes"][name], tensors[f"mask:{name}"].numpy()
-        # Before memory is asked for: a shape may say anything.
-        if min(shape, default=1) < 1 or math.ceil(math.prod(shape) / 8) != len(bits):
-            raise ValueError(f"{name} of shape {shape} has a mask of {len(bits)} bytes")
-        kept = np.unpackbits(bits, count=math.prod(shape)).astype(bool)
-        mask[name] = torch.from_numpy(kept).view(shape)
-        values = tensors[f"kept:{name}"]
-        weights[name] = torch.zeros(shape, dtype=values.dtype)
-        weights[name][mask[name]] = values
-    # The mask comes in the order in which its maker listed it: ties in magnitude go by position.
-    mask = {name: mask[name] for name in layout["prunable"]}
-    buffers = {k.removeprefix("buffer:"): t for k, t in tensors.items() if k.startswith("buffer:")}
-    return weights, mask, buffers

@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from lp_core import packing
 from lp_core import tickets as tickets_room
 from lp_core.checksums import sealed
 from lp_core.files import atomic_write
@@ -138,7 +139,7 @@ def _with_layout(path: Path, **changes: object) -> None:
     """A file of one masked weight whose digest is right, whatever is said of its layout."""
     tensors = {"mask:w": torch.tensor([255], dtype=torch.uint8), "kept:w": torch.zeros(2)}
     layout = {"order": ["w"], "prunable": ["w"], "shapes": {"w": [2]}} | changes
-    digest = tickets_room._digest(tensors, layout)
+    digest = packing.digest(tensors, layout)
     _foreign(path, _GOOD | {"digest": digest, "layout": layout}, **tensors)
 
 
@@ -269,8 +270,8 @@ def test_a_missing_ticket_is_an_error_that_names_it(tmp_path, read):
 def test_meta_and_digest_are_read_without_a_tensor(folder, monkeypatch):
     _saved(folder)
     digest = Ticket.load(folder / "whole.safetensors").digest
-    monkeypatch.setattr(tickets_room, "_unpacked", None)
-    monkeypatch.setattr(tickets_room, "_digest", None)
+    monkeypatch.setattr(tickets_room, "unpacked", None)
+    monkeypatch.setattr(tickets_room, "digest", None)
     monkeypatch.setattr(torch, "from_numpy", None)
     assert read_meta(folder / "whole.safetensors") == {"ticket": 3}
     assert read_digest(folder / "whole.safetensors") == digest
