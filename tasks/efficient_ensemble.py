@@ -60,8 +60,8 @@ def make(name: str, bench: Bench, seed: int) -> Ensemble:
     model, dataset = bench.model_spec, bench.dataset
 
     def one(seed: int) -> torch.nn.Module:
-        classes, channels = len(dataset.classes), dataset.channels
-        return build(model.name, classes, channels, dataset.size, model.stem, seed=seed)
+        shapes = (len(dataset.classes), dataset.channels, dataset.size)
+        return build(model.name, *shapes, model.stem, model.arguments, model.weights, seed=seed)
 
     ensemble = faces.member(ENSEMBLES, name)(one, seed)
     return cast(Ensemble, bench.compute.to_device(ensemble))

@@ -1,4 +1,5 @@
 from . import networks as networks
+from .architecture import Architecture as Architecture
 from .cutting import blocks as blocks
 from .factory import build as build
 from .network import Network as Network

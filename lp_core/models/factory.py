@@ -1,12 +1,17 @@
 """Builds a network by name for given images and classes, with weights drawn from a seed.
 
-Convolution and linear weights come from one generator of the function's own, in forward order: the
-same seed gives the same network whatever was drawn before, on every version of the libraries that
-supply the architectures. Layers of other kinds keep what their constructors drew, from that seed.
+Of the registry's networks, convolution and linear weights come from one generator of the function's
+own, in forward order: the same seed gives the same network whatever was drawn before, on every
+version of the libraries that supply the architectures. Layers of other kinds, and every network
+that is named by an import path, keep what their constructors drew, from that seed.
 """
 
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -37,33 +42,70 @@ def build(
     channels: int,
     size: int | Sequence[int],
     stem: StemChoice = "auto",
+    arguments: Mapping[str, Any] | None = None,
+    weights: str | None = None,
     *,
     seed: int,
 ) -> nn.Module:
     """A network on the CPU that maps images B×channels×H×W to logits B×classes.
 
-    size: the images' side or [height, width] in pixels. stem: see `ModelSpec`. seed: of the
-    weights; the global random state is neither read nor changed. Raises InputError for an unknown
-    name, a stem that the network does not have, fewer than one channel or two classes, and images
-    too small for it.
+    name, stem, arguments, weights: see `ModelSpec`. A constructor that is named by an import path
+    also gets those of classes (num_classes), channels (in_channels, in_chans) and size (image_size,
+    img_size) that its signature names and `arguments` do not. size: the images' side or [height,
+    width] in pixels. seed: of the weights; the global random state is neither read nor changed.
+
+    Raises InputError for a name that leads to no network, arguments that it does not take, a stem
+    that it does not have, fewer than one channel or two classes, images too small for it, a network
+    that does not map such images to logits, and weights of another network.
     """
     height, width = (size, size) if isinstance(size, int) else size
-    spec = ModelSpec(name, stem)
-    network, chosen = spec.network, spec.stem_for(height, width)
+    spec = ModelSpec(name, stem, dict(arguments or {}), weights)
     if classes < 2:
         raise InputError(f"{name} needs at least 2 classes, but classes is {classes}")
     if channels < 1:
         raise InputError(f"{name} needs at least 1 image channel, but channels is {channels}")
+    if spec.by_import:
+        from lp_core.models.by_import import skeleton
+
+        with _draws_of(seed):
+            model = skeleton(spec, classes, channels, height, width)
+    else:
+        model = _registered(spec, classes, channels, height, width, seed)
+    if weights is not None:
+        from lp_core.models.initial_weights import load_initial
+
+        load_initial(model, weights, name)
+    return model
+
+
+def _registered(
+    spec: ModelSpec, classes: int, channels: int, height: int, width: int, seed: int
+) -> nn.Module:
+    network, chosen = spec.network, spec.stem_for(height, width)
     least = network.smallest_side[chosen]
     if min(height, width) < least:
         raise InputError(
-            f"{name} with the {chosen} stem needs images of at least {least}×{least} pixels, but "
-            f"they are {height}×{width}; resize them in the data set's settings, or choose another "
-            "network"
+            f"{spec.name} with the {chosen} stem needs images of at least {least}×{least} pixels, "
+            f"but they are {height}×{width}; resize them in the data set's settings, or choose "
+            "another network"
         )
-    # The constructors draw from the global state: let them draw from a fork.
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with _draws_of(seed):
         model = network.skeleton(classes, channels, chosen)
     _initialise(model, seed)
     return model
+
+
+@contextmanager
+def _draws_of(seed: int) -> Iterator[None]:
+    """While it lasts, the global generators (torch's on the CPU, NumPy's, Python's) draw from a
+    seed: constructors draw from them."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002

@@ -42,6 +42,8 @@ class Bench:
             self.dataset.channels,
             self.dataset.size,
             self.model_spec.stem,
+            self.model_spec.arguments,
+            self.model_spec.weights,
             seed=seed,
         )
         self.model = self.compute.to_device(model)

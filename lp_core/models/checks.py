@@ -1,0 +1,58 @@
+"""Whether a network maps images to logits: found by running it."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lp_core.errors import InputError
+
+
+@torch.no_grad()
+def require_classifies(
+    model: nn.Module, name: str, classes: int, channels: int, height: int, width: int
+) -> None:
+    """Raises InputError where a network on the CPU does not map images B×channels×height×width to
+    float32 logits B×classes, in training and in evaluation, there always to the same.
+
+    name: what the error calls it. The network is left in training mode, its statistics as they
+    were. Lazy layers take their shapes here.
+    """
+    images = torch.randn(2, channels, height, width, generator=torch.Generator().manual_seed(0))
+    model.eval()
+    answer = _answer(model, images[:1], name, classes)
+    again = _answer(model, images[:1], name, classes)
+    if not torch.equal(answer.nan_to_num(), again.nan_to_num()):
+        raise InputError(
+            f"{name}: answers one image differently when it is asked again in evaluation mode; "
+            "nothing may be drawn there (F.dropout takes training=self.training)"
+        )
+    model.train()
+    # On copies of the buffers, since batch norm counts what it sees.
+    copies = {buffer: value.clone() for buffer, value in model.named_buffers()}
+    _answer(lambda x: torch.func.functional_call(model, copies, (x,)), images, name, classes)
+    odd = [key for key, weight in model.named_parameters() if weight.dtype != torch.float32]
+    if odd:
+        kind = str(model.get_parameter(odd[0]).dtype).removeprefix("torch.")
+        raise InputError(f"{name}: {odd[0]} is of {kind}; weights must be float32")
+
+
+def _answer(model: Any, images: Tensor, name: str, classes: int) -> Tensor:
+    shape = "×".join(map(str, images.shape))
+    try:
+        logits = model(images)
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(
+            f"{name}: cannot take images of {shape} ({said}); resize them in the data set's "
+            "settings, give the network what it takes (model.arguments), or choose another"
+        ) from error
+    found = (
+        "×".join(map(str, logits.shape)) if isinstance(logits, Tensor) else type(logits).__name__
+    )
+    if found != f"{len(images)}×{classes}":
+        raise InputError(
+            f"{name}: makes {found} of images {shape}; a network here makes logits, "
+            f"{len(images)}×{classes}"
+        )
+    return logits
