@@ -9,3 +9,4 @@ from . import superposing as superposing
 from . import tables as tables
 from . import tickets as tickets
 from . import training as training
+from .version import __version__ as __version__

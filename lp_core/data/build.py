@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lp_core.data.crops import centre_crop, resize
 from lp_core.data.images import Picture, as_array, as_image, read_all, require_file
 from lp_core.data.normalise import mean_and_std
+from lp_core.data.sources.arrow import read_arrow
 from lp_core.data.sources.digits import read_digits
 from lp_core.data.sources.examples import Examples, Published
 from lp_core.data.sources.folder import read_folder, read_imagenet
@@ -41,7 +42,7 @@ def build_dataset(name: str, spec: DatasetSpec) -> Dataset:
         return _streamed(name, published.classes, splits, spec)
     arrays = _decode(splits, spec.size)
     height, width, channels = arrays["train"].shape[1:]
-    mean, std = mean_and_std(arrays["train"])
+    mean, std = _normalisation(spec, arrays["train"])
     return Dataset(
         name=name,
         classes=published.classes,
@@ -63,7 +64,9 @@ def _read(spec: DatasetSpec) -> Published:
     if spec.source == "digits":
         return read_digits()
     if spec.source == "parquet":
-        return read_parquet(spec.path)
+        return read_parquet(spec.path, spec.image_column, spec.label_column)
+    if spec.source == "arrow":
+        return read_arrow(spec.path, spec.image_column, spec.label_column)
     if spec.source == "folder":
         return read_folder(spec.path)
     if spec.source == "imagenet":
@@ -136,6 +139,19 @@ def _name(examples: Examples, index: int) -> str:
     return picture.where if isinstance(picture, Picture) else f"image {index}"
 
 
+def _normalisation(spec: DatasetSpec, images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
+    """As stated, or as these images (N×H×W×C) have it."""
+    if spec.mean is None or spec.std is None:
+        return mean_and_std(images)
+    channels = images.shape[3]
+    if len(spec.mean) != channels:
+        raise InputError(
+            f"mean has {len(spec.mean)} numbers, and so has std; the images have {channels} "
+            f"channel{'s' * (channels > 1)}; give one number for each"
+        )
+    return spec.mean, spec.std
+
+
 def _streamed(
     name: str, classes: list[str], splits: dict[str, Examples], spec: DatasetSpec
 ) -> Dataset:
@@ -146,7 +162,7 @@ def _streamed(
     sample = train.take(balanced_indices(train.labels, min(_SAMPLE, len(train)), spec.seed))
     assert isinstance(sample.images, list)
     pixels = list(read_all(sample.images, lambda image: centre_crop(image, size)))
-    mean, std = mean_and_std(np.stack(pixels))
+    mean, std = _normalisation(spec, np.stack(pixels))
     parts = {}
     for split, examples in splits.items():
         files = [_name(examples, i) for i in range(len(examples))]

@@ -125,6 +125,17 @@ def _labels(*labels: Any, kind: Any = None) -> Callable[[dict[str, Any]], Any]:
     )
 
 
+def _of_names(root: Path) -> None:
+    """Labels are names, one of which only a test image has."""
+    for split, names in (("train", ["cat", "dog"]), ("test", ["cat", "eel"])):
+        images = pa.array([_png(), _png()])
+        made = pa.table({"image": images, "label": pa.array(names)})
+        (root / "hub").mkdir(exist_ok=True)
+        parquet.write_table(made, root / f"hub/{split}-0.parquet")
+    (root / "hub/train-0.parquet").rename(root / TRAIN)
+    params({"datasets/digits": {"source": "parquet", "path": "hub", "watch": "hub"}})(root)
+
+
 def _parquet(name: str, *spoils: Spoil, made: Spoil | None = None) -> Case:
     return Case(name, both(made or _table(), *spoils), COMMAND)
 
@@ -144,7 +155,13 @@ def _parquet(name: str, *spoils: Spoil, made: Spoil | None = None) -> Case:
     _parquet("no-label-column", made=_table(lambda c: c.pop("label"))),
     _parquet("no-image-column", made=_table(lambda c: c.pop("image"))),
     _parquet("image-is-text", made=_table(lambda c: c.update(image=["x"] * 20))),
-    _parquet("label-is-text", made=_table(lambda c: c.update(label=["cat"] * 20))),
+    _parquet("label-is-a-fraction", made=_table(lambda c: c.update(label=[0.5] * 20))),
+    _parquet("label-of-no-training-image", made=_of_names),
+    _parquet("no-such-column", params({"datasets/digits/label_column": "species"})),
+    _parquet(
+        "path-without-bytes",
+        made=_table(lambda c: c["image"].__setitem__(3, {"bytes": None, "path": "3.png"})),
+    ),
     _parquet("label-is-missing", made=_table(_labels(None, kind=pa.int64()))),
     _parquet("label-2", made=_table(_labels(2))),
     _parquet("label-2-62", made=_table(_labels(2**62))),
@@ -159,6 +176,64 @@ def _parquet(name: str, *spoils: Spoil, made: Spoil | None = None) -> Case:
     ),
 )
 def test_a_parquet_file_with_a_fault(case: Case, root: Path, monkeypatch: Any, capsys: Any):
+    check(case, root, monkeypatch, capsys)
+
+
+def _saved(root: Path) -> None:
+    """A `DatasetDict` of one split in two files, ten images of two classes in each."""
+    home = root / "saved/train"
+    home.mkdir(parents=True)
+    names = [f"data-0000{k}-of-00002.arrow" for k in range(2)]
+    for name in names:
+        images = [{"bytes": _png(value=k), "path": f"{k}.png"} for k in range(10)]
+        made = pa.table({"image": images, "label": [k % 2 for k in range(10)]})
+        _stream(home / name, made)
+    features = {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}
+    for file, content in (
+        (home.parent / "dataset_dict.json", {"splits": ["train"]}),
+        (home / "state.json", {"_data_files": [{"filename": name} for name in names]}),
+        (home / "dataset_info.json", {"features": features}),
+    ):
+        file.write_text(json.dumps(content))
+    params({"datasets/digits": {"source": "arrow", "path": "saved", "watch": "saved"}})(root)
+
+
+def _stream(path: Path, table: pa.Table) -> None:
+    with pa.ipc.new_stream(str(path), table.schema) as stream:
+        stream.write_table(table)
+
+
+def _mislabelled(root: Path) -> None:
+    made = pa.table({"image": [{"bytes": _png()}] * 3, "label": [0, 1, 7]})
+    _stream(root / SHARD, made)
+
+
+SHARD = "saved/train/data-00001-of-00002.arrow"
+STATE = "saved/train/state.json"
+
+
+def _arrow(name: str, *spoils: Spoil) -> Case:
+    return Case(name, both(_saved, *spoils), COMMAND)
+
+
+@table(
+    "arrow",
+    _arrow("not-saved-to-disk", removed("saved/dataset_dict.json")),
+    _arrow("no-training-split", written("saved/dataset_dict.json", '{"splits": ["testing"]}')),
+    _arrow("splits-in-no-list", written("saved/dataset_dict.json", "{}")),
+    _arrow("state-is-cut", cut(STATE, -10)),
+    _arrow("state-is-missing", removed(STATE)),
+    _arrow("state-is-a-list", written(STATE, "[]")),
+    _arrow("files-without-names", written(STATE, '{"_data_files": ["data.arrow"]}')),
+    _arrow("chosen-by-indices", written(STATE, '{"_indices_data_files": [{"filename": "i"}]}')),
+    _arrow("shard-is-missing", removed(SHARD)),
+    _arrow("shard-is-empty", written(SHARD, b"")),
+    _arrow("shard-is-cut", cut(SHARD, -1000)),
+    _arrow("shard-is-a-pointer", written(SHARD, POINTER)),
+    _arrow("shard-is-text", written(SHARD, "404: Not Found")),
+    _arrow("label-out-of-range", _mislabelled),
+)
+def test_a_saved_set_with_a_fault(case: Case, root: Path, monkeypatch: Any, capsys: Any):
     check(case, root, monkeypatch, capsys)
 
 

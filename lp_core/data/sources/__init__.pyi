@@ -1,3 +1,4 @@
+from .arrow import read_arrow as read_arrow
 from .digits import read_digits as read_digits
 from .examples import Examples as Examples
 from .examples import Published as Published

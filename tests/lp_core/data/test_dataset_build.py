@@ -2,6 +2,7 @@ import io
 import os
 import shutil
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,6 +56,20 @@ def test_digits_are_complete_grey_and_split_by_class():
     for name in SPLITS:
         counts = torch.bincount(dataset.labels(name))
         assert counts.max() - counts.min() <= 8
+
+
+def test_a_stated_normalisation_replaces_the_measured_one(tmp_path):
+    stated = {"mean": [0.5, 0.25, 0.125], "std": [0.5, 0.5, 1]}
+    spec = replace(_two_classes(tmp_path, _noise(6, 6, 3), _noise(6, 6, 3)), **stated)
+    for each in (spec, replace(spec, stream=True, size=6)):
+        dataset = build_dataset("own", each)
+        assert {"mean": dataset.mean, "std": dataset.std} == stated
+
+
+def test_a_stated_normalisation_has_a_number_for_each_channel(tmp_path):
+    spec = _two_classes(tmp_path, _noise(6, 6), _noise(6, 6))
+    with pytest.raises(InputError, match=r"mean has 3 numbers.* the images have 1 channel; give"):
+        build_dataset("own", replace(spec, mean=[0.5] * 3, std=[0.5] * 3))
 
 
 def test_the_split_seed_moves_images_between_splits_and_nothing_else():

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from pyarrow import parquet
 
 from lp_core.data.build import build_dataset
@@ -102,8 +103,8 @@ def test_missing_folders_and_files_are_named(tmp_path):
     [
         ({"photo": [b"x"], "label": [0]}, "columns photo, label; none is named img or image"),
         ({"img": [{"bytes": b"x"}], "class": [0]}, "none is named label or fine_label"),
-        ({"img": [b"x"], "label": [0]}, "column img is binary"),
-        ({"img": [{"bytes": b"x"}], "label": ["cat"]}, "column label is string"),
+        ({"img": ["x"], "label": [0]}, "column img is string"),
+        ({"img": [{"bytes": b"x"}], "label": [0.5]}, "column label is double"),
         ({"img": [{"bytes": b"x"}], "label": pa.array([None], pa.int64())}, "row 0: label is miss"),
     ],
 )
@@ -119,6 +120,41 @@ def test_labels_come_as_int64_whatever_their_type(tmp_path, cifar_rows):
     narrow = table.set_column(1, "label", table["label"].cast(pa.uint8()))
     parquet.write_table(narrow, tmp_path / "train-0.parquet")
     assert read_parquet(str(tmp_path)).splits["train"].labels.dtype == np.int64
+
+
+def test_columns_go_by_the_names_that_params_give(tmp_path, cifar_rows):
+    _write(tmp_path / "train-0.parquet", cifar_rows[:50], image="photo", label="species")
+    _write(tmp_path / "other/train-0.parquet", cifar_rows[:50])
+    spec = DatasetSpec(
+        source="parquet",
+        watch="pins",
+        path=str(tmp_path),
+        image_column="photo",
+        label_column="species",
+    )
+    usual = DatasetSpec(source="parquet", watch="pins", path=str(tmp_path / "other"))
+    named, plain = (build_dataset("own", each) for each in (spec, usual))
+    for split in ("train", "val", "test"):
+        assert torch.equal(named.split(split).images, plain.split(split).images)
+        assert torch.equal(named.labels(split), plain.labels(split))
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())]
+)
+def test_names_as_labels_become_the_classes_in_their_order(tmp_path, cifar_rows, kind):
+    names = ["zebra", "ant", "mole"]
+    for split, rows in (("train", cifar_rows[:60]), ("test", cifar_rows[60:80])):
+        labels = pa.array([names[label % 3] for _, label in rows]).cast(kind)
+        encoded = pa.array([data for data, _ in rows], pa.large_binary())  # as pandas has bytes
+        table = pa.table({"image": encoded, "label": labels})
+        parquet.write_table(table, tmp_path / f"{split}-0.parquet")
+    published = read_parquet(str(tmp_path))
+    assert published.classes == ["ant", "mole", "zebra"]
+    for split, rows in (("train", cifar_rows[:60]), ("test", cifar_rows[60:80])):
+        part = published.splits[split]
+        assert [picture.data for picture in part.images] == [data for data, _ in rows]
+        assert [published.classes[n] for n in part.labels] == [names[n % 3] for _, n in rows]
 
 
 def test_what_is_no_parquet_file_is_named(tmp_path):
