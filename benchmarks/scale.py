@@ -4,8 +4,9 @@
 graph of that many small stages (see `benchmarks.scale_project`) in a temporary folder, runs the
 flow on it, on local Dask workers or (`--threads`) in the flow's own process, and prints where the
 time of a stage goes. With `--fresh 100` all stages but a hundred are up to date when it starts:
-what a stage costs in a graph of that size, without a run of hours. A worker's seconds are wall
-seconds times workers; where other work disturbs the machine, CPU seconds tell more.
+what a stage costs in a graph of that size, without a run of hours (what Prefect is told of the
+others counts as theirs). A worker's seconds are wall seconds times workers; where other work
+disturbs the machine, CPU seconds tell more.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ from benchmarks.scale_project import OWN, SHARED, VARIANT, bring_up_to_date, bui
 
 _ROOT = Path(__file__).resolve().parent.parent
 _LOOK_SECONDS = 0.5
-_PARTS = {"flow": "", "server": "temporary_server.py", "workers": "temporary_worker.py"}
+_PARTS = {
+    "server": "temporary_server.py",
+    "workers": "temporary_worker.py",
+    "DVC and commands": "flows.warm",
+}
 
 _Events: TypeAlias = dict[str, list[tuple[float, float]]]  # when each began, and its seconds
 
@@ -91,23 +96,25 @@ def _cpu_seconds(flow: subprocess.Popen[bytes]) -> dict[str, float]:
     process = psutil.Process(flow.pid)
     seen: dict[int, tuple[str, float]] = {}
     while True:
-        for one in [process, *process.children()]:
+        for one in [process, *process.children(recursive=True)]:
             try:
                 line, times = " ".join(one.cmdline()), one.cpu_times()
             except psutil.Error:  # it has just ended
                 continue
-            parts = [part for part, name in _PARTS.items() if name and name in line]
-            if one.pid == flow.pid or parts:
-                part = parts[0] if parts else "flow"
-                seen[one.pid] = part, times.user + times.system
-        ended, status, usage = os.wait4(flow.pid, os.WNOHANG)
-        if ended:
+            parts = [part for part, name in _PARTS.items() if name in line]
+            if one.pid != flow.pid and not parts:
+                continue
+            part, seconds = parts[0] if parts else "flow", times.user + times.system
+            if part == "DVC and commands":  # what was forked from it, and has ended
+                seconds += times.children_user + times.children_system
+            seen[one.pid] = part, seconds
+        if flow.poll() is not None:
             break
         time.sleep(_LOOK_SECONDS)
-    flow.returncode = os.waitstatus_to_exitcode(status)
-    seconds = {part: sum(s for p, s in seen.values() if p == part) for part in _PARTS}
-    every = usage.ru_utime + usage.ru_stime
-    return {**seconds, "DVC and commands": every - sum(seconds.values())}
+    return {
+        part: sum(seconds for which, seconds in seen.values() if which == part)
+        for part in ("flow", *_PARTS)
+    }
 
 
 def _read(probes: Path) -> _Events:
