@@ -13,6 +13,7 @@ from typing import NoReturn, TypeVar
 from tqdm import tqdm
 
 from lp_core.errors import DamagedError, InputError
+from tasks.kit.arguments import explanation
 from tasks.kit.guard import Guard
 from tasks.kit.params import Params, shown
 
@@ -49,7 +50,8 @@ def run(
     )
     for name, kind in arguments.items():
         convert = _whole_number if kind is int else str
-        parser.add_argument(f"--{name}", type=convert, required=True)
+        told = explanation(name, str(kind))
+        parser.add_argument(f"--{name}", type=convert, required=True, help=told)
     if "DVC_STAGE" in os.environ:
         die_with_parent()
     try:
