@@ -1,4 +1,5 @@
 from . import analysis as analysis
+from . import checkpoints as checkpoints
 from . import compute as compute
 from . import data as data
 from . import models as models

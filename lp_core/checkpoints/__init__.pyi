@@ -1,0 +1,11 @@
+from .checkpoint import Checkpoint as Checkpoint
+from .fitting import fit as fit
+from .folder import Found as Found
+from .folder import find as find
+from .masked import split_masks as split_masks
+from .reading import read as read
+from .spec import ImportSpec as ImportSpec
+from .surveying import Surveyed as Surveyed
+from .surveying import densest_first as densest_first
+from .surveying import pruned_layers as pruned_layers
+from .surveying import survey as survey

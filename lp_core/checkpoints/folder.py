@@ -1,0 +1,49 @@
+"""The checkpoints in a folder, found by a pattern of their names."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from lp_core.checkpoints.pattern import compiled
+from lp_core.errors import InputError, MissingInputError
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file, and what its name says. seed, ticket: None where the pattern has no such number."""
+
+    path: Path
+    seed: int | None
+    ticket: int | None
+
+
+def find(folder: str | Path, pattern: str) -> list[Found]:
+    """The files below a folder that match, in the order of their paths.
+
+    A file may be a link; folders that are links are not looked into, as DVC does not, which would
+    miss a change behind them. Raises MissingInputError where there is no folder, InputError where
+    no file matches.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise MissingInputError(f"{folder}: there is no such folder; name that of the checkpoints")
+    expression = compiled(pattern)
+    found: list[Found] = []
+    others: list[Path] = []
+    links: list[Path] = []
+    for top, folders, files in os.walk(folder):
+        links += [path for name in folders if (path := Path(top, name)).is_symlink()]
+        for name in files:
+            path = Path(top, name)
+            match = expression.fullmatch(path.relative_to(folder).as_posix())
+            if match is None:
+                others.append(path)
+                continue
+            numbers = {key: int(value) for key, value in match.groupdict().items()}
+            found.append(Found(path, numbers.get("seed"), numbers.get("ticket")))
+    if not found:
+        there = f"it has {len(others)} files, such as {min(others)}" if others else "it has no file"
+        if links:
+            there += f"; {min(links)} is a link to a folder, and those are not looked into"
+        raise InputError(f"{folder}: no file matches {pattern!r}; {there}")
+    return sorted(found, key=lambda file: file.path)

@@ -1,0 +1,50 @@
+"""Files of `torch.save`: loaded with `weights_only=True`, never otherwise.
+
+Anything else in a pickle may run code while it is read.
+"""
+
+import pickle
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lp_core.errors import InputError
+
+_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
+
+
+def load(path: Path) -> Any:
+    """What `torch.save` wrote: tensors, and mappings, lists and plain values around them.
+
+    Raises InputError, naming the file, where there is more in it, or it is not whole.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of types that it does not know
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = _GLOBAL.search(str(error))
+        if found is None:
+            raise InputError(f"{path}: not a whole checkpoint ({_first_line(error)})") from error
+        raise InputError(
+            f"{path}: beside tensors it holds a pickled {found[1]}, which can run any code when it "
+            "is read; where you trust the file, save the tensors alone: "
+            "torch.save(model.state_dict(), NEW_FILE)"
+        ) from error
+    except RuntimeError as error:
+        if "TorchScript" in str(error):
+            raise InputError(
+                f"{path}: a TorchScript archive, which is code; save the tensors alone: "
+                "torch.save(torch.jit.load(FILE).state_dict(), NEW_FILE)"
+            ) from error
+        raise InputError(f"{path}: not a whole checkpoint ({_first_line(error)})") from error
+    except (EOFError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a whole checkpoint ({_first_line(error)})") from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
