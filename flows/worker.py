@@ -22,10 +22,14 @@ from typing import Any
 
 from distributed import Status, Worker, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
+from prefect.events.clients import PrefectEventsClient
+from prefect.events.worker import EventsWorker
+from prefect.settings import PREFECT_CLOUD_API_URL
 
 from flows.claims import claimed_gpus
 from flows.processes import Commands, StoppedError
 from flows.stage import Seat, stage_environment
+from flows.worker_exit import exit_in_time
 from flows.workspace import Facts, Order, Workspace, find_workspace, is_shared, working_root
 from lp_core.errors import InputError
 
@@ -51,12 +55,14 @@ def starter(stages: StageWorker) -> WorkerPlugin:
             import pickle
             import sys
 
-            self.stages = None
+            self.stages, self.ended = None, False
             sys.path.append(os.getcwd())
             try:
                 stages = await asyncio.to_thread(pickle.loads, content)  # imports for seconds
                 await stages.setup(worker)
                 self.stages = stages
+                if self.ended:  # meanwhile
+                    await stages.teardown(worker)
             except Exception as error:
                 line = " ".join(f"{type(error).__name__}: {error}".split())
                 if isinstance(error, ImportError):
@@ -64,6 +70,7 @@ def starter(stages: StageWorker) -> WorkerPlugin:
                 worker.log_event(topic, {"worker": worker.address, "refused": line})
 
         async def teardown(self, worker: Any) -> None:
+            self.ended = True
             if self.stages is not None:
                 await self.stages.teardown(worker)
 
@@ -107,6 +114,8 @@ class StageWorker:
 
     async def setup(self, worker: Worker) -> None:
         """Offers the worker for stages, or tells why not."""
+        exit_in_time()
+        _report_to(self.facts.api_url)
         self._running: dict[str, Commands] = {}
         self._commands = Commands()
         bound = worker.state.total_resources.get("GPU")
@@ -121,15 +130,24 @@ class StageWorker:
         except InputError as error:
             worker.log_event(self.resource, told | {"refused": str(error)})
             return
-        # A scheduler looks for work that waits for what a worker has when the worker comes to run,
-        # and not when it gets it.
-        worker.status = Status.paused
-        offer = {self.resource: worker.state.nthreads, "GPU": self._gpus.count}
-        await worker.set_resources(**offer)
-        worker.status = Status.running
+        except asyncio.CancelledError:  # the worker is ending, and would wait for the thread
+            threading.Thread(target=self._commands.stop, daemon=True).start()
+            raise
+        await self._offer(worker)
         told |= {"threads": worker.state.nthreads, "gpus": self._gpus.count}
         told |= {"others": self._gpus.others}
         worker.log_event(self.resource, told)
+
+    async def _offer(self, worker: Worker) -> None:
+        if worker.status not in (Status.running, Status.paused):  # it has begun to close
+            return
+        # A scheduler looks for work that waits for what a worker has when the worker comes to run,
+        # and not when it gets it.
+        before, worker.status = worker.status, Status.paused
+        offer = {self.resource: worker.state.nthreads, "GPU": self._gpus.count}
+        await worker.set_resources(**offer)
+        if worker.status == Status.paused:
+            worker.status = before
 
     def _prepare(self, root: Path) -> Workspace:
         _check_health(self.facts)
@@ -140,6 +158,8 @@ class StageWorker:
         if self.resource in worker.state.total_resources and worker.status == Status.running:
             await worker.set_resources(**{self.resource: 0})
         await asyncio.to_thread(self._commands.close)
+        with suppress(Exception):  # what the server has yet to take goes on in the background
+            await asyncio.to_thread(EventsWorker.drain_all, timeout=0)
 
     def transition(self, key: str, start: str, finish: str) -> None:
         """Ends the stage of a task that nobody wants any more: it is released as it executes."""
@@ -163,6 +183,15 @@ class StageWorker:
                 yield Seat(self._workspace, commands, {**self._workspace.environment, **gpus})
             finally:
                 del self._running[key]
+
+
+def _report_to(api_url: str | None) -> None:
+    """Has Prefect send the events of task runs to this server. It would keep the connection to the
+    first one that the process has known."""
+    if api_url is None or api_url.startswith(str(PREFECT_CLOUD_API_URL.value())):
+        EventsWorker.set_client_override(None)
+    else:
+        EventsWorker.set_client_override(PrefectEventsClient, api_url=api_url)
 
 
 def _pipeline(root: Path) -> str:
