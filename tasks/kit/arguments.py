@@ -1,5 +1,6 @@
-"""What the arguments of stages mean, as `--help` has it: a line each, {section} that of params.yaml.
+"""What the arguments of stages mean, as `--help` has it. {section} is that of params.yaml.
 
+A line each:
 dataset: the data set, a name under {section}
 variant: the variant, a name under {section}
 seed: the entry of `seeds`; the run's random numbers come from it
