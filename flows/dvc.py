@@ -11,7 +11,9 @@ TAIL_LINES = 15
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _EXITED = re.compile(r"ERROR: failed to reproduce .*: failed to run: .*, exited with (-?\d+)$")
-_BROKEN_RWLOCK = re.compile(r"ERROR: (Unable to read RWLock-file|RWLock-file .* format error)")
+_BROKEN_RWLOCK = re.compile(
+    r"ERROR: (failed to reproduce '.*': )?(Unable to read RWLock-file|RWLock-file .* format error)"
+)
 _INVALID_INPUT = 2  # with this code a stage says that its params or data are wrong
 # Of `flows.clone`: the DVC remote did not give or take what it should; the clone does not fit.
 TRANSFER_FAILED, MISFIT = 75, 76

@@ -83,8 +83,9 @@ def test_files_in_use_by_another_dvc_process_are_told_apart() -> None:
     assert not transcript("Running stage 'imp@0-round1':", line).busy
 
 
-def test_a_read_write_lock_that_a_kill_has_broken_is_mended_and_not_failed_for() -> None:
-    line = "ERROR: Unable to read RWLock-file '.dvc/tmp/rwlock'. JSON structure is corrupted"
+@pytest.mark.parametrize("where", ["", "failed to reproduce 'imp@0-round1': "])
+def test_a_read_write_lock_that_a_kill_has_broken_is_mended_and_not_failed_for(where: str) -> None:
+    line = f"ERROR: {where}Unable to read RWLock-file '.dvc/tmp/rwlock'. JSON structure is bad"
     assert transcript(line).busy
     assert transcript("Running stage 'imp@0-round1':", line).busy  # or as DVC gives it back
 
