@@ -8,9 +8,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 
+import networkx as nx
 import pytest
 from ruamel.yaml import YAML
 
+from docs import stage_graph
 from docs.picture import PANELS, read_table
 from lp_core import faces
 from lp_core.models.spec import NETWORKS
@@ -55,6 +57,22 @@ def test_the_readme_lists_the_stages_of_the_graph():
     rows = table_rows("README.md", "stage")
     stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
     assert {name for row in rows for name in in_code(row[0])} == set(stages)
+
+
+def test_the_picture_of_the_graph_has_every_stage_and_is_up_to_date():
+    drawn = (ROOT / "docs" / "stages.svg").read_text()
+    known = set(stage_graph.stages())
+    assert known - set(re.findall(r'">(\w+)</text>', drawn)) == {"params", "code"}
+    assert drawn == stage_graph.svg(), "run `python -m docs.stage_graph`"
+
+
+def test_the_picture_of_the_graph_loses_no_way_between_stages():
+    whole = stage_graph.edges()
+    shown = stage_graph.needed(whole)
+    for start, end in whole.edges:
+        if start not in ("params", "code"):
+            assert nx.has_path(shown, start, end)
+    assert len(shown.edges) < len(whole.edges) / 2
 
 
 def test_the_presets_page_lists_every_preset():
