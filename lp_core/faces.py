@@ -59,5 +59,10 @@ def _entries(face: str) -> dict[str, tuple[str, str]]:
     }
 
 
+def name_of(entry: type) -> str:
+    """The name of an entry that is a class, as settings give it."""
+    return _name(entry.__name__)
+
+
 def _name(attribute: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", attribute).lower()

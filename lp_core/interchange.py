@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lp_core.errors import InputError
+from lp_core.models.architecture import Architecture
 from lp_core.models.structure import prunable
 from lp_core.tickets import Ticket
 
@@ -70,17 +71,14 @@ def state_dict(ticket: Ticket) -> Tensors:
 
 def network(ticket: Ticket) -> nn.Module:
     """See `Ticket.network`."""
-    from lp_core.models.factory import build
-
     about = ticket.meta.get("network")
-    if not isinstance(about, dict):
+    if not isinstance(about, Mapping):
         raise InputError(
             f"{ticket.name}: does not say of which network it is, as tickets of older versions and "
             "those of an own state do not; build that network, then ticket.load_into(network)"
         )
-    images = (len(about["classes"]), about["channels"], about["size"])
     try:
-        model = build(about["name"], *images, about["stem"], seed=0)
+        model = Architecture.of(about).build()
     except InputError as error:
         raise InputError(f"{ticket.name}: its network cannot be built again: {error}") from error
     ticket.load_into(model)

@@ -8,8 +8,7 @@ from argparse import Namespace
 from dataclasses import asdict
 
 from lp_core.analysis.masks import compare_masks
-from lp_core.pooling.recipe import nearest
-from lp_core.tickets import Ticket
+from lp_core.pooling.target import pool_target
 from tasks.kit import paths
 from tasks.kit.bench import Bench
 from tasks.kit.cli import progress, run
@@ -19,10 +18,7 @@ from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
 from tasks.kit.recipes import read_recipe
 from tasks.kit.rows import Row, write_rows
-from tasks.kit.trail import OnDevice, Trail
-
-# What a pooled ticket has in common with its target; accuracies, say, are its own.
-_LINEAGE = ("dataset", "model", "variant", "seed", "init_seed", "noise_seed", "ticket")
+from tasks.kit.trail import Trail
 
 
 def main(arguments: Namespace) -> None:
@@ -37,10 +33,8 @@ def main(arguments: Namespace) -> None:
     trace: list[Row] = []
     layers: list[Row] = []
     for number in progress(trail.numbers, f"pool@{variant}-{seed}-{method}"):
-        order = [number, *nearest(number, siblings, recipe.candidates)]
-        tickets = OnDevice(trail, order, bench.compute)
-        result = recipe.pool(tickets[0], tickets[1:], held_out)
-        ticket = _named(held_out.calibrate(result.ticket), method, result.members)
+        result = pool_target(number, siblings, trail.load, recipe, held_out, method, bench.compute)
+        ticket = result.ticket
         ticket.meta["precision"] = bench.compute.precision
         ticket.save(paths.pooled(variant, seed, method, number))
         whose = {"method": method, "ticket": number}
@@ -50,7 +44,7 @@ def main(arguments: Namespace) -> None:
             costs = {"flops": ticket_flops(ticket, bench), "parameters": ticket_parameters(ticket)}
             pools.append(row | costs)
         trace += [whose | asdict(step) for step in result.trace]
-        changes = compare_masks(tickets[0].mask, ticket.mask)
+        changes = compare_masks(bench.to_device(trail.load(number)).mask, ticket.mask)
         layers += [whose | asdict(change) for change in changes]
     write_rows(
         paths.rows("pool", variant, seed, method),
@@ -62,18 +56,6 @@ def main(arguments: Namespace) -> None:
             "stages": [provenance("pool", method, bench.compute)],
         },
     )
-
-
-def _named(ticket: Ticket, method: str, members: list[int]) -> Ticket:
-    """The pooled ticket with its own meta: what it inherits, and how it came about."""
-    lineage = {key: value for key, value in ticket.meta.items() if key in _LINEAGE}
-    own = {
-        "method": method,
-        "members": members,
-        "density": ticket.density,
-        "batch_norm": ticket.meta.get("batch_norm", "trained"),
-    }
-    return Ticket(ticket.weights, ticket.mask, ticket.buffers, lineage | own)
 
 
 if __name__ == "__main__":

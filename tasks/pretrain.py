@@ -27,17 +27,8 @@ def main(arguments: Namespace) -> None:
     finished = trainer.train(masks, epochs, trainer.state(masks, epochs))
     if not trainer.workers.first:
         return
-    meta = {
-        "dataset": trainer.bench.dataset.name,
-        "model": trainer.bench.model_spec.name,
-        "variant": variant,
-        "seed": seed,
-        "init_seed": trainer.seeds.init,
-        "noise_seed": trainer.seeds.noise,
-        "epochs": len(epochs),
-        "precision": trainer.compute.precision,
-    }
-    ticket = Ticket.of(trainer.model, masks, meta)
+    meta = {"variant": variant, "seed": seed, "epochs": len(epochs)}
+    ticket = Ticket.of(trainer.model, masks, trainer.meta | meta)
     ticket.save(paths.ticket(variant, seed, "rewind"))
     ran = provenance("pretrain", "rewind", trainer.compute, finished.seconds)
     write_rows(

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from lp_core.pooling.recipe import nearest
 from lp_core.pooling.result import Step
+from lp_core.pooling.target import OnDevice
 from tasks.kit import paths
 from tasks.kit.bench import Bench
 from tasks.kit.cli import progress, run
@@ -20,7 +21,7 @@ from tasks.kit.params import Params
 from tasks.kit.provenance import provenance
 from tasks.kit.recipes import read_recipe
 from tasks.kit.rows import Row, write_rows
-from tasks.kit.trail import OnDevice, Trail
+from tasks.kit.trail import Trail
 
 _NEWCOMER = -1  # stands in a trace for the Sup-ticket, which has no number
 
@@ -41,7 +42,7 @@ def main(arguments: Namespace) -> None:
     rows: list[Row] = []
     for number in progress(trail.numbers, f"sibling@{variant}-{seed}-{method}-{pool}"):
         order = [number, *nearest(number, siblings, recipe.candidates), *offered]
-        tickets = OnDevice(trail, order, bench.compute, offered)
+        tickets = OnDevice(lambda n: offered.get(n) or trail.load(n), order, bench.compute)
         result = replace(recipe, candidates=None).pool(tickets[0], tickets[1:], held_out)
         pooled_with = held_out.calibrate(result.ticket)
         whose = {"variant": variant, "seed": seed, "method": pool, "ticket": number}

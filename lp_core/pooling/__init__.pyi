@@ -10,6 +10,7 @@ from .heldout import HeldOut as HeldOut
 from .heldout import held_out_for as held_out_for
 from .interpolation import interpolate as interpolate
 from .interpolation import prune as prune
+from .own import pool as pool
 from .recipe import Recipe as Recipe
 from .recipe import nearest as nearest
 from .result import PoolResult as PoolResult

@@ -7,7 +7,9 @@ so by re-estimation alone. The statistics that a ticket was judged with are thos
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lp_core.compute import Compute
@@ -116,7 +118,16 @@ def held_out_for(
     how = (dataset.mean, dataset.std, EVAL_BATCH, compute.device)
     slices = [
         PixelBatches(load_images(dataset, "val", piece), *how)
-        for piece in balanced_slices(dataset.labels("val").numpy(), _SLICES, SLICES_SEED)
+        for piece in slices_of(dataset.labels("val"))
     ]
-    best_coefficient = successive_halving if spec.search == "halving" else exhaustive
-    return HeldOut(model, slices, calibration, compute, best_coefficient)
+    return HeldOut(model, slices, calibration, compute, best_coefficient_by(spec))
+
+
+def slices_of(labels: Tensor) -> list[NDArray[np.int64]]:
+    """The images of each slice of a held-out set, always the same. labels: int64, N."""
+    return balanced_slices(labels.numpy(), _SLICES, SLICES_SEED)
+
+
+def best_coefficient_by(spec: ScoringSpec) -> BestCoefficient:
+    """How a search is to find the best coefficient."""
+    return successive_halving if spec.search == "halving" else exhaustive

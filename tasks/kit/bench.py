@@ -10,6 +10,7 @@ from lp_core.compute_spec import ComputeSpec
 from lp_core.data.loading import EVAL_BATCH, load_images, normalised_batches
 from lp_core.data.store import Dataset, Split
 from lp_core.errors import DamagedError
+from lp_core.models.architecture import Architecture
 from lp_core.models.factory import build
 from lp_core.models.spec import ModelSpec
 from lp_core.tickets import Ticket
@@ -48,6 +49,13 @@ class Bench:
         )
         self.model = self.compute.to_device(model)
         self._splits: dict[str, Split] = {}
+
+    @property
+    def architecture(self) -> Architecture:
+        """What rebuilds the network: the `network` of its tickets' meta."""
+        spec, data = self.model_spec, self.dataset
+        shapes = (data.channels, data.size, data.mean, data.std)
+        return Architecture(spec.name, data.classes, *shapes, spec.stem, spec.arguments)
 
     def head(self, stage: str, variant: str, seed: int, **item: str | int | None) -> Row:
         """What a rows file says of its rows. item: what they are of, such as ticket or method."""

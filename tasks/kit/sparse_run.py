@@ -86,14 +86,7 @@ class SparseRun:
     @property
     def meta(self) -> dict[str, Any]:
         """What the tickets of this training say of where they come from."""
-        trainer = self.trainer
-        return self.whose | {
-            "dataset": trainer.bench.dataset.name,
-            "model": trainer.bench.model_spec.name,
-            "init_seed": trainer.seeds.init,
-            "noise_seed": trainer.seeds.noise,
-            "precision": trainer.compute.precision,
-        }
+        return self.whose | self.trainer.meta
 
     def curve_rows(self, finished: Finished, ending: str | None) -> list[Row]:
         """Rows of the table `curves`."""

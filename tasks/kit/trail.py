@@ -5,11 +5,9 @@ on the last one alone. That ticket's meta lists its ancestors (`lineage`): the d
 whether it converged. An ancestor that is not as listed is refused.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
-from lp_core.compute import Compute
 from lp_core.errors import DamagedError, InputError
 from lp_core.sparsity.spec import Round
 from lp_core.tickets import Ticket, read_digest, read_meta
@@ -62,37 +60,3 @@ class Trail:
             )
         resume.forget(resume.stage_name("imp", self.variant, self.seed, f"round{number}"))
         return bool(converged)
-
-
-class OnDevice(Sequence[Ticket]):
-    """Tickets in the order of their numbers, each loaded when it is asked for and kept nowhere."""
-
-    def __init__(
-        self,
-        trail: Trail,
-        numbers: Sequence[int],
-        compute: Compute,
-        others: Mapping[int, Ticket] | None = None,
-    ) -> None:
-        """others: tickets that are not of the trail, by numbers that it does not have."""
-        self._trail, self._numbers, self._compute = trail, numbers, compute
-        self._others = others or {}
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def __iter__(self) -> Iterator[Ticket]:
-        return (self[index] for index in range(len(self)))
-
-    @overload
-    def __getitem__(self, index: int) -> Ticket: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> "OnDevice": ...
-
-    def __getitem__(self, index: int | slice) -> "Ticket | OnDevice":
-        if isinstance(index, slice):
-            return OnDevice(self._trail, self._numbers[index], self._compute, self._others)
-        number = self._numbers[index]
-        ticket = self._others.get(number) or self._trail.load(number)
-        return ticket.to(self._compute.device, self._compute.layout)

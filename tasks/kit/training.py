@@ -99,6 +99,18 @@ class StageTrainer:
         self.subset: NDArray[np.int64] | None = None
         self.loader = self._loader()
 
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What each ticket of a training says of where it comes from, and of its network."""
+        return {
+            "dataset": self.bench.dataset.name,
+            "model": self.bench.model_spec.name,
+            "network": self.bench.architecture.meta,
+            "init_seed": self.seeds.init,
+            "noise_seed": self.seeds.noise,
+            "precision": self.compute.precision,
+        }
+
     def train_on(self, subset: NDArray[np.int64]) -> None:
         """From now on, train on these images of the training split alone (int64 indices).
 

@@ -1,0 +1,269 @@
+"""Pooling on a network and loaders that this project does not know."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import prune
+from torch.utils.data import DataLoader, TensorDataset
+
+from lp_core.errors import InputError
+from lp_core.pooling import PoolResult, ScoringSpec, pool
+from lp_core.pooling.recipes import GreedySoup, Search
+from lp_core.sparsity.rounds import next_mask
+from lp_core.tickets import Ticket
+from tests.lp_core.strategies import bits, nonzero, state
+
+CLASSES, IMAGES = 3, 24
+
+
+class Own(nn.Module):
+    """Its linear layer comes first and its convolutions are wide: nothing that `build` makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Linear(6, 6)
+        self.conv = nn.Conv2d(2, 5, 3)
+        self.norm = nn.BatchNorm2d(5)
+        self.head = nn.Linear(5, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.norm(self.conv(self.mix(x))).relu().mean((2, 3)))
+
+
+def _images(seed: int, count: int = IMAGES) -> TensorDataset:
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % CLASSES
+    images = torch.randn(count, 2, 6, 6, generator=generator) + labels[:, None, None, None]
+    return TensorDataset(images, labels)
+
+
+def _loader(seed: int, **settings: Any) -> DataLoader[Any]:
+    return DataLoader(_images(seed), **({"batch_size": 8} | settings))
+
+
+def _trail(count: int = 3) -> list[Ticket]:
+    """Tickets of one run, densest first: each trained a little, from where the last one ended."""
+    torch.manual_seed(0)
+    network, mask, trail = Own(), None, []
+    images, labels = _images(1).tensors
+    for _ in range(count):
+        optimiser = torch.optim.SGD(network.parameters(), 0.05)
+        for _ in range(4):
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(network(images), labels).backward()
+            optimiser.step()
+        ticket = Ticket.from_state_dict(network.state_dict(), mask, network)
+        ticket.load_into(network)
+        trail.append(ticket)
+        mask = next_mask(ticket, 0.4)
+    return trail
+
+
+@pytest.fixture(scope="module")
+def trail() -> list[Ticket]:
+    return _trail()
+
+
+def _pool(trail: list[Ticket], *images: Any, **settings: Any) -> list[PoolResult]:
+    return pool(trail, Own(), *(images or (_loader(2), _loader(1))), precision="fp32", **settings)
+
+
+def _states(results: list[PoolResult]) -> list[Any]:
+    return [(state(result.ticket), result.trace) for result in results]
+
+
+def test_every_ticket_is_pooled_to_its_own_density(trail):
+    results = _pool(trail)
+    for number, (ticket, result) in enumerate(zip(trail, results, strict=True)):
+        assert result.ticket.kept == ticket.kept == nonzero(result.ticket)
+        assert (result.ticket.meta["ticket"], result.ticket.meta["method"]) == (number, "search")
+        assert {step.images for step in result.trace} == {IMAGES}
+        nearest_first = sorted({0, 1, 2} - {number}, key=lambda i: (abs(i - number), i))
+        assert list(dict.fromkeys(step.candidate for step in result.trace)) == nearest_first
+        Own().load_state_dict(result.ticket.state_dict())
+
+
+def test_the_accuracy_that_a_trace_reports_is_the_pooled_networks(trail):
+    for result in _pool(trail):
+        network = Own()
+        result.ticket.load_into(network)
+        network.eval()
+        images, labels = _images(2).tensors
+        with torch.no_grad():
+            accuracy = (network(images).argmax(1) == labels).double().mean().item()
+        accepted = [step.val_accuracy for step in result.trace if step.accepted]
+        assert not accepted or accepted[-1] == accuracy
+
+
+def test_the_order_of_the_tickets_changes_the_order_of_the_results_alone(trail):
+    expected = _states(_pool(trail))
+    shuffled = _states(_pool([trail[2], trail[0], trail[1]]))
+    assert [shuffled[1], shuffled[2], shuffled[0]] == expected
+
+
+def test_numbers_in_the_meta_decide_who_is_near(trail):
+    far = [replace(t, meta={"ticket": n}) for t, n in zip(trail, (0, 5, 6), strict=True)]
+    results = _pool(far, recipe=Search(coefficients=[0.5], candidates=1))
+    assert [result.trace[0].candidate for result in results] == [5, 6, 5]
+
+
+def test_a_ticket_that_did_not_converge_is_nobodys_sibling(trail):
+    diverged = [trail[0], replace(trail[1], meta={"converged": False}), trail[2]]
+    tried = [{step.candidate for step in result.trace} for result in _pool(diverged)]
+    assert tried == [{2}, {0, 2}, {0}]
+
+
+def test_a_loader_that_shuffles_or_can_be_read_once_gives_the_same_score(trail):
+    """All steps of a search are scored on the same images."""
+
+    def once(loader: DataLoader[Any]) -> Iterator[Any]:
+        yield from loader
+
+    expected = _states(_pool(trail))
+    assert _states(_pool(trail, once(_loader(2)), once(_loader(1)))) == expected
+    torch.manual_seed(3)
+    shuffled = _pool(trail, _loader(2, shuffle=True), _loader(1))
+    for result in shuffled:
+        steps = [step.val_accuracy for step in result.trace if step.accepted]
+        assert steps == sorted(steps)
+
+
+def test_images_alone_do_for_calibration_and_no_more_are_read_than_asked_for(trail):
+    read = []
+
+    def images() -> Iterator[Tensor]:
+        for batch, _ in _loader(1):
+            read.append(len(batch))
+            yield batch
+
+    scoring = ScoringSpec(calibration_images=10)
+    results = _pool(trail, _loader(2), images(), scoring=scoring)
+    assert read == [8, 8]
+    assert _states(_pool(trail, _loader(2), _loader(1), scoring=scoring)) == _states(results)
+
+
+def test_without_calibration_images_the_statistics_are_averaged(trail):
+    found = {result.ticket.meta["batch_norm"] for result in _pool(trail, _loader(2))}
+    assert found <= {"averaged", "trained"}
+    assert "averaged" in found
+
+
+def test_another_recipe_pools_in_its_own_way(trail):
+    results = _pool(trail, recipe=GreedySoup())
+    assert {result.ticket.meta["method"] for result in results} == {"greedy-soup"}
+
+
+def test_a_dense_ticket_takes_over_what_the_others_prune():
+    """Its zeros cannot tell that the linear layers are pruned later."""
+    network, layers = Own(), ("mix", "conv", "head")
+    dense = Ticket.from_state_dict(network.state_dict(), network=network)
+    assert list(dense.mask) == ["conv.weight"]
+    chosen = [(network.get_submodule(name), "weight") for name in layers]
+    prune.global_unstructured(chosen, pruning_method=prune.L1Unstructured, amount=0.5)
+    sparse = Ticket.from_state_dict(network.state_dict())
+    ticket = _pool([dense, sparse])[0].ticket
+    assert set(ticket.mask) == {f"{name}.weight" for name in layers}
+    assert ticket.density == 1
+
+
+def test_network_tickets_and_pytorchs_switches_are_left_as_they_were(trail):
+    network = Own().train()
+    there = bits(network.state_dict())
+    before, mode = [state(ticket) for ticket in trail], torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode(0)
+    try:
+        pool(trail, network, _loader(2), _loader(1), precision="fp32")
+        assert torch.get_deterministic_debug_mode() == 0
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+    assert network.training
+    assert all(module.training for module in network.modules())
+    assert bits(network.state_dict()) == there
+    assert network.conv.weight.is_contiguous()
+    assert [state(ticket) for ticket in trail] == before
+
+
+def _changed(batch: Any, place: int, value: Any) -> Any:
+    batch = list(batch)
+    batch[place] = value
+    return batch
+
+
+_BATCH = next(iter(DataLoader(_images(2), 8)))
+_USED_UP: Iterator[Any] = iter(())
+
+
+@pytest.mark.parametrize(
+    ("validation", "told"),
+    [
+        ([], "validation gives no images; is its data set empty, or is it a generator"),
+        (_USED_UP, "validation gives no images"),
+        (_images(2), "validation is a TensorDataset; give a DataLoader"),
+        (_BATCH[0], "validation is a Tensor; give a DataLoader"),
+        ([_BATCH[0]], "validation gives a Tensor; give batches of two tensors"),
+        ([{"image": 1, "label": 2}], "validation gives a dict; give batches of two tensors"),
+        ([_changed(_BATCH, 0, _BATCH[0].byte())], "images of torch.uint8 and shape 8×2×6×6; give"),
+        ([_changed(_BATCH, 0, [1.0])], "validation has images that are a list"),
+        ([_changed(_BATCH, 0, _BATCH[0][:, :1, :, :5])], "the network does not take validation's "
+         "images of 1×6×5: "),
+        ([_BATCH, _changed(_BATCH, 0, _BATCH[0][..., :5])], "has images of 2×6×5, and validation "
+         "begins with 2×6×6"),
+        ([_changed(_BATCH, 1, _BATCH[1] + 1)], "labels from 1 to 3, but the network tells 3 "
+         "classes apart; give labels from 0 to 2"),
+        ([_changed(_BATCH, 1, _BATCH[1] - 1)], "labels from -1 to 1, but"),
+        ([_changed(_BATCH, 1, _BATCH[1].float())], r"\(torch.float32, 8\) beside 8 images"),
+        ([_changed(_BATCH, 1, _BATCH[1][:5])], r"a Tensor \(torch.int64, 5\) beside 8 images"),
+        ([_changed(_BATCH, 1, [0, 1, 2])], "labels that are a list beside 8 images"),
+        ([_BATCH[0][:2], _BATCH[1][:2]], "validation gives a Tensor"),
+    ],
+)  # fmt: skip
+def test_validation_that_will_not_do_is_one_clear_line(trail, validation, told):
+    with pytest.raises(InputError, match=told) as error:
+        _pool(trail, validation, None)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("calibration", "told"),
+    [
+        ([], "calibration gives no images"),
+        (_images(1), "calibration is a TensorDataset"),
+        ([_BATCH[0][:1]], "calibration has a batch of 1 image"),
+        ([_BATCH[0][..., :5]], "calibration has images of 2×6×5, and validation begins with 2×6×6"),
+        (["images"], "calibration has images that are a str"),
+    ],
+)
+def test_calibration_that_will_not_do_is_one_clear_line(trail, calibration, told):
+    with pytest.raises(InputError, match=told) as error:
+        _pool(trail, _loader(2), calibration)
+    assert "\n" not in str(error.value)
+
+
+def test_tickets_that_do_not_belong_together_are_one_clear_line(trail):
+    other = Ticket.from_state_dict(nn.Linear(2, 2).state_dict())
+    elsewhere = Ticket({**trail[2].weights}, {"head.weight": torch.eye(3, 5).bool()},
+                       trail[2].buffers)  # fmt: skip
+    for tickets, told in (
+        ([], "there are 0 tickets"),
+        (trail[:1], "there are 1 tickets; pooling takes at least two"),
+        ([*trail, other], r"tickets\[3\]: the state is of another network"),
+        ([replace(other, name="old.safetensors")], "old.safetensors: the state is of another"),
+        ([trail[0].state_dict()], "tickets has a dict at 0; make it a ticket with"),
+        ([trail[1], elsewhere], r"tickets\[0\] and tickets\[1\] are pruned in different layers"),
+    ):
+        with pytest.raises(InputError, match=told) as error:
+            _pool(tickets)
+        assert "\n" not in str(error.value)
+
+
+def test_a_network_without_logits_is_one_clear_line(trail):
+    network = Own()
+    network.forward = lambda x: (x,)  # type: ignore[method-assign]
+    with pytest.raises(
+        InputError, match="the network gives a tuple for 2 images of 2×6×6; it must"
+    ):
+        pool(trail, network, _loader(2))
