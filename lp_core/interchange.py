@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lp_core.checkpoints.masked import split_masks
+from lp_core.checkpoints.names import matched
 from lp_core.errors import InputError
 from lp_core.models.architecture import Architecture
 from lp_core.models.structure import prunable
@@ -19,8 +21,7 @@ from lp_core.tickets import Ticket
 
 Tensors = dict[str, Tensor]
 
-# What torch.nn.utils.prune puts in the place of a parameter.
-_ORIGINAL, _MASK = "_orig", "_mask"
+_UNDER_PRUNING = "_orig"  # how torch.nn.utils.prune's parameters end
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -31,20 +32,20 @@ def from_state_dict(
     meta: Mapping[str, Any] | None = None,
 ) -> Ticket:
     """See `Ticket.from_state_dict`."""
-    tensors = _copied(state, "the state")
-    tensors, implied = _without_pruning(tensors)
+    tensors, implied = split_masks(_copied(state, "the state"))
     if implied and mask is not None:
         raise InputError(
-            f"the state holds masks of torch.nn.utils.prune, such as {min(implied)}{_MASK}, and "
-            "there is a mask beside it; leave one of them out"
+            f"the state holds masks, such as that of {min(implied)}, and there is a mask beside "
+            "it; leave one of them out"
         )
     if network is None:
         weights, buffers = _by_name(tensors)
     else:
-        weights, buffers = _of_network(tensors, network)
+        implied = matched(implied, network.state_dict())
+        weights, buffers = _of_network(matched(tensors, network.state_dict()), network)
     _require_finite(weights | buffers)
     if mask is not None:
-        masks = _require_fitting(_copied(mask, "the mask"), weights)
+        masks = _require_fitting(matched(_copied(mask, "the mask"), weights), weights)
     elif implied:
         masks = _require_fitting({n: implied[n] for n in weights if n in implied}, weights)
     else:
@@ -104,24 +105,6 @@ def _copied(tensors: Mapping[str, Tensor], what: str) -> Tensors:
     return {n: t.detach().to("cpu", copy=True).contiguous() for n, t in tensors.items()}
 
 
-def _without_pruning(state: Tensors) -> tuple[Tensors, Tensors]:
-    """The state under the names that parameters have without `torch.nn.utils.prune`, and masks."""
-    names = [n.removesuffix(_ORIGINAL) for n in state if n.endswith(_ORIGINAL)]
-    if lacking := [name for name in names if name + _MASK not in state]:
-        raise InputError(
-            f"the state has {lacking[0]}{_ORIGINAL}, but no {lacking[0]}{_MASK} beside it, as "
-            "torch.nn.utils.prune leaves one; give the whole state"
-        )
-    masks = {name: state[name + _MASK] for name in names}
-    gone = {name + _MASK for name in names}
-    plain = {
-        n.removesuffix(_ORIGINAL) if n.removesuffix(_ORIGINAL) in masks else n: tensor
-        for n, tensor in state.items()
-        if n not in gone
-    }
-    return plain, masks
-
-
 def _by_name(tensors: Tensors) -> tuple[Tensors, Tensors]:
     """Weights and buffers where there is no network to ask: buffers are what batch norm calls its
     own, and what is no floating-point number."""
@@ -137,8 +120,8 @@ def _of_network(tensors: Tensors, network: nn.Module) -> tuple[Tensors, Tensors]
     """Weights and buffers in the network's order, as it names them. Raises InputError where the
     state is of another network."""
     parameters, buffers = dict(network.named_parameters()), dict(network.named_buffers())
-    if wrapped := [n for n in parameters if n.endswith(_ORIGINAL)]:
-        name = wrapped[0].removesuffix(_ORIGINAL)
+    if wrapped := [n for n in parameters if n.endswith(_UNDER_PRUNING)]:
+        name = wrapped[0].removesuffix(_UNDER_PRUNING)
         raise InputError(
             f"the network is under torch.nn.utils.prune (it has {wrapped[0]}); give one that was "
             f"built anew, or call torch.nn.utils.prune.remove for {name} and the others first"
@@ -155,7 +138,7 @@ def _of_network(tensors: Tensors, network: nn.Module) -> tuple[Tensors, Tensors]
         parts += [f"has {name}, which the network has not" for name in surplus[:1]]
         raise InputError(
             f"the state is of another network: it {' and '.join(parts)} "
-            f"({len(missing) + len(surplus)} names differ){_prefix(missing, surplus)}"
+            f"({len(missing) + len(surplus)} names differ); build the one that it was trained with"
         )
     for name, tensor in own.items():
         found = tensors[name]
@@ -170,20 +153,6 @@ def _of_network(tensors: Tensors, network: nn.Module) -> tuple[Tensors, Tensors]
                 "one of them, such as network.float()"
             )
     return {n: tensors[n] for n in parameters}, {n: tensors[n] for n in buffers}
-
-
-def _prefix(missing: list[str], surplus: list[str]) -> str:
-    """What would do, where the names differ in nothing but how they begin."""
-    if missing and surplus:
-        for longer, shorter, how in (
-            (surplus[0], missing, "take it off the state's names"),
-            (missing[0], surplus, "put it before the state's names"),
-        ):
-            prefix, dot, _ = longer.partition(".")
-            changed = sorted(f"{prefix}{dot}{name}" for name in shorter)
-            if changed == (surplus if shorter is missing else missing):
-                return f"; they differ in {prefix + dot!r} alone: {how}"
-    return "; build the network that it was trained with"
 
 
 def _by(tensor: Tensor) -> str:

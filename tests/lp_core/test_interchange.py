@@ -110,6 +110,14 @@ def test_a_pruned_state_is_the_ticket_that_its_mask_makes():
     assert bool((plain.conv1.weight != 0).all())
 
 
+@pytest.mark.parametrize("layers", [(), ("conv1", "conv2")])
+def test_names_may_begin_with_what_wrapped_the_network(layers):
+    network = pruned(*layers) if layers else own()
+    wrapped = {f"module.{name}": tensor for name, tensor in network.state_dict().items()}
+    expected = Ticket.from_state_dict(network.state_dict(), network=own())
+    assert state(Ticket.from_state_dict(wrapped, network=own())) == state(expected)
+
+
 def test_linear_layers_may_be_pruned_where_there_is_nothing_else():
     network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     for known in (network, None):
@@ -161,9 +169,9 @@ _NAN = torch.full((4, 4, 3, 3), float("nan"))
         (_state(conv2__weight=_ONES[:2]), None, "2×4×3×3, but 4×4×3×3 in the network"),
         (_without("conv2.weight"), None, r"it has no conv2\.weight \(1 names differ\)"),
         (_state(other=_ONES), None, r"it has other, which the network has not \(1 names"),
-        ({f"module.{n}": t for n, t in own().state_dict().items()}, None, "they differ in "
-         "'module.' alone: take it off"),
-        (_state(conv2__weight_orig=_ONES), None, "has conv2.weight_orig, but no conv2.weight_mask"),
+        (_state(conv2__weight_orig=_ONES, fc__weight_mask=torch.ones(4, 4)), None,
+         "conv2.weight_orig has no conv2.weight_mask beside it"),
+        (_state(conv2__weight_mask=_ONES[0]), None, "the mask of conv2.weight is 4 × 3 × 3"),
         (pruned("conv1").state_dict(), {"conv2.weight": _ONES}, "leave one of them out"),
     ],
 )  # fmt: skip
