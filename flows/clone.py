@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from flows import lockfile, remote
 from flows.dvc import MISFIT, TRANSFER_FAILED, is_running, repro_arguments
 from flows.errand import Errand, leave_answer, read_errand
-from flows.folders import leftovers, needed
+from flows.folders import leftovers, needed, source_hashes
 from flows.mending import keep_lock_file, mend
 from lp_core.errors import InputError
 
@@ -66,6 +66,7 @@ def _bring(repo: Repo, root: Path, name: str, errand: Errand) -> int:
             keep_lock_file(root)
         stage, *upstream = remote.load(repo, [name, *errand.entries])
         outs = needed(stage, upstream)
+        _check_sources(stage, outs, errand)
         fetched = remote.fetch(repo, outs)
         if fetched:
             print(f"Fetched {', '.join(map(str, fetched))}", flush=True)
@@ -86,7 +87,21 @@ def _bring(repo: Repo, root: Path, name: str, errand: Errand) -> int:
 def _check(root: Path, errand: Errand) -> None:
     for name, content in errand.files.items():
         if (root / name).read_bytes() != content:
-            raise MisfitError(f"{root / name} is no longer what the flow has; end this worker")
+            raise MisfitError(
+                f"{root / name} is no longer the flow's; put it back and start the worker again"
+            )
+
+
+def _check_sources(stage: DvcStage, outs: Sequence[Output], errand: Errand) -> None:
+    here = source_hashes(stage, outs) if errand.sources else {}
+    for path, wanted in errand.sources.items():
+        if here.get(path) != wanted:
+            found = "is not there" if here.get(path) is None else "is not the flow's"
+            raise MisfitError(
+                f"{os.path.join(stage.repo.root_dir, path)} {found}, and {stage.addressing} "
+                "depends on it; `git status` shows what was edited: put it back and start the "
+                "worker again"
+            )
 
 
 def _tidy(repo: Repo, stage: DvcStage, outs: Sequence[Output]) -> None:

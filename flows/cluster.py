@@ -7,14 +7,12 @@ finished when it died, Dask runs on another one.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -38,24 +36,7 @@ from lp_core.errors import InputError
 CONNECT_SECONDS = 10
 TELL_SECONDS = 60.0
 
-_NO_WORKER = "No worker that fits is there; waiting for one"
-
-
-@contextmanager
-def only_coordinator(root: Path) -> Iterator[None]:
-    """InputError where another flow run has workers for the workspace: they would be at odds."""
-    path = root / ".dvc" / "tmp" / "coordinator.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"dask: another flow run has workers for {root}; wait for it, or end it"
-            ) from None
-        except OSError:  # a file system without locks
-            pass
-        yield
+_NO_WORKER = "No worker that fits is there; waiting for one (Ctrl-C ends the flow)"
 
 
 @contextmanager
@@ -89,7 +70,8 @@ class Cluster:
     """Runs stages on the workers that fit.
 
     params: the contents of params.yaml. most: how many stages at once; None for as many as workers
-    have threads. changed: called, from other threads, when there is something to `look` at.
+    have threads. own: whether the workers are this flow's, to which none will be added. changed:
+    called, from other threads, when there is something to `look` at.
     """
 
     def __init__(
@@ -97,12 +79,14 @@ class Cluster:
         client: PrefectDaskClient,
         params: Mapping[str, Any],
         most: int | None,
+        own: bool,
         logger: Any,
         changed: Callable[[], None],
     ) -> None:
         self._client = client
         self._params = params
         self._most = most
+        self._own = own
         self._logger = logger
         self._changed = changed
         self._api_url: str | None = None
@@ -118,8 +102,9 @@ class Cluster:
     def begin(self, facts: Facts, clones: Callable[[], Any]) -> None:
         """Has workers get ready, those that are there and those that come.
 
-        Waits for the first that fits. clones: what clones must agree with, asked for where a worker
-        has one. InputError where it cannot be told.
+        Waits for the first that fits; workers may come hours later, as Slurm's do. clones: what
+        clones must agree with, asked for where a worker has one. InputError where it cannot be
+        told, and where the workers are the flow's own and none fits.
         """
         self._api_url = facts.api_url
         ending.elsewhere.add(self)
@@ -134,6 +119,8 @@ class Cluster:
             except InputError:
                 if nobody_fits:
                     raise
+        elif self._own and nobody_fits:
+            raise InputError(f"dask: no worker of this machine fits: {came[0]['refused']}")
         with self._heard:
             self._aloud = True
             for told in self._told.values():

@@ -36,10 +36,12 @@ class Outcome(Enum):
 
 
 class Fault(Enum):
-    """Why a stage failed: its params or data are wrong, DVC will not run it, or anything else."""
+    """Why a stage failed: its params or data are wrong, DVC will not run it, the clone is not one
+    to run it in, or anything else."""
 
     INVALID_INPUT = "InvalidInput"
     REFUSED = "Refused"
+    MISFIT = "Misfit"
     FAILED = "Failed"
 
 
@@ -96,7 +98,7 @@ class Transcript:
         """What the exit status of `dvc repro` means, and a message with the last lines."""
         if status in (TRANSFER_FAILED, MISFIT):
             said = next((line for line in reversed(self._tail) if line), "")
-            fault = Fault.FAILED if status == TRANSFER_FAILED else Fault.REFUSED
+            fault = Fault.FAILED if status == TRANSFER_FAILED else Fault.MISFIT
             return fault, f"{self._stage}: {said.removeprefix('error: ')}"
         tail = "\n".join(line for line in self._tail if line and not _EXITED.search(line))
         statuses = [int(match[1]) for line in self._tail if (match := _EXITED.search(line))]

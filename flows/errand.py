@@ -19,14 +19,17 @@ class Errand:
     """What the process is told in the file ORDER, beside the stage's name.
 
     entries: dvc.lock's of the stages that this one builds on; None for what has none there (`dvc
-    add`). files: the content that these files of the project must have. tidy: whether this is a
-    clone, nobody's desk: what a killed DVC has left is mended, and what no stage makes any more is
-    removed from folders that the stage depends on.
+    add`). files: the content that these files of the project must have. sources: the hashes that
+    those files and folders must have which the stage depends on and git brings
+    (`folders.source_hashes`). tidy: whether this is a clone, nobody's desk: what a killed DVC has
+    left is mended, and what no stage makes any more is removed from folders that the stage depends
+    on.
     """
 
     force: bool = False
     entries: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    sources: Mapping[str, str | None] = field(default_factory=dict)
     tidy: bool = False
 
     @property

@@ -16,10 +16,10 @@ from prefect.client.schemas.objects import State
 from flows import graph as graphs
 from flows import lockfile, remote
 from flows.agreement import Agreement, agreement
-from flows.folders import leftovers, needed, overlap, recorded_hash
+from flows.folders import leftovers, needed, overlap, recorded_hash, source_hashes
 from flows.graph import Graph, Stage
 from flows.mending import refill_run_cache
-from flows.workspace import Exchange, MisfitError, WorkspaceWithRemote
+from flows.workspace import Exchange, Inputs, MisfitError, WorkspaceWithRemote
 from lp_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class CloneExchange(Exchange):
         self._graph = Graph(root, {})
         self._entries: dict[str, Any] = {}  # as far as they have been asked for or taken in
         self._files: dict[str, Any] = {}  # dvc.yaml, parsed once
+        self._sources: dict[str, str | None] = {}  # as they were when they were first looked at
         try:  # by which clones see that their remote is this one
             remote.push(self._repo, [self._load(name) for name in self.agreement.made])
         except remote.TransferError as error:
@@ -62,6 +63,7 @@ class CloneExchange(Exchange):
         with graphs.one_at_a_time:
             for name in abroad:
                 self._refuse_leftovers(name)
+                self._source_hashes(name)
             sources = {up for name in abroad for up in graph.stages[name].upstream}
             stages = [self._load(name) for name in sorted(sources - going - self._first)]
             try:
@@ -75,8 +77,23 @@ class CloneExchange(Exchange):
     def is_local(self, stage: Stage) -> bool:
         return stage.local or stage.name in self._first
 
-    def inputs(self, stage: Stage) -> dict[str, Any]:
-        return {up: self._entry(up) for up in stage.upstream if up not in self._first}
+    def inputs(self, stage: Stage) -> Inputs:
+        for name, content in self.agreement.files.items():
+            if (self._root / name).read_bytes() != content:
+                raise InputError(_edited(name))
+        entries = {up: self._entry(up) for up in stage.upstream if up not in self._first}
+        if self.is_local(stage):
+            return Inputs(entries)
+        with graphs.one_at_a_time:
+            return Inputs(entries, self._source_hashes(stage.name))
+
+    def _source_hashes(self, name: str) -> dict[str, str | None]:
+        stage = self._load(name)
+        hashes = source_hashes(stage, needed(stage, self._upstream(name)))
+        for path, found in hashes.items():
+            if self._sources.setdefault(path, found) != found:
+                raise InputError(_edited(path))
+        return hashes
 
     def take_in(self, stage: str, made: Any) -> None:
         """Records the entry, which a workspace has made, in dvc.lock here.
@@ -170,3 +187,10 @@ class CloneExchange(Exchange):
                 )
         if not all(out.hash_info for out in stage.outs):
             raise MisfitError("came back without some of its outputs")
+
+
+def _edited(name: str) -> str:
+    return (
+        f"{name} was edited while the flow ran, and workers have it as it was: no further stage "
+        "was started; run again, with the same in every clone, to go on with what it is now"
+    )

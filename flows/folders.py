@@ -22,6 +22,21 @@ def needed(stage: DvcStage, upstream: Iterable[DvcStage]) -> list[Output]:
     return [out for up in upstream for out in up.outs if any(overlap(out, path) for path in paths)]
 
 
+def source_hashes(stage: DvcStage, outs: Sequence[Output]) -> dict[str, str | None]:
+    """The hashes, as they are now, of the files and folders in the project that the stage depends
+    on and that are no part of `outs`, by path; None for what is not there."""
+    from dvc.dependency import Dependency
+
+    root = stage.repo.root_dir
+    return {
+        os.path.relpath(dep.fs_path, root): str(dep.get_hash().value) if dep.exists else None
+        for dep in stage.deps
+        if type(dep) is Dependency  # no params
+        and dep.is_in_repo
+        and not any(overlap(out, dep.fs_path) for out in outs)
+    }
+
+
 def recorded_hash(path: str, outs: Iterable[Output]) -> str | None:
     """The hash that DVC gives `path` where these outputs, and nothing else in it, lie there as
     dvc.lock records them. None where that cannot be said without their content."""

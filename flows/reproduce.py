@@ -33,7 +33,7 @@ from flows.resources import Slots, visible_gpus
 from flows.runners import LOCAL, LostError, Runner, Threads
 from flows.schedule import Schedule
 from flows.stage import Here, stage_environment
-from flows.workspace import Facts, Workspace, leave_token
+from flows.workspace import Facts, Workspace, leave_token, only_coordinator
 from lp_core.errors import InputError
 
 # What these stages write tells which others are stale, so they come before the question.
@@ -290,7 +290,7 @@ def _import_cluster() -> ModuleType:
 @contextmanager
 def _cluster(client: Any, wish: Wish, root: Path, schedule: Schedule) -> Iterator[Runner]:
     """The workers of the cluster, once there is one that fits."""
-    from flows.cluster import Cluster, api_url, only_coordinator
+    from flows.cluster import Cluster, api_url
     from flows.exchange import CloneExchange
 
     def clones() -> Agreement:
@@ -303,6 +303,7 @@ def _cluster(client: Any, wish: Wish, root: Path, schedule: Schedule) -> Iterato
         client,
         _params(root),
         wish.max_parallel,
+        wish.dask == LOCAL,
         get_run_logger(),
         lambda: schedule.changes.put(None),
     )

@@ -21,6 +21,7 @@ from flows.progress import RunProgress
 from flows.runners import Runner, StageFuture, Threads
 from flows.stage import CACHED, made, outcome, reproduce_stage
 from flows.workspace import Exchange, MisfitError, Order
+from lp_core.errors import InputError
 
 LOOK_SECONDS = 2.0
 
@@ -50,7 +51,8 @@ class Schedule:
         """Runs every stage of `graph` that has not been run yet; `states` tells how each ended.
 
         Stages downstream of a failure end as not run; other branches go on. When the flow is
-        interrupted, running stages are ended first.
+        interrupted, running stages are ended first. InputError, once running stages have ended,
+        where the project was edited so that no further one could start (`Exchange.inputs`).
         """
         # A stage is submitted when its turn comes, and not at once with futures to wait for: a
         # waiting task holds a thread of the pool, so that a chain of rounds would keep all others
@@ -81,22 +83,27 @@ class Schedule:
         for name, upstream in waits.items():
             if not upstream:
                 ready.push(name, self._kind(graph, name))
+        edited: InputError | None = None
         with self.threads.pool, get_client(sync_client=True) as client:
             try:
-                while ready or running:
-                    while (taken := ready.pop()) is not None:
+                while running or (ready and edited is None):
+                    while edited is None and (taken := ready.pop()) is not None:
                         name, (runner, gpus) = taken
                         if runner is None:
                             go_on(name, self._record_unchanged(client, graph, name))
                             continue
-                        order = Order(
-                            name, self._force, gpus, self.exchange.inputs(graph.stages[name])
-                        )
+                        try:
+                            inputs = self.exchange.inputs(graph.stages[name])
+                        except InputError as error:
+                            edited = error
+                            get_run_logger().error("%s", error)
+                            break
+                        order = Order(name, self._force, gpus, inputs)
                         future = self._submit(runner, graph, order, ready.heights[name])
                         future.add_done_callback(self.changes.put)
                         running[future.task_run_id] = order, runner
                         self._progress.started(name)
-                    if ready or running:
+                    if running or (ready and edited is None):
                         ended = self._next_change(runners)
                         if ended is not None:
                             order, runner = running.pop(ended.task_run_id)
@@ -106,6 +113,10 @@ class Schedule:
                             except Exception as error:  # an engine failed, Prefect's or Dask's
                                 runner.look()
                                 state = _crashed(client, ended.task_run_id, error)
+                            if runner is self.cluster and state.name == Fault.MISFIT.value:
+                                # That worker has left, which is told; others have the stage.
+                                ready.push(order.stage, self._kind(graph, order.stage))
+                                continue
                             if runner is not self.threads and not state.is_completed():
                                 # Its own words are in the log of the worker.
                                 get_run_logger().error("%s: %s", order.stage, state.message)
@@ -114,6 +125,8 @@ class Schedule:
                 for runner in runners:
                     runner.stop()
                 raise
+        if edited is not None:
+            raise edited
 
     def _next_change(self, runners: Collection[Runner]) -> StageFuture | None:
         try:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,12 +44,14 @@ CACHED, NOT_RUN = "Cached", "NotRun"
 class Seat:
     """What a stage runs with, once its turn has come.
 
-    environment: the variables beside the usual ones, such as the GPUs that it may use.
+    environment: the variables beside the usual ones, such as the GPUs that it may use. leave:
+    called with a line where the workspace turns out not to be one to run stages in.
     """
 
     workspace: Workspace
     commands: Commands
     environment: Mapping[str, str]
+    leave: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ def _dvc_repro(order: Order, seat: Seat) -> State[Any]:
         commands.pause(BUSY_SECONDS)
     if status != 0:
         fault, message = transcript.fault(status)
+        if fault is Fault.MISFIT:
+            seat.leave(message)
         return Failed(name=fault.value, message=message)
     ran = transcript.outcome is Outcome.RAN
     return Completed(

@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -180,9 +181,20 @@ class StageWorker:
                 task = worker.state.tasks.get(key)
                 if task is None or task.state not in ("executing", "long-running"):
                     raise StoppedError("the flow was cancelled")
-                yield Seat(self._workspace, commands, {**self._workspace.environment, **gpus})
+                environment = {**self._workspace.environment, **gpus}
+                yield Seat(self._workspace, commands, environment, partial(self._leave, worker))
             finally:
                 del self._running[key]
+
+    def _leave(self, worker: Worker, line: str) -> None:
+        """Gets no further stages once this returns."""
+
+        async def withdraw() -> None:
+            await worker.set_resources(**{self.resource: 0})
+            worker.log_event(self.resource, {"worker": worker.address, "refused": line})
+
+        loop: asyncio.AbstractEventLoop = worker.loop.asyncio_loop  # type: ignore[attr-defined]
+        asyncio.run_coroutine_threadsafe(withdraw(), loop).result()
 
 
 def _report_to(api_url: str | None) -> None:

@@ -7,10 +7,12 @@ them (`flows.clone`). Which of the two it is, it finds out by a token that the c
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,14 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """What a stage in a clone builds on, as the coordinator has it. See `errand.Errand`."""
+
+    entries: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Order:
     """One stage, as the coordinator asks for it.
 
@@ -53,7 +63,7 @@ class Order:
     stage: str
     force: bool = False
     gpus: int = 0
-    inputs: Any = None
+    inputs: Inputs = field(default_factory=Inputs)
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,8 @@ class WorkspaceWithRemote(Workspace):
 
     def command(self, order: Order) -> list[str]:
         files = self.agreement.files if self.own else {}
-        wanted = errand.Errand(order.force, order.inputs or {}, files, tidy=self.own)
+        sources = order.inputs.sources if self.own else {}
+        wanted = errand.Errand(order.force, order.inputs.entries, files, sources, tidy=self.own)
         return errand.command(self.root, order.stage, wanted)
 
     def made(self, order: Order) -> Any:
@@ -110,9 +121,10 @@ class Exchange:
         """Whether the stage runs in the coordinator's process whatever workers there are."""
         return False
 
-    def inputs(self, stage: Stage) -> Any:  # noqa: ARG002
-        """What goes along with the stage, as `Order.inputs`."""
-        return None
+    def inputs(self, stage: Stage) -> Inputs:  # noqa: ARG002
+        """What goes along with the stage. InputError where the project here is no longer what the
+        run began with, and so what workers have."""
+        return Inputs()
 
     def take_in(self, stage: str, made: Any) -> None:
         """Takes what a worker's `Workspace.made` gave, before any stage downstream starts.
@@ -122,6 +134,23 @@ class Exchange:
 
     def finish(self, graph: Graph, states: Mapping[str, State[Any]]) -> None:
         """Makes everything lie here that the completed stages have made."""
+
+
+@contextmanager
+def only_coordinator(root: Path) -> Iterator[None]:
+    """InputError where another flow run has workers for the workspace: they would be at odds."""
+    path = root / ".dvc" / "tmp" / "coordinator.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"dask: another flow run has workers for {root}; wait for it, or end it"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        yield
 
 
 def leave_token(root: Path) -> str:

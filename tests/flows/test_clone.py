@@ -84,7 +84,7 @@ def test_a_file_of_ones_own_in_such_a_folder_is_neither_used_nor_removed(clones:
     clones["two"].write("parts/mine.txt", "mine\n")
     said = clones.do("two", "join", entries, tidy=True)
     assert said.transcript.fault(said.status) == (
-        Fault.REFUSED,
+        Fault.MISFIT,
         f"join: {clones['two'].root / 'parts/mine.txt'}: no stage makes it, but join depends on "
         "its folder; remove it and run again",
     )
@@ -130,11 +130,27 @@ def test_a_clone_that_no_longer_fits_runs_nothing(clones: Clones) -> None:
     said = clones.do("two", "part@a", entries, files=files)
     assert said.status == MISFIT
     fault, line = said.transcript.fault(said.status)
-    assert fault is Fault.REFUSED
+    assert fault is Fault.MISFIT
     assert line == (
-        f"part@a: {clones['two'].root / 'params.yaml'} is no longer what the flow has; "
-        "end this worker"
+        f"part@a: {clones['two'].root / 'params.yaml'} is no longer the flow's; put it back and "
+        "start the worker again"
     )
+    assert clones["two"].ran() == []
+
+
+@pytest.mark.parametrize("content", ["edited\n", None])
+def test_a_source_that_is_not_the_flows_is_found_before_the_stage_runs(
+    clones: Clones, content: str | None
+) -> None:
+    sources = {"source.txt": "a50fbf9fe847b7dd34a032b206c1d45c"}
+    assert clones.do("one", "base", {}, sources=sources).outcome is Outcome.RAN
+    path = clones["two"].root / "source.txt"
+    path.write_text(content) if content else path.unlink()
+    said = clones.do("two", "base", {}, sources=sources)
+    fault, line = said.transcript.fault(said.status)
+    assert fault is Fault.MISFIT
+    found = "is not the flow's" if content else "is not there"
+    assert line.startswith(f"base: {path} {found}, and base depends on it; `git status` shows ")
     assert clones["two"].ran() == []
 
 

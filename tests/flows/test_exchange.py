@@ -8,7 +8,7 @@ import pytest
 from prefect.states import Completed, Failed
 
 from flows import lockfile
-from flows.dvc import Outcome
+from flows.dvc import MISFIT, Outcome
 from flows.graph import read_graph
 from flows.processes import Commands
 from flows.workspace import MisfitError
@@ -154,10 +154,27 @@ def test_an_old_result_does_not_lie_beside_the_entry_of_a_new_one(clones: Clones
 def test_an_entry_that_was_built_on_something_else_is_refused(clones: Clones) -> None:
     clones["one"].write("source.txt", "another\n")
     exchange, graph = clones.exchange()
-    made = clones.run(exchange, graph, "base", "one").made
+    assert clones.run(exchange, graph, "base", "one").status == MISFIT
+    assert clones["one"].ran() == []
+    made = clones.do("one", "base", {}).made  # as if it had been edited later
     with pytest.raises(MisfitError, match=r"built on another source\.txt than is recorded"):
         exchange.take_in("base", made)
     assert not (clones["here"].root / "dvc.lock").exists()
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "dvc.yaml", "source.txt"])
+def test_no_stage_goes_out_once_the_project_is_not_what_workers_have(
+    clones: Clones, name: str
+) -> None:
+    exchange, graph = clones.exchange()
+    base = graph.stages["base"]
+    assert exchange.inputs(base).sources.keys() == {"source.txt"}
+    before = clones["here"].read(name)
+    clones["here"].write(name, f"{before}# edited\n")
+    with pytest.raises(InputError, match=rf"^{name} was edited while the flow ran"):
+        exchange.inputs(base)
+    clones["here"].write(name, before)
+    assert exchange.inputs(base).sources.keys() == {"source.txt"}
 
 
 def test_an_entry_of_another_folder_is_refused(clones: Clones) -> None:
