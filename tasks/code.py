@@ -9,6 +9,7 @@ import json
 import shutil
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,22 @@ from lp_core.superposing.spec import SELECTIONS, EndingSpec
 from tasks.kit import paths
 from tasks.kit.cli import run
 from tasks.kit.code import PROJECT, fingerprint
+from tasks.kit.networks import files_of, modules_of
 from tasks.kit.params import Params
 
-Entry = list[str]  # a registry and a name in it
+
+@dataclass(frozen=True)
+class Used:
+    """What a stage runs, or something that the params name.
+
+    name: of its fingerprint. entries: each a registry and a name in it. modules: of the project.
+    reads: files beside them.
+    """
+
+    name: str
+    entries: list[list[str]]
+    modules: list[str]
+    reads: list[str] = field(default_factory=list)
 
 
 def main(_: Namespace) -> None:
@@ -41,25 +55,32 @@ def main(_: Namespace) -> None:
 
 
 def _fingerprints() -> dict[str, Any]:
-    """By name: the registries' entries that are used, their modules, and a digest of each file."""
+    """By name: the registries' entries that are used, their modules, what is read beside them, and
+    a digest of each file."""
     return {
-        name: {"entries": entries, "modules": modules, "files": fingerprint(modules)}
-        for name, entries, modules in (*_stages(), *_chosen(Params()))
+        used.name: {
+            "entries": used.entries,
+            "modules": used.modules,
+            "reads": used.reads,
+            "files": fingerprint(used.modules, files=used.reads),
+        }
+        for used in (*_stages(), *_chosen(Params()))
     }
 
 
-def _stages() -> Iterator[tuple[str, list[Entry], list[str]]]:
+def _stages() -> Iterator[Used]:
     """Each module of this folder is a stage."""
     for file in sorted(Path(PROJECT, "tasks").glob("*.py")):
         if file.stem not in ("__init__", "code", "params"):
-            yield file.stem, [], [f"tasks.{file.stem}"]
+            yield Used(file.stem, [], [f"tasks.{file.stem}"])
 
 
-def _chosen(params: Params) -> Iterator[tuple[str, list[Entry], list[str]]]:
+def _chosen(params: Params) -> Iterator[Used]:
     """What the params name, by the name of what it is for."""
     for variant in params.section("variants", dict):
-        name = Params(variant, params.path).section("model", ModelSpec).name
-        yield _used(f"networks/{variant}", NETWORKS, [name])
+        model = Params(variant, params.path).section("model", ModelSpec)
+        entries = [] if model.by_import else [[NETWORKS, model.name]]
+        yield Used(f"networks/{variant}", entries, modules_of(model), files_of(model))
     for method, settings in params.section("pooling.recipes", dict).items():
         yield _used(f"recipes/{method}", RECIPES, [settings["recipe"]])
     for method, settings in params.section("sup_tickets.training", dict).items():
@@ -73,9 +94,9 @@ def _chosen(params: Params) -> Iterator[tuple[str, list[Entry], list[str]]]:
         yield _used(f"corruptions/{dataset}", KINDS, spec.corruptions)
 
 
-def _used(file: str, registry: str, used: list[str]) -> tuple[str, list[Entry], list[str]]:
-    modules = {module_of(registry, name) for name in used}
-    return file, [[registry, name] for name in used], sorted(modules)
+def _used(name: str, registry: str, used: list[str]) -> Used:
+    modules = {module_of(registry, entry) for entry in used}
+    return Used(name, [[registry, entry] for entry in used], sorted(modules))
 
 
 if __name__ == "__main__":

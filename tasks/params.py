@@ -8,17 +8,20 @@ from argparse import Namespace
 from itertools import product
 
 from lp_core.files import atomic_write
-from tasks.kit import paths
+from tasks.kit import networks, paths
 from tasks.kit.cli import run
 from tasks.kit.experiment import validate
 from tasks.kit.needed import missing_files, needed_by_tables
-from tasks.kit.params import PARAMS, ParamsError
+from tasks.kit.params import PARAMS, Params, ParamsError
 from tasks.kit.sgd_noise_faults import twice_the_same
 
 
 def main(_arguments: Namespace) -> None:
     """Check every key, type, name and round, and that the data are there."""
     experiment = validate()
+    unusable = [f"{PARAMS}: {fault}" for fault in networks.unusable(experiment, Params())]
+    if unusable:
+        raise ParamsError("\n".join(dict.fromkeys(unusable)))
     missing = list(missing_files(experiment))
     faults = [fault for name, fault in missing if name in needed_by_tables(experiment)]
     if faults:

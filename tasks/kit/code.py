@@ -13,14 +13,16 @@ a resume state holds them: there is no second notion of "the code of a stage".
 import ast
 import hashlib
 import json
-import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lp_core.errors import InputError
 from lp_core.files import atomic_write
+from tasks.kit import meaning as syntax
+from tasks.kit.meaning import meaning
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = ("lp_core", "tasks")
@@ -39,19 +41,25 @@ class _Source:
     reads: list[str]
 
 
-def fingerprint(modules: Iterable[str], root: Path = PROJECT) -> Fingerprint:
+def fingerprint(
+    modules: Collection[str], root: Path = PROJECT, files: Iterable[str] = ()
+) -> Fingerprint:
     """A digest for each file that the modules run, by its path below the project's root.
 
-    modules: dotted names, such as `tasks.imp`. Raises InputError for a file that Python cannot
-    parse, which is no code that a stage could run.
+    modules: dotted names, such as `tasks.imp`, or `own.nets` for a network of the user's own.
+    files: that are read beside them, by their paths. Raises InputError for a file that Python
+    cannot parse, which is no code that a stage could run, for an own module that is not there, and
+    for one that imports what lies in the project, but where nobody looks for edits.
     """
     memo = _Memo(root)
     digests: Fingerprint = {}
-    reads: set[str] = set()
+    reads: set[str] = set(files)
+    packages = packages_of(modules)
+    _require_there(modules, root)
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        path = _file(name, root)
+        path = _file(name, root) if name.partition(".")[0] in packages else None
         if path is None:
             waiting += _behind_face(name, root)
             continue
@@ -61,22 +69,14 @@ def fingerprint(modules: Iterable[str], root: Path = PROJECT) -> Fingerprint:
         digests[path] = source.digest
         reads.update(source.reads)
         package = name if path.endswith("/__init__.py") else name.rpartition(".")[0]
-        waiting += [_absolute(module, package) for module in source.imports]
-        waiting.append(name.rpartition(".")[0])
+        imported = [_absolute(module, package) for module in source.imports]
+        if name.partition(".")[0] not in PACKAGES:
+            _require_watched(path, imported, packages, root)
+        waiting += [*imported, name.rpartition(".")[0]]
     for path in reads:
         digests |= _raw(path, root)
     memo.keep()
     return dict(sorted(digests.items()))
-
-
-def meaning(text: str) -> str:
-    """The syntax tree of a Python file as one string, without docstrings.
-
-    Comments, docstrings and layout do not show in it. An f-string counts as it is spelled, because
-    its tree depends on the version of Python: other quotes are a change.
-    """
-    text = text.replace("\r\n", "\n")
-    return "".join(_spelled(ast.parse(text), _lines(text)))
 
 
 def difference(old: Fingerprint, new: Fingerprint) -> str | None:
@@ -85,10 +85,32 @@ def difference(old: Fingerprint, new: Fingerprint) -> str | None:
     return next(changed, None)
 
 
+def packages_of(modules: Iterable[str]) -> set[str]:
+    """The packages in which the code of some modules lies."""
+    return {*PACKAGES, *(module.partition(".")[0] for module in modules)}
+
+
+def _require_there(modules: Iterable[str], root: Path) -> None:
+    for module in modules:
+        if module.partition(".")[0] not in PACKAGES and _file(module, root) is None:
+            raise InputError(
+                f"{module}: there is no file {module.replace('.', '/')}.py; mend the name of the "
+                "network, or add the file (to git as well, for other clones)"
+            )
+
+
+def _require_watched(path: str, imported: list[str], packages: set[str], root: Path) -> None:
+    for module in imported:
+        outside = module.partition(".")[0] not in packages and _file(module, root)
+        if outside:
+            raise InputError(
+                f"{path} imports {module}, but nobody would notice an edit of {outside}; move it "
+                f"into {path.partition('/')[0]}/"
+            )
+
+
 def _file(module: str, root: Path) -> str | None:
-    """A module's file below the root; None for what is no module of the project."""
-    if module.partition(".")[0] not in PACKAGES:
-        return None
+    """A module's file below the root; None where there is none."""
     base = module.replace(".", "/")
     return next((p for p in (f"{base}/__init__.py", f"{base}.py") if (root / p).is_file()), None)
 
@@ -160,12 +182,10 @@ class _Memo:
 
 @cache
 def _own_digest() -> str:
-    return _digest(Path(__file__).read_bytes())
+    return _digest(Path(__file__).read_bytes() + Path(syntax.__file__).read_bytes())
 
 
 def _read(path: Path, content: bytes) -> _Source:
-    from lp_core.errors import InputError
-
     text = content.decode()
     try:
         tree = ast.parse(text)
@@ -198,82 +218,3 @@ def _reads(tree: ast.Module) -> Iterator[str]:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if "READS" in map(ast.unparse, targets):
                 yield from ast.literal_eval(node.value)
-
-
-def _spelled(node: Any, lines: list[str]) -> Iterator[str]:
-    """A tree in words: kinds and fields, the same for every version of Python."""
-    if isinstance(node, ast.JoinedStr):
-        yield f"f{_pieces(node, lines)!a}"
-    elif isinstance(node, ast.Constant):
-        yield f"{type(node.value).__name__}:{node.value!a}"
-    elif isinstance(node, ast.AST):
-        yield f"({type(node).__name__}"
-        for name in sorted(node._fields):
-            value = _without_docstring(node) if name == "body" else getattr(node, name, None)
-            # Versions differ in which empty fields they have.
-            if value is not None and value != []:
-                yield f" {name}="
-                yield from _spelled(value, lines)
-        yield ")"
-    elif isinstance(node, list):
-        yield "["
-        for item in node:
-            yield from _spelled(item, lines)
-            yield ","
-        yield "]"
-    else:
-        yield ascii(node)
-
-
-def _without_docstring(node: Any) -> Any:
-    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
-        return node.body[1:]
-    return node.body
-
-
-def _pieces(node: ast.expr, lines: list[str]) -> list[str]:
-    """The literals of an f-string, or of several that stand side by side, as they are spelled.
-
-    What lies between them (line breaks, comments) does not count. One f-string is one token before
-    Python 3.12, and many since; its text is the same.
-    """
-    rows = _lines(f"({_segment(node, lines)})")
-    pieces, depth, start = [], 0, (0, 0)
-    for token in tokenize.generate_tokens(iter(rows).__next__):
-        kind = tokenize.tok_name[token.type]
-        if kind.endswith("STRING_START"):
-            start = token.start if depth == 0 else start
-            depth += 1
-        elif kind.endswith("STRING_END"):
-            depth -= 1
-            if depth == 0:
-                pieces.append(_between(rows, start, token.end))
-        elif kind == "STRING" and depth == 0:
-            pieces.append(token.string)
-    return pieces
-
-
-def _segment(node: ast.expr, lines: list[str]) -> str:
-    """The source of a node. (`ast.get_source_segment` splits the file again for each.)"""
-    columns = [
-        len(lines[number - 1].encode()[:column].decode())  # syntax trees count bytes
-        for number, column in (
-            (node.lineno, node.col_offset),
-            (node.end_lineno or node.lineno, node.end_col_offset or 0),
-        )
-    ]
-    return _between(lines, (node.lineno, columns[0]), (node.end_lineno or 0, columns[1]))
-
-
-def _lines(text: str) -> list[str]:
-    """As Python counts them: `str.splitlines` also splits at form feeds."""
-    return [f"{line}\n" for line in text.split("\n")]
-
-
-def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
-    """The text between two places, each a line from 1 and a column from 0."""
-    if start[0] == end[0]:
-        return lines[start[0] - 1][start[1] : end[1]]
-    middle = lines[start[0] : end[0] - 1]
-    return "".join([lines[start[0] - 1][start[1] :], *middle, lines[end[0] - 1][: end[1]]])

@@ -15,7 +15,7 @@ from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.spec import ScoringSpec
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.training.spec import RewindSpec, TrainSpec
-from tasks.kit import products, sgd_noise_faults, sup_tickets
+from tasks.kit import networks, products, sgd_noise_faults, sup_tickets
 from tasks.kit.faults import empty, no_names, repeated, same_stages, unlisted
 from tasks.kit.needed import circles
 from tasks.kit.params import PARAMS, Params, ParamsError, check, overlay
@@ -62,6 +62,7 @@ class Experiment(BaseModel):
     products: list[dict[str, dict[str, Any]]]
     variants: dict[str, dict[str, Any] | None]
     model: ModelSpec
+    own_code: str
     compute: ComputeSpec
     train: TrainSpec
     rewind: RewindSpec
@@ -79,6 +80,7 @@ def validate(path: Path = PARAMS) -> Experiment:
     faults += [*_choices(experiment), *_names(experiment), *_siblings(experiment, recipes)]
     faults += [*circles(experiment), *sup_tickets.faults(experiment, Params(path=path))]
     faults += sgd_noise_faults.faults(experiment, Params(path=path))
+    faults += networks.faults(experiment, Params(path=path))
     of_products = _products(experiment, raw, path)
     faults += of_products
     if not of_products:  # which would come up in each of their variants

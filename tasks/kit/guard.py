@@ -8,6 +8,7 @@ from writing a stage's inputs meanwhile; nobody looks for an edit of them by han
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from lp_core.errors import InputError
 from lp_core.faces import module_of
 from tasks.kit import paths
-from tasks.kit.code import PACKAGES, PROJECT, Fingerprint, difference, fingerprint
+from tasks.kit.code import PROJECT, Fingerprint, difference, fingerprint, packages_of
 from tasks.kit.params import READ, Params, ParamsError
 
 
@@ -55,15 +56,17 @@ class Guard:
         yield from _changed_params()
 
     def _unknown(self) -> set[str]:
-        known = set().union(*self.fingerprints.values())
-        return _loaded() - known if self.fingerprints else set()
+        if not self.fingerprints:
+            return set()
+        modules = [m for name in self.fingerprints for m in _content(name)["modules"]]
+        return _loaded(packages_of(modules)) - set().union(*self.fingerprints.values())
 
 
-def _loaded() -> set[str]:
-    """The project's files that this process has imported, by their paths below its root."""
-    modules = [m for name, m in list(sys.modules.items()) if name.partition(".")[0] in PACKAGES]
-    files = [Path(file) for module in modules if (file := getattr(module, "__file__", None))]
-    return {f.relative_to(PROJECT).as_posix() for f in files if f.is_relative_to(PROJECT)}
+def _loaded(packages: set[str]) -> set[str]:
+    """The files of these packages that this process has imported, by their paths below the root."""
+    folders = tuple(f"{PROJECT / package}{os.sep}" for package in packages)
+    files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+    return {Path(f).relative_to(PROJECT).as_posix() for f in files if f.startswith(folders)}
 
 
 def _recorded(name: str) -> Fingerprint:
@@ -76,14 +79,14 @@ def _current(name: str) -> Fingerprint:
     """The fingerprint of what `code/<name>.json` is of, as the files are now."""
     content = _content(name)
     modules = {module_of(registry, entry) for registry, entry in content["entries"]}
-    return fingerprint(modules or content["modules"])
+    return fingerprint(modules or content["modules"], files=content["reads"])
 
 
 def _content(name: str) -> dict[str, Any]:
     path = paths.code(name)
     try:
         content: dict[str, Any] = json.loads(path.read_text())
-        kinds = {"entries": list, "modules": list, "files": dict}
+        kinds = {"entries": list, "modules": list, "reads": list, "files": dict}
         if all(isinstance(content[name], kind) for name, kind in kinds.items()):
             return content
     except (OSError, ValueError, TypeError, KeyError):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -22,7 +23,7 @@ def origin(params: Params) -> dict[str, Any]:
     of keys do not shape it. versions: by package.
     """
     found = {
-        "commit": commit(),
+        "commit": commit(list(filter(None, [params.raw.get("own_code")]))),
         "params_digest": _digest(params.raw),
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in _VERSIONS},
@@ -30,17 +31,17 @@ def origin(params: Params) -> dict[str, Any]:
     return {"run": _digest(found)[:_DIGITS]} | found | {"params": params.raw}
 
 
-def commit() -> str | None:
+def commit(own: Sequence[str] = ()) -> str | None:
     """The commit that is checked out; None outside a git repository.
 
-    Where the code differs from it, a plus sign and 8 hex digits follow: of the difference, and of
-    the files that git does not know yet.
+    own: folders with code beside the project's packages. Where the code differs from it, a plus
+    sign and 8 hex digits follow: of the difference, and of the files that git does not know yet.
     """
     head = _git("rev-parse", "HEAD")
     if not head:
         return None
-    new = _git("ls-files", "--others", "--exclude-standard", "-z", "--", *PACKAGES)
-    edits = [_git("diff", "HEAD", "--", *PACKAGES)]
+    new = _git("ls-files", "--others", "--exclude-standard", "-z", "--", *PACKAGES, *own)
+    edits = [_git("diff", "HEAD", "--", *PACKAGES, *own)]
     for name in filter(None, new.split("\0")):
         path = PROJECT / name
         edits += [name, path.read_bytes().hex() if path.is_file() else ""]

@@ -38,6 +38,9 @@ _WANTED = {
     "model_attributes_type": _MAPPING,
 }
 
+# Of a network, what another one has no use for.
+_WITH_THE_NAME = ("arguments", "weights")
+
 _LONGEST = 100  # characters of a value in a message
 
 T = TypeVar("T")
@@ -93,8 +96,13 @@ class Params:
 
 
 def overlay(base: dict[str, Any], over: dict[str, Any] | None) -> dict[str, Any]:
-    """A copy of `base` with the values of `over` in place of its own, mapping by mapping."""
+    """A copy of `base` with the values of `over` in place of its own, mapping by mapping.
+
+    What goes with a name (a network's arguments and weights) does not go with another one.
+    """
     result = dict(base)
+    if over and over.get("name", base.get("name")) != base.get("name"):
+        result = {key: value for key, value in base.items() if key not in _WITH_THE_NAME}
     for key, value in (over or {}).items():
         below = result.get(key)
         if isinstance(below, dict) and isinstance(value, dict):

@@ -15,8 +15,6 @@ from lp_core.data.epoch import Batch
 from lp_core.data.loading import EVAL_BATCH, eval_batches, train_loader
 from lp_core.data.store import DESCRIPTION
 from lp_core.errors import InputError
-from lp_core.faces import module_of
-from lp_core.models.spec import NETWORKS
 from lp_core.seeds import noise_seed
 from lp_core.training.curve import Epoch
 from lp_core.training.distributed import Workers
@@ -28,6 +26,7 @@ from lp_core.training.trainer import Loader, Trainer
 from tasks.kit import paths, resume
 from tasks.kit.bench import Bench
 from tasks.kit.code import fingerprint
+from tasks.kit.networks import files_of, modules_of
 from tasks.kit.params import Params
 from tasks.kit.run_key import mask_digest, run_key
 
@@ -144,8 +143,9 @@ class StageTrainer:
         Neither inputs nor settings tell what was pruned: the masks do.
         """
         model = self.bench.model_spec
-        code = [f"tasks.{self.stage.partition('@')[0]}", module_of(NETWORKS, model.name), *code]
-        every = [self.spec, model, self.compute.spec, self.seeds, self.stage, fingerprint(code)]
+        code = [f"tasks.{self.stage.partition('@')[0]}", *modules_of(model), *code]
+        ran = fingerprint(code, files=files_of(model))
+        every = [self.spec, model, self.compute.spec, self.seeds, self.stage, ran]
         if self.subset is not None:
             every.append(hashlib.sha256(self.subset.tobytes()).hexdigest())
         key = run_key(

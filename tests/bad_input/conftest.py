@@ -46,6 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         Path("constraints.txt").touch()
+        Path("own").mkdir()
         code.main(Namespace())
         _images()
         _tickets()

@@ -25,7 +25,7 @@ from tests.bad_input.table import (
     written,
 )
 
-OLD = '{"entries": [], "modules": ["tasks.ood"], "files": {}}'
+OLD = '{"entries": [], "modules": ["tasks.ood"], "reads": [], "files": {}}'
 CROSS = "tasks.cross --pair.masks base --pair.training base --seed 0 --ticket 1"
 FEW_SHOT = "tasks.few_shot --variant base --seed 0 --ticket 1"
 OOD = "tasks.ood --variant base --seed 0 --ticket 1 --parent 0"

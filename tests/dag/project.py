@@ -17,7 +17,7 @@ from flows.processes import Commands
 from tasks.kit.code import PROJECT as ROOT
 
 _COPIED = (
-    *("lp_core", "tasks", "flows", "presets", ".dvc/plots"),
+    *("lp_core", "tasks", "flows", "presets", "own", ".dvc/plots"),
     *("dvc.yaml", "params.yaml", "constraints.txt", "prefect.toml", ".dvcignore", ".gitignore"),
     *(".dvc/config", ".dvc/.gitignore", ".site-cache/repo/.gitignore"),
 )

@@ -99,7 +99,8 @@ def setting(
         "grid": sections.get("grid", ["base", "no-rewind"]),
         "products": [],
         "variants": {"base": {}, "no-rewind": {"rewind": {"epochs": 0}}},
-        "model": {"name": model},
+        "model": {"name": model, "arguments": {}, "weights": None},
+        "own_code": "own",
         "compute": {
             "device": "auto",
             "precision": "auto",

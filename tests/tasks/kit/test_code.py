@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lp_core.errors import InputError
-from tasks.kit.code import PROJECT, difference, fingerprint, meaning
+from tasks.kit.code import PROJECT, difference, fingerprint
+from tasks.kit.meaning import meaning
 
 SOURCE = """
 import math

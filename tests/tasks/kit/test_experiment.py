@@ -22,6 +22,7 @@ DIGITS = DEFAULT["datasets"]["digits"]
 @pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    Path("own").mkdir()
     return tmp_path
 
 

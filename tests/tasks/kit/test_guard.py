@@ -40,7 +40,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(guard, "fingerprint", lambda modules: code.fingerprint(modules, tmp_path))
+    monkeypatch.setattr(
+        guard, "fingerprint", lambda modules, files=(): code.fingerprint(modules, tmp_path, files)
+    )
     monkeypatch.setattr(guard, "PROJECT", tmp_path)
     _record()
     return tmp_path
@@ -50,7 +52,8 @@ def _record() -> None:
     """As the stage `code` does."""
     modules = ["tasks.imp"]
     paths.code("imp").parent.mkdir(exist_ok=True)
-    content = {"entries": [], "modules": modules, "files": guard.fingerprint(modules)}
+    files = guard.fingerprint(modules)
+    content = {"entries": [], "modules": modules, "reads": [], "files": files}
     paths.code("imp").write_text(json.dumps(content))
 
 

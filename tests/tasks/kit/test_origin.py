@@ -9,7 +9,7 @@ import pytest
 from tasks.kit import origin
 from tasks.kit.params import Params
 
-TEXT = "seeds: [0]  # a comment\nmodel: {name: resnet8}\n"
+TEXT = "seeds: [0]  # a comment\nown_code: own\n"
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -66,7 +66,7 @@ def test_without_a_repository_there_is_no_commit(tmp_path, monkeypatch):
     ("text", "same"),
     [
         (TEXT, True),
-        ("model:\n  name: resnet8\nseeds:\n- 0\n", True),
+        ("own_code:\n  own\nseeds:\n- 0\n", True),
         (TEXT.replace("[0]", "[1]"), False),
         (TEXT + "note: 1\n", False),
     ],

@@ -124,19 +124,19 @@ def test_the_precision_that_auto_came_to_changes_the_key():
 @pytest.mark.usefixtures("root")
 def test_a_training_of_other_code_has_another_key(monkeypatch):
     """The fingerprint of the stage's code is among the settings."""
-    monkeypatch.setattr(training, "fingerprint", lambda modules: {"loop.py": "a", "of": modules})
+    monkeypatch.setattr(training, "fingerprint", lambda of, **_: {"loop.py": "a", "of": of})
     Path("params.yaml").write_text(json.dumps(PARAMS | {"train": TRAINING}))
     trainer = training.StageTrainer("imp@base-0-round1", "base", 0, 1)
     before = trainer.state({}, range(2))
     assert trainer.state({}, range(2)) == before
-    monkeypatch.setattr(training, "fingerprint", lambda modules: {"loop.py": "b", "of": modules})
+    monkeypatch.setattr(training, "fingerprint", lambda of, **_: {"loop.py": "b", "of": of})
     assert trainer.state({}, range(2)) != before
 
 
 @pytest.mark.usefixtures("root")
 def test_a_training_on_other_images_has_another_key(monkeypatch):
     """One pixel, of one image, of the split that decides."""
-    monkeypatch.setattr(training, "fingerprint", lambda modules: {"of": modules})
+    monkeypatch.setattr(training, "fingerprint", lambda of, **_: {"of": of})
     Path("params.yaml").write_text(json.dumps(PARAMS | {"train": TRAINING}))
     before = training.StageTrainer("imp@base-0-round1", "base", 0, 1).state({}, range(2))
     dataset = Dataset.load("data/noise")
