@@ -1,25 +1,25 @@
 """Which GPUs a worker process has to itself, so that two workers of one machine share none.
 
-A worker claims a GPU by a lock on a file in the machine's temporary folder, which the system lets
-go of when the worker ends, however it ends.
+A worker claims a GPU by an abstract socket of its name, which the system lets go of when the worker
+ends, however it ends. Such a name belongs to the machine (to its network namespace) and to no file
+system: jobs of Slurm may each have a TMPDIR, a /tmp and a /dev/shm of their own, other users may
+not write to a file, and what lies in /tmp for long is cleared away.
 """
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import math
-import os
 import re
+import socket
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
 from flows.resources import visible_gpus
 
-_FOLDER = "lottery-pools-gpus"
+_LONGEST = 107  # bytes of a socket's name
 _LISTED = re.compile(r"^GPU (\d+): .*\(UUID: ([^)]+)\)", re.MULTILINE)
 
 
@@ -63,7 +63,9 @@ class ClaimedGpus:
                 self._freed.notify_all()
 
 
-_claimed: ClaimedGpus | None = None  # for as long as the process lives
+# For as long as the process lives.
+_claimed: ClaimedGpus | None = None
+_claims: list[socket.socket] = []
 _claiming = threading.Lock()
 
 
@@ -88,27 +90,22 @@ def _claim(names: list[str], most: float | None) -> tuple[list[str], int]:
     """Those that are claimed now, and how many others have of those that were wanted."""
     if not names or most == 0:
         return [], 0
-    folder = Path(tempfile.gettempdir(), _FOLDER)
-    with suppress(OSError):
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o777)  # all users of the machine claim here
     identities = _identities()
     mine: list[str] = []
     others = 0
     for name in names:
         if most is not None and len(mine) >= most:
             break
-        # Its name is all that counts, so that whoever may not write to it can lock it.
-        path = folder / re.sub(r"[^\w-]", "_", _identity(name, identities))
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o444))
-        file = os.open(path, os.O_RDONLY)
+        claim = socket.socket(socket.AF_UNIX)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            mine.append(name)
-        except BlockingIOError:
-            os.close(file)
-            others += 1
+            claim.bind(f"\0lottery-pools {_identity(name, identities)}"[:_LONGEST])
+        except OSError as error:
+            claim.close()
+            if error.errno == errno.EADDRINUSE:
+                others += 1
+                continue  # else a system without such names, on which nobody can claim
+        _claims.append(claim)
+        mine.append(name)
     return mine, others if most is None else min(others, math.ceil(most) - len(mine))
 
 

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import threading
+import uuid
 from pathlib import Path
 
 import pytest
@@ -21,20 +22,23 @@ with claimed.hold(claimed.count) as held:
     print(held["CUDA_VISIBLE_DEVICES"], flush=True)
 sys.stdin.read()
 """
-NVIDIA_SMI = """\
+# Claims are the machine's, where other tests may run beside these.
+OURS = uuid.uuid4().hex
+NVIDIA_SMI = f"""\
 #!/bin/sh
-echo 'GPU 0: H200 (UUID: GPU-aa)'
-echo 'GPU 1: H200 (UUID: GPU-bb)'
-echo 'GPU 2: H200 (UUID: GPU-cc)'
+echo 'GPU 0: H200 (UUID: GPU-a{OURS})'
+echo 'GPU 1: H200 (UUID: GPU-b{OURS})'
+echo 'GPU 2: H200 (UUID: GPU-c{OURS})'
 """
 
 
 class Worker:
-    """A process that claims GPUs and holds them."""
+    """A process that claims GPUs and holds them; its temporary folder is its own."""
 
     def __init__(self, folder: Path, visible: str | None, most: str = "") -> None:
         path = os.pathsep.join([str(folder), os.environ["PATH"]])
-        variables = environment(TMPDIR=str(folder), PATH=path)
+        (own := folder / uuid.uuid4().hex).mkdir()
+        variables = environment(TMPDIR=str(own), PATH=path)
         variables.pop("CUDA_VISIBLE_DEVICES", None)
         if visible is not None:
             variables["CUDA_VISIBLE_DEVICES"] = visible
@@ -60,8 +64,8 @@ class Worker:
         ("0,1,2", "2", "0,1,2", "2"),
         ("0,1,2", "0", "0,1,2", "0,1,2"),
         (None, "1", None, "1,2"),
-        ("GPU-bb", "", "0,1,2", "0,2"),
-        ("1", "", "GPU-bb", ""),
+        (f"GPU-b{OURS}", "", "0,1,2", "0,2"),
+        ("1", "", f"GPU-b{OURS}", ""),
         ("GPU-b", "", "0,1,2", "0,2"),
     ],
 )
@@ -86,24 +90,23 @@ def test_what_one_worker_has_claimed_no_other_claims(
 def test_what_others_have_let_go_of_is_claimed_when_the_next_flow_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    zero, one, two = (f"{n}-{uuid.uuid4().hex}" for n in range(3))
     monkeypatch.setattr(claims, "_claimed", None)
-    monkeypatch.setattr(claims.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
-    other = Worker(tmp_path, "0,1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"{zero},{one},{two}")
+    other = Worker(tmp_path, f"{zero},{one}")
     claimed = claimed_gpus(2)
-    assert (claimed.names, claimed.others) == (["2"], 1)
+    assert (claimed.names, claimed.others) == ([two], 1)
     other.kill()
     # Dask knows of one GPU of this worker by now.
     assert claimed_gpus(1) is claimed
-    assert (claimed.names, claimed.others) == (["2", "0"], 0)
+    assert (claimed.names, claimed.others) == ([two, zero], 0)
     with claimed.hold(2) as held:
-        assert held == {"CUDA_VISIBLE_DEVICES": "0,2"}
+        assert held == {"CUDA_VISIBLE_DEVICES": f"{zero},{two}"}
 
 
-def test_a_process_claims_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_claims_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "_claimed", None)
-    monkeypatch.setattr(claims.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(uuid.uuid4().hex for _ in range(3)))
     claimed = claimed_gpus(2)
     assert claimed.count == 2
     assert claimed_gpus(None) is claimed
