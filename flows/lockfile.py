@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,16 +102,24 @@ class Lock:
             done = end
         return "".join([*pieces, self.text[done:], new])
 
-    def is_sound(self, known: Lock | None = None) -> bool:
-        """Whether every entry is one of DVC's; those that `known` has alike are not looked at."""
+    def without(self, names: Collection[str]) -> str:
+        """The file's text without these entries."""
+        left = [self.lines(name) for name in self.places if name not in names]
+        return "".join([self.text[: len(_HEAD)], *left])
+
+    def damaged(self, known: Lock | None = None) -> list[str]:
+        """The stages whose entries are none of DVC's; those that `known` has alike are not looked
+        at."""
+        return [
+            name
+            for name in self.places
+            if known is None or name not in known.places or known.lines(name) != self.lines(name)
+            if not self._is_sound(name)
+        ]
+
+    def _is_sound(self, name: str) -> bool:
         try:
-            for name in self.places:
-                if (
-                    known is None
-                    or name not in known.places
-                    or known.lines(name) != self.lines(name)
-                ):
-                    self.entry(name)
+            self.entry(name)
         except ValueError:
             return False
         return True

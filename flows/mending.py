@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LOCK_FILE = "dvc.lock"
 GOOD_COPY = Path(".dvc", "tmp", LOCK_FILE)
+_BROKEN = Path(".dvc", "tmp", f"{LOCK_FILE}.broken")
 RWLOCK = Path(".dvc", "tmp", "rwlock")
 
 _CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
@@ -45,7 +46,7 @@ def keep_lock_file(root: Path) -> None:
     """Copies dvc.lock to where `mend_lock_file` finds it, if it is as DVC writes it."""
     copy = root / GOOD_COPY
     lock, kept = lockfile.read(root / LOCK_FILE), lockfile.read(copy)
-    if lock is not None and lock != kept and lock.is_sound(kept):
+    if lock is not None and lock != kept and not lock.damaged(kept):
         with atomic_write(copy) as temporary:
             temporary.write_text(lock.text, encoding="utf-8")
 
@@ -72,6 +73,9 @@ def mend_lock_file(root: Path) -> str | None:
             f"{LOCK_FILE}: {found}; take one side (`git checkout --ours {LOCK_FILE}`, or --theirs) "
             f"and run again: {_BY_THE_RUN_CACHE}"
         )
+    taken_out = mend_entries(root)
+    if taken_out is not None:
+        return taken_out
     good = _content(copy) if _fault(copy) is None else None  # a disk may have damaged both
     if path.is_dir() or (good is None and found != _EMPTY):
         raise InputError(
@@ -80,10 +84,30 @@ def mend_lock_file(root: Path) -> str | None:
     if good is None:
         path.unlink()
         return f"{LOCK_FILE} was {found}, and was removed: {_BY_THE_RUN_CACHE}"
-    os.replace(path, copy.with_name(f"{LOCK_FILE}.broken"))
+    os.replace(path, root / _BROKEN)
     with atomic_write(path) as temporary:
         temporary.write_bytes(good)
     return f"{LOCK_FILE} was {found}; restored the copy of the last flow: {_BY_THE_RUN_CACHE}"
+
+
+def mend_entries(root: Path) -> str | None:
+    """Takes out of a dvc.lock that is otherwise as DVC writes it the entries that DVC cannot read,
+    as after an edit by hand; gives a line that says so, or None.
+    """
+    path = root / LOCK_FILE
+    lock = lockfile.read(path)
+    damaged = lock.damaged(lockfile.read(root / GOOD_COPY)) if lock is not None else []
+    if lock is None or not damaged or len(damaged) == len(lock.places):
+        return None
+    with atomic_write(root / _BROKEN) as temporary:
+        temporary.write_text(lock.text, encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(lock.without(damaged), encoding="utf-8")
+    more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+    return (
+        f"{LOCK_FILE}: the entry of {damaged[0]}{more} was not as DVC writes it and was taken out "
+        f"({_BROKEN} has it as it was): {_BY_THE_RUN_CACHE}"
+    )
 
 
 _EMPTY = "empty, as DVC leaves it when it is killed while it writes"

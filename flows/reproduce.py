@@ -21,7 +21,7 @@ from flows.artifacts import FIGURES, SUMMARY, show_figures, show_summary
 from flows.durations import Durations
 from flows.dvc import Fault, Outcome, is_running
 from flows.graph import Graph, find_root, read_graph
-from flows.mending import keep_lock_file, mend_rwlock
+from flows.mending import keep_lock_file, mend_entries, mend_rwlock
 from flows.needs import refuse_numbered_device
 from flows.on_failure import run_on_failure
 from flows.origin import show_origin
@@ -272,6 +272,8 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
             message=f"{error}; what the stages have made is in the DVC remote (`dvc pull`)"
         )
     mend_rwlock(root, is_running)  # where a `dvc repro` was killed that a retry made good
+    if (mended := mend_entries(root)) is not None:
+        logger.warning("%s", mended)
     keep_lock_file(root)
     _show_results(flow, graph, schedule.states)
     return _verdict(schedule.states)

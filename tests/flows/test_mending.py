@@ -136,6 +136,28 @@ def test_without_a_copy_one_line_says_what_would_do(done_toy: Toy, text: str, fo
     assert toy.read("dvc.lock") == text
 
 
+def test_an_entry_that_an_edit_has_broken_is_taken_out_and_no_other(done_toy: Toy) -> None:
+    toy = done_toy
+    read_graph(toy.root)
+    edited = re.sub(r"  aside:\n    cmd:", "  aside:\n    cmd", toy.read("dvc.lock"))
+    others = toy.locked() - {"aside"}
+    toy.write("dvc.lock", edited)
+    assert mending.mend_entries(toy.root) == (
+        "dvc.lock: the entry of aside was not as DVC writes it and was taken out "
+        "(.dvc/tmp/dvc.lock.broken has it as it was): what DVC's cache holds is restored, not "
+        "computed again"
+    )
+    assert toy.locked() == others
+    assert toy.read(".dvc/tmp/dvc.lock.broken") == edited
+    assert mending.mend_entries(toy.root) is None
+    toy.dvc("repro", "-q")
+    assert toy.ran() == []
+
+    toy.write("dvc.lock", edited)
+    assert "entry of aside" in read_graph(toy.root).mended[0]
+    assert toy.locked() == others
+
+
 def test_a_merge_is_left_to_whoever_merges(done_toy: Toy) -> None:
     toy = done_toy
     read_graph(toy.root)
