@@ -24,6 +24,8 @@ PICTURE = ROOT / "docs" / "stages.svg"
 
 # What switches on the stages that the default experiment does without.
 _EVERYTHING: dict[str, Any] = {
+    "imports": {"imported": {"path": "checkpoints", "pattern": "*"}},
+    "pooling.variants": ["base", "imported"],
     "sup_tickets.efficient_ensembles": ["tree-net"],
     "sgd_noise.subsets.variants": ["base"],
     "sgd_noise.transfer": {"tickets": [3], "targets": ["digits"]},
@@ -59,7 +61,9 @@ def stages() -> dict[str, dict[str, Any]]:
             about.append(comment[1])
         elif name := re.fullmatch(r"  (\w+):", line):
             stage = declared[name[1]]
-            each = list(stage.get("matrix", ())) or ["data set"] * ("foreach" in stage)
+            each = list(stage.get("matrix", ()))
+            if "foreach" in stage:
+                each = ["variant" if stage["foreach"] == "${imports}" else "data set"]
             found[name[1]] = {"section": section, "each": each, "about": " ".join(about)}
             about = []
         elif not line.strip():

@@ -7,7 +7,9 @@ imp_pool = reproducing_flow(
     "flows.imp_pool",
     __doc__,
     targets=[
-        *("imp", "ood", "landscape", "pool", "ood_pool", "ensemble"),
+        # The first is of `imp` and `imports`: where neither is, the flow has nothing to do.
+        *("imp*", "ood", "ood_imported", "landscape", "landscape_imported"),
+        *("pool", "ood_pool", "ensemble"),
         *("tables", "report"),
     ],
     switch="grid",

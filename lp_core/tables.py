@@ -35,7 +35,8 @@ TABLES: dict[str, pa.Schema] = {
     name: pa.schema(_RUN | columns | {"run": _STRING})
     for name, columns in {
         # One row per ticket and split. winning: at least as accurate as the dense ticket there.
-        # flops: of one image. parameters: that are not pruned. train_seconds: wall time.
+        # flops: of one image. parameters: that are not pruned. train_seconds: wall time; null for
+        # an imported ticket.
         "tickets": _TICKET
         | {"split": _STRING}
         | _SCORES

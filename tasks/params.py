@@ -11,6 +11,7 @@ from lp_core.files import atomic_write
 from tasks.kit import networks, paths
 from tasks.kit.cli import run
 from tasks.kit.experiment import validate
+from tasks.kit.imports import missing_checkpoints
 from tasks.kit.needed import missing_files, needed_by_tables
 from tasks.kit.params import PARAMS, Params, ParamsError
 from tasks.kit.sgd_noise_faults import twice_the_same
@@ -24,6 +25,7 @@ def main(_arguments: Namespace) -> None:
         raise ParamsError("\n".join(dict.fromkeys(unusable)))
     missing = list(missing_files(experiment))
     faults = [fault for name, fault in missing if name in needed_by_tables(experiment)]
+    faults += missing_checkpoints(experiment)
     if faults:
         raise ParamsError("\n".join(f"{PARAMS}: {fault}" for fault in faults))
     for _, fault in missing:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from lp_core.checkpoints.spec import ImportSpec
 from lp_core.compute_spec import ComputeSpec
 from lp_core.corruptions.spec import CorruptSpec
 from lp_core.data.spec import DatasetSpec
@@ -15,7 +16,7 @@ from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.spec import ScoringSpec
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.training.spec import RewindSpec, TrainSpec
-from tasks.kit import networks, products, sgd_noise_faults, sup_tickets
+from tasks.kit import imports, networks, products, sgd_noise_faults, sup_tickets
 from tasks.kit.faults import empty, no_names, repeated, same_stages, unlisted
 from tasks.kit.needed import circles
 from tasks.kit.params import PARAMS, Params, ParamsError, check, overlay
@@ -59,6 +60,7 @@ class Experiment(BaseModel):
     corrupt: dict[str, CorruptSpec]
     seeds: list[int]
     grid: list[str]
+    imports: dict[str, ImportSpec]
     products: list[dict[str, dict[str, Any]]]
     variants: dict[str, dict[str, Any] | None]
     model: ModelSpec
@@ -78,7 +80,8 @@ def validate(path: Path = PARAMS) -> Experiment:
     experiment = check(raw, Experiment, path, "")
     recipes, faults = _recipes(experiment, Params(path=path))
     faults += [*_choices(experiment), *_names(experiment), *_siblings(experiment, recipes)]
-    faults += [*circles(experiment), *sup_tickets.faults(experiment, Params(path=path))]
+    faults += [*imports.faults(experiment), *circles(experiment)]
+    faults += sup_tickets.faults(experiment, Params(path=path))
     faults += sgd_noise_faults.faults(experiment, Params(path=path))
     faults += networks.faults(experiment, Params(path=path))
     of_products = _products(experiment, raw, path)
@@ -110,9 +113,12 @@ def _choices(experiment: Experiment) -> list[str]:
         if name not in experiment.datasets
     ]
     pooling = experiment.pooling
+    measured = ("grid", experiment.grid)
+    if experiment.imports:
+        measured = ("grid or imports", [*experiment.grid, *experiment.imports])
     for key, chosen, section, known in (
         ("grid", experiment.grid, "variants", experiment.variants),
-        ("pooling.variants", pooling.variants, "grid", experiment.grid),
+        ("pooling.variants", pooling.variants, *measured),
         ("pooling.methods", pooling.methods, "pooling.recipes", pooling.recipes),
         ("pooling.corrupted", pooling.corrupted, "pooling.methods", pooling.methods),
         ("pooling.ensemble", [pooling.ensemble], "pooling.methods", pooling.methods),
@@ -125,7 +131,7 @@ def _choices(experiment: Experiment) -> list[str]:
     }
     may_be_empty = {"grid": experiment.grid, "pooling.variants": pooling.variants}
     faults += [*repeated(lists | may_be_empty), *empty(lists)]
-    if not experiment.grid and not experiment.sup_tickets.variants:
+    if not (experiment.grid or experiment.imports or experiment.sup_tickets.variants):
         faults.append(
             "grid: the list is empty, and so is sup_tickets.variants; name a variant in one of them"
         )

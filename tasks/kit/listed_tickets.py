@@ -16,10 +16,12 @@ _WITH_METHOD = ("pools", "ood")
 class ListedTickets:
     """The variants, seeds, tickets and methods of an experiment.
 
-    pooled: the variants whose tickets are pooled. corrupted: the methods whose pooled tickets are
+    trained: the variants of the grid; variants: those and the imported ones. pooled: the variants
+    whose tickets are pooled. corrupted: the methods whose pooled tickets are
     measured on corrupted images, too.
     """
 
+    trained: list[str]
     variants: list[str]
     seeds: list[int]
     tickets: list[int]
@@ -30,8 +32,10 @@ class ListedTickets:
     @classmethod
     def read(cls, params: Params) -> "ListedTickets":
         """Raises ParamsError for a value of another kind."""
+        trained = params.section("grid", list[str])
         return cls(
-            variants=params.section("grid", list[str]),
+            trained=trained,
+            variants=[*trained, *params.section("imports", dict[str, Any])],
             seeds=params.section("seeds", list[int]),
             tickets=[line.ticket for line in params.section("imp.rounds", list[Round])],
             pooled=params.section("pooling.variants", list[str]),
@@ -60,7 +64,7 @@ class ListedTickets:
         alone = self._product(self.variants, ["ticket"])
         pools = self._product(self.pooled, self.methods)
         return {
-            "curves": every,
+            "curves": self._product(self.trained, [None]),
             "tickets": every,
             "heatmap": every,
             "pools": pools,

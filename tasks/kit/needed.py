@@ -27,10 +27,11 @@ def circles(experiment: "Experiment") -> Iterator[str]:
         *map(paths.dataset, names),
         *map(paths.corrupted, names),
     ]
-    for section, specs in (("datasets", experiment.datasets), ("corrupt", experiment.corrupt)):
+    sections = ("datasets", "corrupt", "imports")
+    for section, specs in ((name, getattr(experiment, name)) for name in sections):
         for name, spec in specs.items():
             for key in ("watch", "path"):
-                given = getattr(spec, key)
+                given = getattr(spec, key, None)
                 inside = [str(each) for each in made if given and _overlap(given, each)]
                 if inside:
                     yield (

@@ -33,7 +33,7 @@ def faults(experiment: "Experiment", params: Params) -> list[str]:
         found += _switched_off(section, experiment)
     if searched := section.stable_rewind.variants:
         key = "sgd_noise.stable_rewind.variants"
-        found += [*unlisted(key, searched, "grid", experiment.grid), *repeated({key: searched})]
+        found += [*_of_grid(key, searched, experiment), *repeated({key: searched})]
         found += _forks(section)
         if not found:
             found += _steps(section.stable_rewind, params)
@@ -95,20 +95,32 @@ def _rewinding(experiment: "Experiment") -> Iterator[str]:
             )
 
 
+def _of_grid(key: str, chosen: Sequence[str], experiment: "Experiment") -> Iterator[str]:
+    """What is trained further must have been trained here: an import has no rewind point."""
+    imported = [name for name in chosen if name in experiment.imports]
+    yield from (
+        f"{key}: {name!r} is imported, without a rewind point to train from; name variants of grid"
+        for name in imported
+    )
+    others = [name for name in chosen if name not in imported]
+    yield from unlisted(key, others, "grid", experiment.grid)
+
+
 def _choices(section: SgdNoise, experiment: "Experiment") -> Iterator[str]:
     """What is chosen must be there, and be chosen once."""
     tickets = [line.ticket for line in experiment.imp.rounds]
     names: dict[str, tuple[Sequence[str], str, Collection[str]]] = {
-        "variants": (section.variants, "grid", experiment.grid),
         "subsets.variants": (section.subsets.variants, "sgd_noise.variants", section.variants),
         "transfer.targets": (section.transfer.targets, "datasets", experiment.datasets),
-        "crossed.masks": ([p.masks for p in section.crossed], "grid", experiment.grid),
         "crossed.training": (
             [pair.training for pair in section.crossed],
             "variants",
             experiment.variants,
         ),
     }
+    masks = [pair.masks for pair in section.crossed]
+    for key, trained in (("variants", section.variants), ("crossed.masks", masks)):
+        yield from _of_grid(f"sgd_noise.{key}", trained, experiment)
     for key, (chosen, where, known) in names.items():
         yield from unlisted(f"sgd_noise.{key}", chosen, where, known)
     numbers: dict[str, Sequence[int | str]] = {

@@ -49,6 +49,7 @@ TINY: dict[str, Any] = {
         "rounds": [{"ticket": 0, "parent": "rewind"}, {"ticket": 1, "parent": 0}],
     },
     "grid": ["base", "no-rewind"],
+    "imports": {},
     "pooling": {
         "variants": ["base"],
         "methods": ["interpolation", "swa", "greedy-soup"],

@@ -210,4 +210,4 @@ def test_a_stage_takes_about_fifteen_lines() -> None:
     stages = re.split(r"\n  (?=\w+:\n)", text)[1:]
     lines = [sum(1 for line in s.splitlines() if line.split("#")[0].strip()) for s in stages]
     assert sum(lines) / len(lines) < 17
-    assert Path(ROOT, "dvc.yaml").read_text().count("\n") < 700
+    assert Path(ROOT, "dvc.yaml").read_text().count("\n") < 740

@@ -97,6 +97,7 @@ def setting(
         "corrupt": {dataset: generated},
         "seeds": list(range(seeds)),
         "grid": sections.get("grid", ["base", "no-rewind"]),
+        "imports": {},
         "products": [],
         "variants": {"base": {}, "no-rewind": {"rewind": {"epochs": 0}}},
         "model": {"name": model, "arguments": {}, "weights": None},

@@ -52,7 +52,7 @@ class Results:
         return self.params.section("pooling.corrupted", list[str])
 
     def variants_with(self, table: str) -> list[str]:
-        """The variants that have rows in a table, in the grid's order.
+        """The variants that have rows in a table, in the grid's order, imported ones behind.
 
         Raises NoData where none has: nothing was pooled, or no ticket converged.
         """
@@ -63,7 +63,13 @@ class Results:
 
     def _variants_with(self, table: str) -> list[str]:
         present = set(self.frames[table]["variant"])
-        return [name for name in self.params.section("grid", list[str]) if name in present]
+        listed = [*self.params.section("grid", list[str]), *self.imported]
+        return [name for name in listed if name in present]
+
+    @property
+    def imported(self) -> list[str]:
+        """The variants whose tickets were trained elsewhere: nobody here knows how."""
+        return list(self.params.section("imports", dict[str, Any]))
 
     def rows_of(self, table: str, variant: str, **where: Any) -> pd.DataFrame:
         """Rows of one variant, in the table's order. Raises NoData where there are none.
@@ -127,8 +133,12 @@ class Results:
 
     def described(self, variant: str) -> str:
         """For a legend: the variant, its network if not all have the same, and its rewinding."""
-        epoch, model = self.rewound_to(variant), self.model(variant)
-        properties = [f"rewound to epoch {epoch}" if epoch else "no rewinding"]
+        model = self.model(variant)
+        if variant in self.imported:
+            properties = ["imported"]
+        else:
+            epoch = self.rewound_to(variant)
+            properties = [f"rewound to epoch {epoch}" if epoch else "no rewinding"]
         if model != self.models(self.variants):
             properties.insert(0, model)
         return f"{variant} ({', '.join(properties)})"
@@ -136,10 +146,12 @@ class Results:
     def published_rows(self, variant: str) -> pd.DataFrame:
         """The paper's table of this variant's data set and model; empty where it has none.
 
-        The paper's tickets are rewound, so a variant without rewinding is compared with nothing.
+        The paper's tickets are rewound, so a variant without rewinding is compared with nothing,
+        nor is an imported one, of which that is not known.
         """
         rows = self.published.rows_of(self.dataset, self.model(variant))
-        return rows if self.rewound_to(variant) else rows.iloc[:0]
+        rewound = variant not in self.imported and self.rewound_to(variant)
+        return rows if rewound else rows.iloc[:0]
 
 
 def mean_and_std(frame: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:

@@ -116,7 +116,8 @@ def neighbour_gains(results: Results) -> pd.DataFrame:
 
 def _pair(results: Results) -> tuple[str, str] | None:
     """A variant with rewinding and one without, alike in all else; in the grid's order."""
-    for first, second in permutations(results.variants, 2):
+    trained = [name for name in results.variants if name not in results.imported]
+    for first, second in permutations(trained, 2):
         alike = results.params_of(first) | {"rewind": 0} == results.params_of(second) | {
             "rewind": 0
         }

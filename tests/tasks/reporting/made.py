@@ -83,6 +83,7 @@ class Made:
             "corrupt": {self.dataset: corrupt},
             "seeds": list(self.seeds),
             "grid": list(self.variants),
+            "imports": {},
             "variants": {v: self._over(v) for v in (*self.variants, *sup.variants)},
             "train": {"epochs": sup.epochs},
             "rewind": {"epochs": 2},

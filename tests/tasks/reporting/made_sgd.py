@@ -78,6 +78,7 @@ class MadeSgd:
         """The sections of the params file."""
         return {
             "grid": list(self.grid),
+            "imports": {},
             "variants": self.grid,
             "model": {"name": "resnet8"},
             "train": {
