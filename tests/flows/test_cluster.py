@@ -129,6 +129,12 @@ stages:
   count:
     cmd: "printf %s \\"$CUDA_VISIBLE_DEVICES\\" > count.txt"
     outs: [count.txt]
+  meet:
+    matrix: {n: [1, 2]}
+    cmd: >-
+      touch met${item.n}; for i in $(seq 600); do test -e met1 -a -e met2 && break; sleep 0.1; done;
+      test -e met1 -a -e met2 && echo > meet${item.n}.txt
+    outs: ["meet${item.n}.txt"]
   wide:
     cmd: "printf %s \\"$CUDA_VISIBLE_DEVICES\\" > wide.txt"
     params: [compute, train, variants.wide]
@@ -142,7 +148,7 @@ variants:
 """
 
 
-def test_each_stage_has_its_gpus_to_itself_and_a_late_worker_is_used(
+def test_stages_run_at_once_each_with_its_gpus_to_itself_and_a_late_worker_is_used(
     make: Callable[..., Toy], cluster: DaskCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     toy = make(TRAININGS, COMPUTE)
@@ -160,6 +166,7 @@ def test_each_stage_has_its_gpus_to_itself_and_a_late_worker_is_used(
         cluster.end_worker("late")
     assert toy.read("wide.txt") == ",".join(GPUS[2:])
     assert toy.read("count.txt") == ""  # asks for none and sees none
+    assert toy.read("meet1.txt") == toy.read("meet2.txt") == "\n"  # neither ends without the other
     spans = [toy.read(f"train{n}.txt").split() for n in (1, 2, 3, 4)]
     assert set(GPUS[:2]) <= {gpu for _, _, gpu in spans} <= set(GPUS)
     for gpu in GPUS[:2]:
