@@ -1,10 +1,11 @@
-# make run: all that params.yaml has, at first the default experiment. make test: format, lint, types, tests. Both set up .venv first.
+# make run: all that params.yaml has, at first the default experiment. make test: format, lint, types, tests.
+# make docs: the pages of docs/ and the API reference, in site/. Each sets up .venv first.
 SHELL := /bin/bash
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DO_NOT_TRACK := 1
 
-.PHONY: run test clean
+.PHONY: run test docs clean
 
 run: .venv/installed
 	python -m flows.imp_pool --targets '*' --max-parallel 2
@@ -14,14 +15,17 @@ test: .venv/installed
 	ruff format --check .
 	ruff check .
 	mypy
-	pytest --numprocesses auto --dist loadfile tests/lp_core tests/tasks tests/bad_input
+	pytest --numprocesses auto --dist loadfile tests/lp_core tests/tasks tests/bad_input tests/docs tests/examples
 	pytest --numprocesses auto --dist loadfile tests/dag tests/flows tests/drill
 
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
 clean:
-	rm -rf .venv code data tickets pools sparse endings forks difficulty subset_forks rewind rewind_search rows results .resume .cache
+	rm -rf .venv code data tickets pools sparse endings forks difficulty subset_forks rewind rewind_search rows results site .resume .cache
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer, not " + sys.version'
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pipeline,dask,dev]'
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pipeline,dask,docs,dev]'
 	touch $@

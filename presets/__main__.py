@@ -1,6 +1,7 @@
 """Write a preset as a whole, commented params.yaml. Without a name: list the presets.
 
-With --expand: add to a params file the variants that its products make.
+A preset of your own is a file, such as mine.yaml. With --expand: add to a params file the variants
+that its products make.
 """
 
 import os
@@ -15,11 +16,11 @@ from ruamel.yaml import YAML, YAMLError
 
 from lp_core.errors import InputError
 from lp_core.files import atomic_write
-from presets.overlays import names, source, title, whole
+from presets.overlays import DEFAULT, is_file, names, source, title, whole
 from presets.products import expanded
 from tasks.kit.cli import INVALID_INPUT, OneLineParser
-from tasks.kit.experiment import validate
-from tasks.kit.params import shown
+from tasks.kit.experiment import Experiment, validate
+from tasks.kit.params import check, overlay, shown
 from tasks.kit.yaml_file import read_yaml
 
 
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = OneLineParser(prog="python -m presets", description=__doc__)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("name", nargs="?", help="the preset to write")
+    what.add_argument("name", nargs="?", help="the preset to write, or the file of one of your own")
     what.add_argument("--expand", action="store_true", help="write out the products of the file")
     parser.add_argument("--to", type=Path, default=Path("params.yaml"), help="the file to write")
     try:
@@ -52,14 +53,16 @@ def write(name: str, path: Path) -> None:
 
     Raises InputError for an unknown preset, and for one whose parameters have a fault.
     """
-    if name not in names():
+    if is_file(name):
+        _require_preset(Path(name))
+    elif name not in names():
         near = get_close_matches(name, names(), cutoff=0.5)
         hint = "did you mean" if near else "there are"
         raise InputError(f"there is no preset {name!r}; {hint} {', '.join(near or names())}")
     file = _behind_links(path)
     text = whole(name)
     old = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
-    _replace(file, text, f"preset {name}")
+    _replace(file, text, name if is_file(name) else f"preset {name}")
     print(f"{path} is now: {title(text)}")
     if old:
         lines = [f"  {line}" for line in differences(_values(old), _values(text))]
@@ -67,6 +70,16 @@ def write(name: str, path: Path) -> None:
             f"before it was: {title(old) or 'a file without a title'}; values changed: {len(lines)}"
         )
         print(*lines, sep="\n", end="\n" if lines else "")
+
+
+def _require_preset(path: Path) -> None:
+    """Raises InputError where a file is missing, is no YAML, or has values of other types."""
+    values = read_yaml(path)
+    if not isinstance(values, dict):
+        raise InputError(
+            f"{path}: found no `name: value` lines; give what it changes in the default"
+        )
+    check(overlay(_values(source(DEFAULT)), values), Experiment, path, "")
 
 
 def expand(path: Path) -> None:

@@ -64,20 +64,22 @@ def title(text: str) -> str:
 
 
 def source(name: str) -> str:
-    """The file of a preset: what it changes in the default."""
+    """What a preset changes in the default: the text of its file."""
     return _path(name).read_text()
 
 
 def whole(name: str) -> str:
-    """The params file of a preset, with every key and its comment."""
+    """The params file of a preset, which is named or given by its file, with every key and its
+    comment."""
     default = source(DEFAULT)
     if name == DEFAULT:
         return expanded(default, _path(name))[0]
     header, changes = parsed(source(name))
     entries = overlaid(parsed(default)[1], changes)
     values = YAML(typ="safe").load(_text([], entries))
-    _keep(entries["datasets"], {values["dataset"], *values["sgd_noise"]["transfer"]["targets"]})
-    _keep(entries["corrupt"], {values["dataset"]})
+    if values["dataset"] in values["datasets"]:  # else a fault, which is better told of all
+        _keep(entries["datasets"], {values["dataset"], *values["sgd_noise"]["transfer"]["targets"]})
+        _keep(entries["corrupt"], {values["dataset"]})
     _keep(entries["pooling"].entries["recipes"], values["pooling"]["methods"])
     sup_tickets, chosen = entries["sup_tickets"].entries, values["sup_tickets"]
     _keep(sup_tickets["training"], {*chosen["methods"], *chosen["ablated"]})
@@ -93,8 +95,13 @@ def overlaid(base: dict[str, Entry], over: dict[str, Entry]) -> dict[str, Entry]
     return result
 
 
+def is_file(name: str) -> bool:
+    """Whether a preset is given by its file, which may lie anywhere, and not by its name."""
+    return name.endswith(".yaml")
+
+
 def _path(name: str) -> Path:
-    return PRESETS / f"{name}.yaml"
+    return Path(name) if is_file(name) else PRESETS / f"{name}.yaml"
 
 
 def _keep(section: Entry, used: Collection[str]) -> None:

@@ -214,3 +214,32 @@ def test_a_preset_with_a_fault_replaces_nothing(params, capsys, monkeypatch):
     assert "preset vgg16-cifar10: model" in capsys.readouterr().err
     assert params.read_text() == before
     assert [path.name for path in params.parent.iterdir()] == ["params.yaml"]
+
+
+def test_a_preset_of_ones_own_is_a_file_anywhere(params):
+    Path("mine.yaml").write_text("# Mine: fewer epochs.\n\ntrain:\n  epochs: 7\n")
+    main(["mine.yaml"])
+    text = params.read_text()
+    assert text.startswith("# Mine: fewer epochs.\n")
+    assert YAML(typ="safe").load(text)["train"]["epochs"] == 7
+    assert "  epochs: 7                   # passes over the training images" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("# nothing\n", "mine.yaml: found no `name: value` lines; give what it changes"),
+        ("- a\n", "mine.yaml: found no `name: value` lines; give what it changes"),
+        ("train: [1\n", "mine.yaml: line 2 is not valid YAML"),
+        ("train: 3\n", "mine.yaml: train: found 3; give a mapping"),
+        ("train: {epochs: 1}\n", "mine.yaml: train.schedule.drops is [3, 4]"),
+        ("dataset: flowers\n", "mine.yaml: dataset: 'flowers' is not in datasets"),
+    ],
+)
+def test_a_file_that_is_no_preset_is_named_and_replaces_nothing(params, capsys, text, message):
+    Path("mine.yaml").write_text(text)
+    with pytest.raises(SystemExit) as end:
+        main(["mine.yaml"])
+    assert end.value.code == 2
+    assert f"error: {message}" in capsys.readouterr().err
+    assert not params.exists()

@@ -1,0 +1,1 @@
+"""Worked examples; README.md here has the commands."""

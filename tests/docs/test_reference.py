@@ -1,0 +1,77 @@
+"""The pages of the documentation: they can be built, and have every public name."""
+
+import os
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+from docs.docstrings import listed
+from docs.reference import page, rooms
+from tasks.kit.code import PROJECT
+
+# What other people's scripts may rely on.
+PUBLIC = [
+    *("tickets.Ticket", "tickets.Ticket.density", "tickets.Ticket.save", "tickets.Ticket.load"),
+    *("tickets.Ticket.from_state_dict", "tickets.Ticket.state_dict", "tickets.Ticket.network"),
+    *("sparsity.magnitude_mask", "sparsity.erk_densities"),
+    *("pooling.interpolate", "pooling.search", "pooling.superpose", "pooling.pool"),
+    "data.corrupt",
+    *("analysis.error_barrier", "analysis.convergence_speed", "analysis.disagreement"),
+    *("analysis.expected_calibration_error", "analysis.kl_divergence"),
+    "training.superposing_lr",
+]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make docs` writes, where every warning is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+def test_the_reference_has_every_public_name(site):
+    head, inventory = (site / "objects.inv").read_bytes().split(b"zlib.\n")
+    assert b"Sphinx inventory" in head
+    names = {line.split()[0] for line in zlib.decompress(inventory).decode().splitlines()}
+    assert [name for name in PUBLIC if f"lp_core.{name}" not in names] == []
+
+
+def test_the_pages_have_the_picture_of_the_stages(site):
+    assert (site / "stages.svg").is_file()
+    assert 'src="stages.svg"' in (site / "index.html").read_text()
+
+
+def test_a_name_in_a_face_is_in_the_reference():
+    import lp_core
+
+    assert {"pooling", "tickets", "tables"} < set(rooms()) <= set(lp_core.__all__)
+    assert "\n::: lp_core.sparsity.magnitude_mask\n" in page("sparsity")
+    assert page("tickets").startswith("# lp_core.tickets\n\n::: lp_core.tickets\n")
+
+
+def test_a_line_on_an_argument_becomes_an_item():
+    text = """Does a thing.
+
+    alpha: a weight,
+    from 0 to 1.
+    keep, beta:  how
+                 many.
+    Raises: nothing of this name is an argument.
+    """
+    text = "\n".join(line.strip() for line in text.splitlines())
+    shown = listed(text, {"alpha", "beta", "keep"})
+    assert shown.splitlines() == [
+        "Does a thing.",
+        "",
+        "- `alpha`: a weight, from 0 to 1.",
+        "- `keep, beta`: how many.",
+        "",
+        "Raises: nothing of this name is an argument.",
+    ]
