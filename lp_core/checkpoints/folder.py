@@ -42,7 +42,7 @@ def find(folder: str | Path, pattern: str) -> list[Found]:
             numbers = {key: int(value) for key, value in match.groupdict().items()}
             found.append(Found(path, numbers.get("seed"), numbers.get("ticket")))
     if not found:
-        there = f"it has {len(others)} files, such as {min(others)}" if others else "it has no file"
+        there = f"others are there, such as {min(others)}" if others else "there is none"
         if links:
             there += f"; {min(links)} is a link to a folder, and those are not looked into"
         raise InputError(f"{folder}: no file matches {pattern!r}; {there}")

@@ -29,7 +29,7 @@ def faults(experiment: "Experiment") -> Iterator[str]:
         if "{seed}" not in spec.pattern and len(experiment.seeds) > 1:
             yield (
                 f"imports.{variant}.pattern: {spec.pattern!r} has no {{seed}}, but seeds lists "
-                f"{len(experiment.seeds)}; give it, or one seed"
+                f"{len(experiment.seeds)}; put it where names have their numbers, or list one seed"
             )
 
 
