@@ -1,81 +1,108 @@
 """What a network costs to run on one image, dense or sparse.
 
 Counts what sparse-training papers count (Sup-tickets, Table 3): the multiply-adds of convolutions
-and linear layers, of which a masked weight needs none.
+and linear layers, of which a masked weight needs none. Networks of other kinds multiply without
+such a layer, too (attention, activations with each other): no mask saves any of that.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from lp_core.analysis.multiply_adds import multiply_adds
 from lp_core.errors import InputError
+from lp_core.models.structure import CONVOLUTIONS, PROJECTIONS, TRANSPOSED, prunable
+
+
+class Uses(NamedTuple):
+    """What one image asks of a network.
+
+    weights: how many times it multiplies each weight of a layer, by the names that `prunable` gives
+    with "conv+linear": once for each position of a convolution's output (a transposed one's input),
+    and for each token. others: multiply-adds of which no such weight is a factor.
+    """
+
+    weights: dict[str, int]
+    others: int
 
 
 def flops(
-    model: nn.Module, input_shape: Sequence[int], masks: Mapping[str, torch.Tensor] | None = None
+    model: nn.Module, input_shape: Sequence[int], masks: Mapping[str, Tensor] | None = None
 ) -> int:
     """Floating-point operations for one image of input_shape (C, H, W): 2 for each multiply-add.
 
     masks: for names of convolution or linear weights, a tensor of the weight's shape that is zero
-    where the weight is pruned. Biases, batch norm, activations and pooling count nothing; what a
+    where the weight is pruned. Biases, normalisation, activations and pooling count nothing; what a
     convolution multiplies with its padding counts. The model is left as it was. Raises InputError
     for a mask that belongs to no such weight or has another shape.
     """
-    layers = _layers(model)
-    multiplied = {name: module.weight.numel() for name, module in layers.items()}
+    multiplied = {name: model.get_parameter(name).numel() for name in _layers(model)}
     for name, mask in (masks or {}).items():
-        if name not in layers:
+        if name not in multiplied:
             raise InputError(
                 f"mask {name!r} belongs to no convolution or linear weight of the model"
             )
-        if mask.shape != layers[name].weight.shape:
+        if mask.shape != model.get_parameter(name).shape:
             raise InputError(
                 f"mask {name!r} has shape {tuple(mask.shape)}, "
-                f"but its weight has {tuple(layers[name].weight.shape)}"
+                f"but its weight has {tuple(model.get_parameter(name).shape)}"
             )
         multiplied[name] = int(mask.count_nonzero())
     uses = layer_uses(model, input_shape)
-    return sum(2 * multiplied[name] * uses[name] for name in layers)
+    return 2 * (uses.others + sum(multiplied[name] * n for name, n in uses.weights.items()))
 
 
-def _layers(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
-    """The layers that multiply, by the names of their weights."""
-    return {
-        f"{name}.weight" if name else "weight": module
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-    }
+def layer_uses(model: nn.Module, input_shape: Sequence[int]) -> Uses:
+    """What one image of input_shape (C, H, W) asks of the network, which is left as it was.
 
-
-def layer_uses(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
-    """How many times one image of input_shape (C, H, W) multiplies each weight of a layer: once for
-    each position of the layer's output.
-
-    By the names of convolutions' and linear layers' weights. The model is left as it was.
+    Of attention whose keys are not as many as its queries, the one matrix of projections counts
+    with the mean of both.
     """
-    layers = _layers(model)
-    uses = dict.fromkeys(layers, 0)
+    names = {id(model.get_parameter(name)): name for name in _layers(model)}
+    weights = dict.fromkeys(names.values(), 0)
 
-    def count(name: str, output: torch.Tensor) -> None:
-        outputs = layers[name].weight.shape[0]
-        uses[name] += output.numel() // outputs
-
-    def hook(name: str) -> torch.utils.hooks.RemovableHandle:
-        return layers[name].register_forward_hook(lambda _module, _args, out: count(name, out))
+    def count(module: nn.Module, inputs: tuple[Any, ...], given: dict[str, Any], out: Any) -> None:
+        for weight, times in _times(module, inputs, given, out):
+            if id(weight) in names:
+                weights[names[id(weight)]] += times
 
     # A real image, not one on the meta device: that imports the compiler, which takes seconds.
     some = next(model.parameters())
     image = torch.zeros(1, *input_shape, device=some.device, dtype=some.dtype)
     modes = {module: module.training for module in model.modules()}
-    hooks = [hook(name) for name in layers]
+    hooks = [m.register_forward_hook(count, with_kwargs=True) for m in model.modules()]
     model.eval()
     try:
-        with torch.no_grad():
-            model(image)
+        every = multiply_adds(model, image)
     finally:
         for handle in hooks:
             handle.remove()
         for module, training in modes.items():
             module.training = training
-    return uses
+    layers = sum(model.get_parameter(name).numel() * times for name, times in weights.items())
+    return Uses(weights, max(0, every - layers))
+
+
+def _layers(model: nn.Module) -> list[str]:
+    return prunable(model, "conv+linear")
+
+
+def _times(
+    module: nn.Module, inputs: tuple[Any, ...], given: dict[str, Any], out: Any
+) -> Iterator[tuple[Tensor, int]]:
+    """How many times a call of a module has multiplied each of its own weights."""
+    if isinstance(module, TRANSPOSED):
+        yield module.weight, inputs[0].numel() // module.in_channels
+    elif isinstance(module, CONVOLUTIONS):
+        yield module.weight, out.numel() // module.out_channels
+    elif isinstance(module, nn.Linear):
+        yield module.weight, out.numel() // module.out_features
+    elif isinstance(module, nn.MultiheadAttention):
+        named = dict(zip(("query", "key", "value"), inputs, strict=False)) | given
+        of_each = [named[n].numel() // named[n].shape[-1] for n in ("query", "key", "value")]
+        for attribute, tokens in zip(PROJECTIONS, (sum(of_each) // 3, *of_each), strict=True):
+            yield getattr(module, attribute), tokens
+        # Not called as a module: its weight is handed on.
+        yield module.out_proj.weight, of_each[0]

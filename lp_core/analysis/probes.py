@@ -5,16 +5,25 @@ layer, which alone is trained (Tables 5, 17 and 18; after the last block, on oth
 Table 6). The network is frozen, so its features are computed once, for all probes and epochs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from lp_core.analysis.probe_spec import ProbeSpec
 from lp_core.compute import Compute
-from lp_core.models.cutting import blocks
+from lp_core.errors import InputError
+from lp_core.models.cutting import stations
+from lp_core.models.structure import CONVOLUTIONS, TRANSPOSED
 from lp_core.training.evaluation import is_correct
 from lp_core.training.sgd import SGD
+
+_ON_LINES = (nn.Conv1d, nn.ConvTranspose1d, nn.BatchNorm1d)
+_CHANNELS_FIRST = (*CONVOLUTIONS, *TRANSPOSED, _NormBase, nn.GroupNorm)
+_CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.MultiheadAttention)
 
 
 @torch.no_grad()
@@ -23,24 +32,69 @@ def features(
 ) -> tuple[dict[str, Tensor], Tensor]:
     """What each block of a network makes of the images, averaged over their positions.
 
-    model: one that `build` made, on the compute device, which is left in evaluation mode. batches:
-    images B×C×H×W and labels. Returns for the stem and each block, by the names that `blocks` gives
-    them, float32 N×channels, and labels (int64, N), all on the device. The head is not run: what it
-    classifies is what the last block gives.
+    model: on the compute device; it is left in evaluation mode. batches: images B×C×H×W and labels.
+    Returns for `stem`, `block1`, `block2` …, in the order in which they run (`stations`), float32
+    N×channels, and labels (int64, N), all on the device. Tokens are averaged as positions are. The
+    last of them, which classifies, has no features of its own: what it reads is what the last block
+    gives. Raises InputError for a network that does nothing but classify.
     """
     model.eval()
-    cut = blocks(model)
-    del cut["head"]
-    parts: dict[str, list[Tensor]] = {name: [] for name in cut}
+    parts: dict[str, list[Tensor]] = {}
     labels: list[Tensor] = []
-    with compute.autocast():
+    with compute.autocast(), _watched(model) as seen:
         for images, truth in batches:
-            for name, block in cut.items():
-                images = block(images)
-                parts[name].append(images.float().mean((2, 3)))
+            seen.clear()
+            model(images)
+            if len(seen) < 2:
+                raise InputError(
+                    f"a {type(model).__name__} has a single layer with weights, the classifier; "
+                    "probes read what comes before it"
+                )
+            for number, values in enumerate(seen[:-1]):
+                parts.setdefault(f"block{number}" if number else "stem", []).append(values)
             labels.append(truth)
     # One block's pieces at a time: all of them twice could be more than there is memory for.
-    return {name: torch.cat(parts.pop(name)) for name in cut}, torch.cat(labels)
+    return {name: torch.cat(parts.pop(name)) for name in list(parts)}, torch.cat(labels)
+
+
+@contextmanager
+def _watched(model: nn.Module) -> Iterator[list[Tensor]]:
+    """While it lasts, whatever the network gives is added to the list, a block at a time."""
+    seen: list[Tensor] = []
+    first = True  # whether channels come before positions, as the last module told that tells
+
+    def watch(begins: bool, module: nn.Module, out: Any) -> None:
+        nonlocal first
+        if begins:
+            seen.append(torch.empty(0))
+        out = out[0] if isinstance(out, tuple) else out
+        if not seen or not isinstance(out, Tensor) or out.ndim < 2:
+            return
+        told = channels_first(module, out.ndim)
+        first = first if told is None else told
+        # At once: what comes next may write into the output.
+        positions = range(2, out.ndim) if first else range(1, out.ndim - 1)
+        seen[-1] = out.float().mean(tuple(positions)) if positions else out.float()
+
+    handles = [
+        module.register_forward_hook(lambda m, _, out, begins=begins: watch(begins, m, out))
+        for module, begins in stations(model).items()
+    ]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def channels_first(module: nn.Module, ndim: int) -> bool | None:
+    """Whether a module's output of `ndim` dimensions is images×channels×positions (a convolution's)
+    or images×positions×channels (a linear layer's); None where it does not tell."""
+    parts = list(module.modules())
+    if any(isinstance(part, _CHANNELS_FIRST) for part in parts):
+        lines = any(isinstance(part, _ON_LINES) for part in parts)
+        return lines if ndim == 3 else True  # else what comes of patches: tokens
+    return False if any(isinstance(part, _CHANNELS_LAST) for part in parts) else None
 
 
 def train_probes(

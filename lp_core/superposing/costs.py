@@ -43,11 +43,12 @@ class TrainingCost(Hook):
 
         model: the network that was trained. input_shape: (C, H, W) of an image. batch_size: images
         of a step, over all processes together. Convolutions and linear layers count, one without a
-        mask as a dense one. Validation and averaging count nothing, nor does what came before the
-        first step, such as SNIP's one batch.
+        mask as a dense one, and what else is multiplied. Validation and averaging count nothing,
+        nor does what came before the first step, such as SNIP's one batch.
         """
-        total = 0
-        for name, uses in layer_uses(model, input_shape).items():
+        each = layer_uses(model, input_shape)
+        total = 2 * 3 * self.steps * each.others
+        for name, uses in each.weights.items():
             size = model.get_parameter(name).numel()
             kept = self.kept.get(name, self.steps * size)
             kept_when_dense = self.kept_when_dense.get(name, self.dense_steps * size)

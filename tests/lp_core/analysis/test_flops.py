@@ -5,6 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from lp_core.analysis.flops import flops
 from lp_core.models.factory import build
@@ -91,3 +93,55 @@ def test_masks_that_fit_no_weight_are_refused_by_name() -> None:
         flops(model, (1, 8, 8), {"nowhere.weight": torch.ones(1)})
     with pytest.raises(ValueError, match=f"'{name}' has shape \\(2, 2\\)"):
         flops(model, (1, 8, 8), {name: torch.ones(2, 2)})
+
+
+class Attentive(nn.Module):
+    """Attention of both kinds: PyTorch's module, and products that no module makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 2, 2)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.queries = nn.Linear(8, 8)
+        self.up = nn.ConvTranspose1d(8, 4, 3, 2, groups=2)
+        self.kernel = nn.Parameter(torch.ones(4, 5))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.patches(images).flatten(2).mT
+        x = self.layer(self.attention(x, x, x, need_weights=False)[0])
+        x = nn.functional.scaled_dot_product_attention(self.queries(x), x, x)
+        x = x + torch.einsum("bnm,bmc->bnc", (x @ x.mT).softmax(-1), x)
+        return self.up(x.mT).mean(2) @ self.kernel
+
+
+NETWORKS = ["torchvision:mobilenet_v3_small", "torchvision:shufflenet_v2_x0_5"]
+
+
+@pytest.mark.parametrize("name", ["attentive", *NETWORKS])
+def test_a_dense_network_costs_what_pytorchs_own_counter_says(name: str) -> None:
+    model = Attentive() if name == "attentive" else build(name, 10, 3, 32, seed=0)
+    # It does not know the CPU's fused kernel of attention.
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counted:
+        model.eval()(torch.zeros(1, 3, 32, 32))
+    assert flops(model, (3, 32, 32)) == counted.get_total_flops()
+
+
+def test_no_mask_saves_the_products_of_activations() -> None:
+    model = Attentive()
+    masks = {n: torch.zeros_like(model.get_parameter(n)) for n in prunable(model, "conv+linear")}
+    tokens = 16 * 16
+    # Two of attention's own and one made by hand, each twice 256×256×8; the last product; the
+    # transposed convolution is a layer.
+    attention = 4 * 2 * tokens * tokens * 8
+    assert flops(model, (3, 32, 32), masks) == 2 * (attention + 4 * 5)
+
+
+def test_projections_of_attention_count_for_each_token() -> None:
+    model = Attentive()
+    whole = flops(model, (3, 32, 32))
+    for name, tokens in (("in_proj_weight", 256), ("out_proj.weight", 256)):
+        weight = f"attention.{name}"
+        none = {weight: torch.zeros_like(model.get_parameter(weight))}
+        saved = 2 * tokens * model.get_parameter(weight).numel()
+        assert flops(model, (3, 32, 32), none) == whole - saved
