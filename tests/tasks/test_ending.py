@@ -130,6 +130,16 @@ def test_a_search_ends_in_a_ticket_that_no_held_out_image_is_lost_by():
     assert ticket.kept == last.kept
 
 
+def test_every_ticket_of_an_ending_builds_its_network():
+    begin("rigl")
+    end("rigl", "cia")
+    files = sorted(paths.ending("base", "rigl", "cia", 0).iterdir())
+    assert len(files) == 3
+    for file in files:
+        network = Ticket.load(file).network()
+        assert bits(network.state_dict()) == bits(Ticket.load(file).state_dict())
+
+
 def test_cheap_tickets_are_taken_where_their_cycles_rate_is_lowest():
     begin("rigl")
     for name, expected in (("cia", [4.0, 5.0]), ("fge", [3.5, 4.5])):

@@ -10,12 +10,20 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 from torch.utils.data import DataLoader, TensorDataset
 
+from lp_core.compute import Compute
+from lp_core.compute_spec import ComputeSpec
+from lp_core.data.augment_spec import AugmentSpec
+from lp_core.data.loading import eval_batches
+from lp_core.data.store import Dataset
 from lp_core.errors import InputError
-from lp_core.pooling import PoolResult, ScoringSpec, pool
+from lp_core.models.structure import prunable
+from lp_core.pooling import PoolResult, ScoringSpec, calibration_batches, held_out_for, pool
 from lp_core.pooling.recipes import GreedySoup, Search
+from lp_core.sparsity.magnitude import magnitude_mask
 from lp_core.sparsity.rounds import next_mask
 from lp_core.tickets import Ticket
 from tests.lp_core.strategies import bits, nonzero, state
+from tests.lp_core.tiny import images, residual_network
 
 CLASSES, IMAGES = 3, 24
 
@@ -37,8 +45,8 @@ class Own(nn.Module):
 def _images(seed: int, count: int = IMAGES) -> TensorDataset:
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % CLASSES
-    images = torch.randn(count, 2, 6, 6, generator=generator) + labels[:, None, None, None]
-    return TensorDataset(images, labels)
+    pixels = torch.randn(count, 2, 6, 6, generator=generator) + labels[:, None, None, None]
+    return TensorDataset(pixels, labels)
 
 
 def _loader(seed: int, **settings: Any) -> DataLoader[Any]:
@@ -49,12 +57,12 @@ def _trail(count: int = 3) -> list[Ticket]:
     """Tickets of one run, densest first: each trained a little, from where the last one ended."""
     torch.manual_seed(0)
     network, mask, trail = Own(), None, []
-    images, labels = _images(1).tensors
+    pixels, labels = _images(1).tensors
     for _ in range(count):
         optimiser = torch.optim.SGD(network.parameters(), 0.05)
         for _ in range(4):
             optimiser.zero_grad()
-            nn.functional.cross_entropy(network(images), labels).backward()
+            nn.functional.cross_entropy(network(pixels), labels).backward()
             optimiser.step()
         ticket = Ticket.from_state_dict(network.state_dict(), mask, network)
         ticket.load_into(network)
@@ -68,8 +76,8 @@ def trail() -> list[Ticket]:
     return _trail()
 
 
-def _pool(trail: list[Ticket], *images: Any, **settings: Any) -> list[PoolResult]:
-    return pool(trail, Own(), *(images or (_loader(2), _loader(1))), precision="fp32", **settings)
+def _pool(trail: list[Ticket], *loaders: Any, **settings: Any) -> list[PoolResult]:
+    return pool(trail, Own(), *(loaders or (_loader(2), _loader(1))), precision="fp32", **settings)
 
 
 def _states(results: list[PoolResult]) -> list[Any]:
@@ -92,9 +100,9 @@ def test_the_accuracy_that_a_trace_reports_is_the_pooled_networks(trail):
         network = Own()
         result.ticket.load_into(network)
         network.eval()
-        images, labels = _images(2).tensors
+        pixels, labels = _images(2).tensors
         with torch.no_grad():
-            accuracy = (network(images).argmax(1) == labels).double().mean().item()
+            accuracy = (network(pixels).argmax(1) == labels).double().mean().item()
         accepted = [step.val_accuracy for step in result.trace if step.accepted]
         assert not accepted or accepted[-1] == accuracy
 
@@ -135,13 +143,13 @@ def test_a_loader_that_shuffles_or_can_be_read_once_gives_the_same_score(trail):
 def test_images_alone_do_for_calibration_and_no_more_are_read_than_asked_for(trail):
     read = []
 
-    def images() -> Iterator[Tensor]:
+    def unlabelled() -> Iterator[Tensor]:
         for batch, _ in _loader(1):
             read.append(len(batch))
             yield batch
 
     scoring = ScoringSpec(calibration_images=10)
-    results = _pool(trail, _loader(2), images(), scoring=scoring)
+    results = _pool(trail, _loader(2), unlabelled(), scoring=scoring)
     assert read == [8, 8]
     assert _states(_pool(trail, _loader(2), _loader(1), scoring=scoring)) == _states(results)
 
@@ -185,6 +193,43 @@ def test_network_tickets_and_pytorchs_switches_are_left_as_they_were(trail):
     assert bits(network.state_dict()) == there
     assert network.conv.weight.is_contiguous()
     assert [state(ticket) for ticket in trail] == before
+
+
+@pytest.mark.parametrize("search", ["halving", "exact"])
+def test_a_large_held_out_set_is_searched_slice_by_slice_as_a_data_sets_is(search):
+    """Of 1,200 images coefficients drop out early, on the same images either way."""
+    parts = {name: images(n, seed) for seed, (name, n) in enumerate(
+        {"train": 64, "val": 1200, "test": 4}.items())}  # fmt: skip
+    data = Dataset("noise", list("abcd"), 3, 8, [0.4] * 3, [0.2] * 3, parts)
+    spec = ScoringSpec(search=search, calibration_images=64)
+    compute = Compute(ComputeSpec("cpu", "fp32"))
+    network = residual_network()
+    names = prunable(network)
+    trail = []
+    for number, share in enumerate((1.0, 0.6)):
+        with torch.no_grad():
+            for i, parameter in enumerate(network.parameters()):
+                generator = torch.Generator().manual_seed(100 * number + i)
+                parameter += 0.03 * torch.randn(parameter.shape, generator=generator)
+        weights = {name: network.get_parameter(name) for name in names}
+        total = sum(map(torch.numel, weights.values()))
+        mask = magnitude_mask(weights, round(share * total))
+        trail.append(
+            Ticket.from_state_dict(network.state_dict(), mask, network, {"ticket": number})
+        )
+    augment = AugmentSpec(crop=0, flip=False)
+    score = held_out_for(residual_network(), data, spec, augment, 0, compute)
+    recipe = Search(coefficients=[0.1, 0.3, 0.5, 0.7, 0.9])
+    expected = recipe.pool(trail[1], trail[:1], score)
+    calibration = calibration_batches(data, 64, augment, 0, compute)
+    loader = DataLoader(TensorDataset(*(torch.cat(p) for p in zip(
+        *eval_batches(data, "val", 100, "cpu"), strict=True))), batch_size=64)  # fmt: skip
+    found = pool(
+        trail, network, loader, calibration, recipe=recipe, scoring=spec, precision="fp32"
+    )[1]
+    assert found.trace == expected.trace
+    assert found.ticket.digest == score.calibrate(expected.ticket).digest
+    assert (len({step.images for step in found.trace}) > 1) == (search == "halving")
 
 
 def _changed(batch: Any, place: int, value: Any) -> Any:

@@ -243,3 +243,11 @@ def test_the_projects_stages_run_their_own_modules() -> None:
     files = fingerprint(["tasks.imp"])
     assert {"tasks/imp.py", "tasks/kit/training.py", "lp_core/training/trainer.py"} <= set(files)
     assert not [name for name in files if name.startswith(("tests/", "flows/"))]
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "imp", "pool", "ood", "ending", "tables"])
+def test_no_training_or_measurement_depends_on_what_users_take_in_and_out(stage: str) -> None:
+    files = fingerprint([f"tasks.{stage}"])
+    rooms = ("lp_core/interchange.py", "lp_core/exporting.py", "lp_core/pooling/own.py",
+             "lp_core/pooling/given.py", "lp_core/checkpoints/", "tasks/export/")  # fmt: skip
+    assert not [name for name in files if name.startswith(rooms)]
