@@ -143,7 +143,9 @@ def svg() -> str:
     height = max(top for _, top in found.values()) + _BOX[1]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-8 0 {width + 16} {height + 12}">'
-        f"<style>{_STYLE}</style>\n" + "\n".join(drawn) + "\n</svg>\n"
+        f'<style>{_STYLE}</style><rect x="-8" width="100%" height="100%" fill="#fff"/>\n'
+        + "\n".join(drawn)
+        + "\n</svg>\n"
     )
 
 

@@ -23,7 +23,7 @@ from lp_core.tables import TABLES, write_table
 from presets.overlays import names
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN = ["dataset", "model", "variant", "seed"]
 
 
@@ -38,7 +38,7 @@ def in_code(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page):
     for address in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if not address.startswith(("http", "reference/")):  # which mkdocs makes, and looks at
@@ -53,8 +53,8 @@ def test_the_tables_have_the_columns_that_their_page_lists():
     }
 
 
-def test_the_readme_lists_the_stages_of_the_graph():
-    rows = table_rows("README.md", "stage")
+def test_the_page_of_the_stages_lists_those_of_the_graph():
+    rows = table_rows("docs/stages.md", "stage")
     stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
     assert {name for row in rows for name in in_code(row[0])} == set(stages)
 
