@@ -17,14 +17,14 @@ from lp_core.corruptions.spec import KINDS, CorruptSpec
 from lp_core.faces import module_of, names
 from lp_core.files import atomic_write
 from lp_core.models.ensembles.spec import ENSEMBLES
-from lp_core.models.spec import NETWORKS, ModelSpec
+from lp_core.models.spec import ModelSpec
 from lp_core.pooling.spec import RECIPES
 from lp_core.sparsity.method_spec import METHODS
 from lp_core.superposing.spec import SELECTIONS, EndingSpec
 from tasks.kit import paths
 from tasks.kit.cli import run
 from tasks.kit.code import PROJECT, fingerprint
-from tasks.kit.networks import files_of, modules_of
+from tasks.kit.networks import entries_of, files_of, modules_of
 from tasks.kit.params import Params
 
 
@@ -32,14 +32,18 @@ from tasks.kit.params import Params
 class Used:
     """What a stage runs, or something that the params name.
 
-    name: of its fingerprint. entries: each a registry and a name in it. modules: of the project.
-    reads: files beside them.
+    name: of its fingerprint. entries: each a registry and a name in it. modules: of the project,
+    beside those of the entries. reads: files beside them.
     """
 
     name: str
     entries: list[list[str]]
-    modules: list[str]
+    modules: list[str] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
+
+    @property
+    def all_modules(self) -> list[str]:
+        return sorted({*self.modules, *(module_of(*entry) for entry in self.entries)})
 
 
 def main(_: Namespace) -> None:
@@ -62,7 +66,7 @@ def _fingerprints() -> dict[str, Any]:
             "entries": used.entries,
             "modules": used.modules,
             "reads": used.reads,
-            "files": fingerprint(used.modules, files=used.reads),
+            "files": fingerprint(used.all_modules, files=used.reads),
         }
         for used in (*_stages(), *_chosen(Params()))
     }
@@ -79,8 +83,8 @@ def _chosen(params: Params) -> Iterator[Used]:
     """What the params name, by the name of what it is for."""
     for variant in params.section("variants", dict):
         model = Params(variant, params.path).section("model", ModelSpec)
-        entries = [] if model.by_import else [[NETWORKS, model.name]]
-        yield Used(f"networks/{variant}", entries, modules_of(model), files_of(model))
+        used = (entries_of(model), modules_of(model), files_of(model))
+        yield Used(f"networks/{variant}", *used)
     for method, settings in params.section("pooling.recipes", dict).items():
         yield _used(f"recipes/{method}", RECIPES, [settings["recipe"]])
     for method, settings in params.section("sup_tickets.training", dict).items():
@@ -95,8 +99,7 @@ def _chosen(params: Params) -> Iterator[Used]:
 
 
 def _used(name: str, registry: str, used: list[str]) -> Used:
-    modules = {module_of(registry, entry) for entry in used}
-    return Used(name, [[registry, entry] for entry in used], sorted(modules))
+    return Used(name, [[registry, entry] for entry in used])
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lp_core import faces
 from lp_core.data.loading import EVAL_BATCH, eval_batches
+from lp_core.errors import InputError
 from lp_core.models.ensembles.ensemble import Ensemble
 from lp_core.models.ensembles.spec import ENSEMBLES
 from lp_core.models.factory import build
@@ -63,7 +64,10 @@ def make(name: str, bench: Bench, seed: int) -> Ensemble:
         shapes = (len(dataset.classes), dataset.channels, dataset.size)
         return build(model.name, *shapes, model.stem, model.arguments, model.weights, seed=seed)
 
-    ensemble = faces.member(ENSEMBLES, name)(one, seed)
+    try:
+        ensemble = faces.member(ENSEMBLES, name)(one, seed)
+    except InputError as error:
+        raise InputError(f"sup_tickets.efficient_ensembles: {name}: {error}") from error
     return cast(Ensemble, bench.compute.to_device(ensemble))
 
 

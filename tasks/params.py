@@ -8,7 +8,7 @@ from argparse import Namespace
 from itertools import product
 
 from lp_core.files import atomic_write
-from tasks.kit import networks, paths
+from tasks.kit import network_faults, paths
 from tasks.kit.cli import run
 from tasks.kit.experiment import validate
 from tasks.kit.imports import missing_checkpoints
@@ -20,7 +20,7 @@ from tasks.kit.sgd_noise_faults import twice_the_same
 def main(_arguments: Namespace) -> None:
     """Check every key, type, name and round, and that the data are there."""
     experiment = validate()
-    unusable = [f"{PARAMS}: {fault}" for fault in networks.unusable(experiment, Params())]
+    unusable = [f"{PARAMS}: {fault}" for fault in network_faults.unusable(experiment, Params())]
     if unusable:
         raise ParamsError("\n".join(dict.fromkeys(unusable)))
     missing = list(missing_files(experiment))

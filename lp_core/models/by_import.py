@@ -7,6 +7,7 @@ what it makes is a network for these images is found by running it (`lp_core.mod
 import importlib
 import importlib.util
 import inspect
+import sysconfig
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -188,11 +189,16 @@ def _told(given: Mapping[str, Any]) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """An error in a line, with the last place of the network's own code."""
+    """An error in a line, with the last place that is in nobody's package."""
     frames = traceback.extract_tb(error.__traceback__)
-    outside = [frame for frame in frames if frame.filename != __file__]
+    own = [f for f in frames if f.filename != __file__ and not _installed(f.filename)]
     said = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{said} ({outside[-1].filename}:{outside[-1].lineno})" if outside else said
+    return f"{said} ({own[-1].filename}, line {own[-1].lineno})" if own else said
+
+
+def _installed(file: str) -> bool:
+    places = [sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")]
+    return file.startswith(("<", *places))
 
 
 def _near(name: str, known: list[str]) -> str:

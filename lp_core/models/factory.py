@@ -6,6 +6,7 @@ version of the libraries that supply the architectures. Layers of other kinds, a
 that is named by an import path, keep what their constructors drew, from that seed.
 """
 
+import importlib
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import torch
 from torch import nn
 
 from lp_core.errors import InputError
-from lp_core.models.spec import ModelSpec, StemChoice
+from lp_core.models.spec import BY_IMPORT, FROM_FILE, ModelSpec, StemChoice
 
 
 def _initialise(model: nn.Module, seed: int) -> None:
@@ -65,17 +66,18 @@ def build(
     if channels < 1:
         raise InputError(f"{name} needs at least 1 image channel, but channels is {channels}")
     if spec.by_import:
-        from lp_core.models.by_import import skeleton
-
         with _draws_of(seed):
-            model = skeleton(spec, classes, channels, height, width)
+            model = _module(BY_IMPORT).skeleton(spec, classes, channels, height, width)
     else:
         model = _registered(spec, classes, channels, height, width, seed)
     if weights is not None:
-        from lp_core.models.initial_weights import load_initial
-
-        load_initial(model, weights, name)
+        _module(FROM_FILE).load_initial(model, weights, name)
     return model
+
+
+def _module(name: str) -> Any:
+    # By name, so that it is code of those networks alone that need it.
+    return importlib.import_module(name)
 
 
 def _registered(

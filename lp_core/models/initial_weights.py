@@ -3,21 +3,25 @@
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from lp_core.errors import InputError, MissingInputError
+from lp_core.checkpoints.fitting import named
+from lp_core.checkpoints.reading import read
+from lp_core.errors import InputError
 
 
 @torch.no_grad()
 def load_initial(model: nn.Module, path: str | Path, name: str) -> None:
     """Copy a file's weights and buffers into a network.
 
-    path: a state dict as `torch.save` writes it, or safetensors. name: what errors call the
-    network. Raises MissingInputError where there is no such file, InputError where it is something
-    else, or of another network.
+    path: of any format that `lp_core.checkpoints.read` knows. name: what errors call the network.
+    Raises MissingInputError where there is no such file, InputError where it is something else, of
+    another network, or of a pruned one.
     """
-    state = _read(Path(path))
-    wanted = model.state_dict()
+    checkpoint = named(read(path), model)
+    if not all(bool(mask.all()) for mask in checkpoint.masks.values()):
+        raise InputError(f"{path}: has masks; initial weights are dense, and tickets are imported")
+    state, wanted = checkpoint.state, model.state_dict()
     differing = set(state) ^ set(wanted)
     differing |= {key for key in set(state) & set(wanted) if state[key].shape != wanted[key].shape}
     if differing:
@@ -26,20 +30,3 @@ def load_initial(model: nn.Module, path: str | Path, name: str) -> None:
             f"{min(differing)}; give weights of this one"
         )
     model.load_state_dict(state)
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise MissingInputError(f"{path}: no such file; give weights a state dict, or null")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: cannot be read as weights ({reason})") from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise InputError(f"{path}: no state dict; save model.state_dict()")
-    return state

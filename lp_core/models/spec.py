@@ -11,6 +11,10 @@ from lp_core.models.network import Network, Stem
 # Where networks are found by name.
 NETWORKS = "lp_core.models.networks"
 
+# What makes networks that are no entries, and what reads initial weights.
+BY_IMPORT = "lp_core.models.by_import"
+FROM_FILE = "lp_core.models.initial_weights"
+
 # Packages that have networks of their own, by what stands before the colon.
 LIBRARIES = ("torchvision", "timm")
 

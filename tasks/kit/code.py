@@ -13,6 +13,7 @@ a resume state holds them: there is no second notion of "the code of a stage".
 import ast
 import hashlib
 import json
+import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -142,7 +143,7 @@ def _raw(path: str, root: Path) -> Fingerprint:
     """Digests of a file, or of every file in a folder, as they lie on disk."""
     top = root / path
     files = sorted(p for p in top.rglob("*") if p.is_file()) if top.is_dir() else [top]
-    return {f.relative_to(root).as_posix(): _digest(f.read_bytes()) for f in files if f.exists()}
+    return {os.path.relpath(f, root): _digest(f.read_bytes()) for f in files if f.exists()}
 
 
 def _digest(content: bytes) -> str:

@@ -16,7 +16,7 @@ from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.spec import ScoringSpec
 from lp_core.sparsity.spec import ImpSpec
 from lp_core.training.spec import RewindSpec, TrainSpec
-from tasks.kit import imports, networks, products, sgd_noise_faults, sup_tickets
+from tasks.kit import imports, network_faults, products, sgd_noise_faults, sup_tickets
 from tasks.kit.faults import empty, no_names, repeated, same_stages, unlisted
 from tasks.kit.needed import circles
 from tasks.kit.params import PARAMS, Params, ParamsError, check, overlay
@@ -83,7 +83,7 @@ def validate(path: Path = PARAMS) -> Experiment:
     faults += [*imports.faults(experiment), *circles(experiment)]
     faults += sup_tickets.faults(experiment, Params(path=path))
     faults += sgd_noise_faults.faults(experiment, Params(path=path))
-    faults += networks.faults(experiment, Params(path=path))
+    faults += network_faults.faults(experiment, Params(path=path))
     of_products = _products(experiment, raw, path)
     faults += of_products
     if not of_products:  # which would come up in each of their variants

@@ -79,7 +79,7 @@ def _current(name: str) -> Fingerprint:
     """The fingerprint of what `code/<name>.json` is of, as the files are now."""
     content = _content(name)
     modules = {module_of(registry, entry) for registry, entry in content["entries"]}
-    return fingerprint(modules or content["modules"], files=content["reads"])
+    return fingerprint({*content["modules"], *modules}, files=content["reads"])
 
 
 def _content(name: str) -> dict[str, Any]:

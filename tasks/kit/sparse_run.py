@@ -2,17 +2,17 @@
 endings part, and from there on."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor
 
 from lp_core.errors import DamagedError, InputError
 from lp_core.faces import module_of
-from lp_core.models.structure import Prunable, prunable
 from lp_core.sparsity.method_spec import METHODS
 from lp_core.superposing.costs import TrainingCost
 from lp_core.training.hooks import Hook
 from lp_core.training.resume import StateError, read_hooks
+from tasks.kit.dense import prunable_weights
 from tasks.kit.rows import Row
 from tasks.kit.sparse_methods import read_method
 from tasks.kit.training import Finished, Label, StageTrainer
@@ -35,8 +35,7 @@ class SparseRun:
         recipe = params.section(f"sup_tickets.training.{method}", dict[str, Any])["recipe"]
         self.code = [module_of(METHODS, recipe)]
         self.start = params.section("sup_tickets.start", int)
-        kind = cast(Prunable, params.section("sup_tickets.prunable", str))
-        self.prunable = prunable(self.trainer.model, kind)
+        self.prunable = prunable_weights(self.trainer, "sup_tickets.prunable")
         sizes = [self.trainer.model.get_parameter(weight).numel() for weight in self.prunable]
         self.weights, self.keep = sum(sizes), round(self.method.density * sum(sizes))
         if not self.keep:

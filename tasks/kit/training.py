@@ -26,7 +26,7 @@ from lp_core.training.trainer import Loader, Trainer
 from tasks.kit import paths, resume
 from tasks.kit.bench import Bench
 from tasks.kit.code import fingerprint
-from tasks.kit.networks import files_of, modules_of
+from tasks.kit.networks import code_of, files_of
 from tasks.kit.params import Params
 from tasks.kit.run_key import mask_digest, run_key
 
@@ -143,7 +143,7 @@ class StageTrainer:
         Neither inputs nor settings tell what was pruned: the masks do.
         """
         model = self.bench.model_spec
-        code = [f"tasks.{self.stage.partition('@')[0]}", *modules_of(model), *code]
+        code = [f"tasks.{self.stage.partition('@')[0]}", *code_of(model), *code]
         ran = fingerprint(code, files=files_of(model))
         every = [self.spec, model, self.compute.spec, self.seeds, self.stage, ran]
         if self.subset is not None:

@@ -9,8 +9,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
+from lp_core.errors import InputError
 from lp_core.models.ensembles.ensemble import MEMBERS, Build, Ensemble
+from lp_core.models.structure import TRANSPOSED
 
 
 class BatchEnsemble(Ensemble):
@@ -33,10 +36,15 @@ class BatchEnsemble(Ensemble):
         state = np.random.SeedSequence([seed, 0x5167]).generate_state(1, np.uint32)
         generator = torch.Generator().manual_seed(int(state[0]))
         for name, module in list(self.network.named_modules()):
-            if isinstance(module, nn.Conv2d | nn.Linear):
+            if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
                 self.network.set_submodule(name, _Factored(module, members, generator))
-            elif isinstance(module, nn.BatchNorm2d):
+            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                 self.network.set_submodule(name, _OwnNorms(module, members))
+            elif isinstance(module, (*TRANSPOSED, nn.Conv3d, nn.MultiheadAttention, _NormBase)):
+                raise InputError(
+                    f"{name} is a {type(module).__name__}, for which BatchEnsemble has no factors; "
+                    "take a network of convolutions and linear layers, or no batch-ensemble"
+                )
 
     def shared_out(self, images: Tensor) -> Tensor:
         """Logits B×classes: one pass of the whole batch, each share with its member's factors."""
@@ -57,10 +65,14 @@ class _Factored(nn.Module):
     """
 
     def __init__(
-        self, layer: nn.Conv2d | nn.Linear, members: int, generator: torch.Generator
+        self, layer: nn.Conv1d | nn.Conv2d | nn.Linear, members: int, generator: torch.Generator
     ) -> None:
         super().__init__()
-        outputs, inputs = layer.weight.shape[:2]
+        self.last = isinstance(layer, nn.Linear)
+        if isinstance(layer, nn.Linear):
+            outputs, inputs = layer.out_features, layer.in_features
+        else:
+            outputs, inputs = layer.out_channels, layer.in_channels
         self.inputs = nn.Parameter(_signs(members, inputs, generator))
         self.outputs = nn.Parameter(_signs(members, outputs, generator))
         self.biases: nn.Parameter | None = None
@@ -70,18 +82,18 @@ class _Factored(nn.Module):
         self.layer = layer
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = _of_shares(x, self.inputs, torch.mul)
-        out = _of_shares(self.layer(out), self.outputs, torch.mul)
-        return out if self.biases is None else _of_shares(out, self.biases, torch.add)
+        out: Tensor = _of_shares(x, self.inputs, torch.mul, self.last)
+        out = _of_shares(self.layer(out), self.outputs, torch.mul, self.last)
+        return out if self.biases is None else _of_shares(out, self.biases, torch.add, self.last)
 
 
 class _OwnNorms(nn.Module):
     """Batch norm that each member has to itself, statistics included."""
 
-    def __init__(self, norm: nn.BatchNorm2d, members: int) -> None:
+    def __init__(self, norm: nn.BatchNorm1d | nn.BatchNorm2d, members: int) -> None:
         super().__init__()
         self.norms = nn.ModuleList(
-            nn.BatchNorm2d(norm.num_features, norm.eps, norm.momentum) for _ in range(members)
+            type(norm)(norm.num_features, norm.eps, norm.momentum) for _ in range(members)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -93,8 +105,11 @@ def _signs(members: int, channels: int, generator: torch.Generator) -> Tensor:
     return torch.randint(0, 2, (members, channels), generator=generator).float() * 2 - 1
 
 
-def _of_shares(x: Tensor, own: Tensor, combine: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Each share of a batch, combined channel by channel with its member's row of `own`."""
-    shape = (-1, *(1,) * (x.ndim - 2))
+def _of_shares(
+    x: Tensor, own: Tensor, combine: Callable[[Tensor, Tensor], Tensor], last: bool
+) -> Tensor:
+    """Each share of a batch, combined channel by channel with its member's row of `own`. last:
+    whether channels come last, as a linear layer has them."""
+    shape = (-1,) if last else (-1, *(1,) * (x.ndim - 2))
     shares = x.tensor_split(len(own))
     return torch.cat([combine(x, row.view(shape)) for x, row in zip(shares, own, strict=True)])

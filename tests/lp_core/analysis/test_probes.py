@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lp_core import torchvision_ops
 from lp_core.analysis.probe_spec import ProbeSpec
 from lp_core.analysis.probes import features, probe_accuracy, train_probes
 from lp_core.compute import Compute
@@ -171,3 +172,81 @@ def test_the_seed_alone_decides():
 def test_settings_that_train_nothing_are_refused_by_name(setting, value):
     with pytest.raises(InputError, match=f"^{setting} is {value}"):
         ProbeSpec(**{setting: value})
+
+
+# Networks of the user's own -----------------------------------------------------------------------
+
+OWN = "tests.lp_core.own_networks"
+
+
+@contextmanager
+def recorded(model: nn.Module, names: list[str]) -> Iterator[list[Tensor]]:
+    """What modules give, call by call."""
+    given: list[Tensor] = []
+    handles = [
+        model.get_submodule(name).register_forward_hook(
+            lambda _m, _i, out: given.append(out.clone())
+        )
+        for name in dict.fromkeys(names)
+    ]
+    try:
+        yield given
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@pytest.mark.parametrize(
+    ("name", "ends", "positions"),
+    [
+        # Of one pooling for two blocks, each has its own call.
+        ("Functional", ["pool", "pool", "norm"], [(2, 3), (2, 3), ()]),
+        # An encoder that holds most of the network is looked into; tokens are averaged.
+        ("Transformer", ["patches", "encoder.layers.0", "encoder.layers.1"], [(2, 3), (1,), (1,)]),
+        ("Lines", ["down", "norm"], [(2,), (2,)]),
+        ("plain", ["2", "5"], [(), ()]),
+    ],
+)
+def test_features_of_any_network_are_those_after_each_module_with_weights(name, ends, positions):
+    model = build(f"{OWN}:{name}", CLASSES, 3, 8, seed=0)
+    found, _ = features(model, batches(8), compute())
+    assert list(found) == ["stem", "block1", "block2"][: len(ends)]
+    with recorded(model, ends) as given, torch.no_grad():
+        for images, _ in batches(8):
+            model(images)
+    for index, (values, over) in enumerate(zip(found.values(), positions, strict=True)):
+        of_block = given[index :: len(ends)]
+        expected = [out.mean(over) if over else out for out in of_block]
+        torch.testing.assert_close(values, torch.cat(expected))
+
+
+def test_a_network_in_a_wrapper_has_its_blocks():
+    class Wrapper(nn.Module):
+        def __init__(self, inner: nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, images: Tensor) -> Tensor:
+            logits: Tensor = self.inner(images * 2)
+            return logits
+
+    model = build(f"{OWN}:Functional", CLASSES, 3, 8, seed=0)
+    found, _ = features(Wrapper(model), batches(8), compute())
+    twice = [(images * 2, labels) for images, labels in batches(8)]
+    expected, _ = features(model, twice, compute())
+    assert bits(found) == bits(expected)
+
+
+def test_a_transformer_with_channels_last_is_averaged_over_its_positions():
+    torchvision_ops.declare_missing_operators()
+    small = {"patch_size": [2, 2], "embed_dim": 6, "depths": [2, 1], "num_heads": [1, 2]}
+    swin = "torchvision.models.swin_transformer:SwinTransformer"
+    model = build(swin, CLASSES, 3, 8, arguments=small | {"window_size": [2, 2]}, seed=0)
+    found, _ = features(model, batches(8), compute())
+    # Stem and two blocks, a merging of patches that doubles the channels, one block.
+    assert [values.shape[1] for values in found.values()] == [6, 6, 6, 12, 12]
+
+
+def test_a_linear_classifier_has_nothing_to_probe():
+    with pytest.raises(InputError, match="single layer with weights, the classifier"):
+        features(nn.Sequential(nn.Flatten(), nn.Linear(192, 3)), batches(8), compute())

@@ -21,6 +21,7 @@ from lp_core.models.spec import NETWORKS
 from tests.lp_core.tiny import CLASSES, TinyRun, without_time
 
 NAMES = faces.names(ENSEMBLES)
+OWN = "tests.lp_core.own_networks"
 MakeOne = Callable[[int], nn.Module]
 
 
@@ -59,13 +60,13 @@ def separate(ensemble: Ensemble, one: MakeOne, member: int) -> nn.Module:
         return plain
     for name, module in plain.named_modules():
         at = f"network.{name}"
-        if isinstance(module, nn.Conv2d | nn.Linear):
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
             r, s = state[f"{at}.inputs"][member], state[f"{at}.outputs"][member]
             rank_one = s.outer(r).reshape(*module.weight.shape[:2], *[1] * (module.weight.ndim - 2))
             module.weight.data = state[f"{at}.layer.weight"] * rank_one
             if module.bias is not None:
                 module.bias.data = state[f"{at}.biases"][member]
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             of_member = f"{at}.norms.{member}."
             own_state = {
                 k[len(of_member) :]: v for k, v in state.items() if k.startswith(of_member)
@@ -76,7 +77,8 @@ def separate(ensemble: Ensemble, one: MakeOne, member: int) -> nn.Module:
 
 @pytest.mark.parametrize("kind", NAMES)
 @pytest.mark.parametrize(
-    ("name", "size"), [("resnet8", 8), ("resnet18", 8), ("vgg16", 32), ("wrn28_10", 8)]
+    ("name", "size"),
+    [("resnet8", 8), ("resnet18", 8), ("vgg16", 32), ("wrn28_10", 8), (f"{OWN}:plain", 8)],
 )
 def test_members_are_the_networks_of_their_effective_weights(
     kind: str, name: str, size: int
@@ -228,3 +230,27 @@ def test_what_cannot_be_an_ensemble_is_refused(kind: str) -> None:
         make(kind, network("resnet8"), members=1)
     with pytest.raises(InputError, match=r"train\.batch_size: a batch of 2 images .* 3 members"):
         make(kind, network("resnet8")).train()(images(2))
+
+
+def test_factors_scale_channels_wherever_a_layer_has_them() -> None:
+    """Batch norm of one dimension; tokens, whose channels come last."""
+    for name in ("Functional", "Tokens"):
+        one = network(f"{OWN}:{name}")
+        ensemble = make("batch-ensemble", one, members=2).eval()
+        disturb(ensemble)
+        with torch.no_grad():
+            alone = [separate(ensemble, one, k).eval()(images(2)) for k in range(2)]
+            torch.testing.assert_close(ensemble.members(images(2)), torch.stack(alone))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "told"),
+    [
+        ("tree-net", "Functional", "cannot cut a Functional into blocks: only an nn.Sequential"),
+        ("batch-ensemble", "Transformer", "attention is a MultiheadAttention, for which Batch"),
+        ("batch-ensemble", "Lines", "up is a ConvTranspose1d, for which BatchEnsemble has no"),
+    ],
+)
+def test_a_network_that_cannot_be_shared_so_is_refused(kind: str, name: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        make(kind, network(f"{OWN}:{name}"))

@@ -8,11 +8,13 @@ import torch
 from torch import nn
 
 from lp_core import faces
+from lp_core.errors import InputError
 from lp_core.models.cutting import blocks
 from lp_core.models.factory import build
 from lp_core.models.spec import NETWORKS
 from lp_core.models.structure import prunable
 
+OWN = "tests.lp_core.own_networks"
 SETTINGS = [
     *((name, 32, "auto") for name in faces.names(NETWORKS)),
     ("resnet8", 8, "auto"),
@@ -93,3 +95,55 @@ def test_unknown_kinds_and_foreign_networks_are_refused() -> None:
         prunable(nn.Conv2d(3, 4, 1), "all")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="cannot cut a Linear into blocks"):
         blocks(nn.Linear(3, 4))
+
+
+# Networks of the user's own -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "convolutions", "linear"),
+    [
+        ("Functional", ["one", "two"], ["hidden", "last"]),
+        ("Lines", ["down", "up"], ["last"]),
+        # A weight of two names counts by one, and one that is computed from others not at all.
+        ("Tied", ["stem", "one"], ["last"]),
+    ],
+)
+def test_what_can_be_pruned_is_found_in_the_layers(
+    name: str, convolutions: list[str], linear: list[str]
+) -> None:
+    model = build(f"{OWN}:{name}", 5, 1, 8, seed=0)
+    assert prunable(model) == [f"{layer}.weight" for layer in convolutions]
+    both = [f"{layer}.weight" for layer in [*convolutions, *linear]]
+    assert prunable(model, "conv+linear") == both
+
+
+def test_attention_counts_among_linear_layers_with_all_its_projections() -> None:
+    model = build(f"{OWN}:Transformer", 5, 1, 8, arguments={"depth": 1}, seed=0)
+    assert prunable(model) == ["patches.weight"]
+    layer = "encoder.layers.0"
+    attention = [f"{layer}.attention.{name}" for name in ("in_proj_weight", "out_proj.weight")]
+    mix = [f"{layer}.mix.{number}.weight" for number in (0, 2)]
+    names = prunable(model, "conv+linear")
+    assert names == ["patches.weight", *attention, *mix, "head.weight"]
+    apart = nn.MultiheadAttention(4, 2, kdim=6, vdim=5)
+    projections = [f"{name}_proj_weight" for name in "qkv"]
+    assert prunable(apart, "conv+linear") == [*projections, "out_proj.weight"]
+
+
+def test_a_plain_sequence_is_cut_before_each_layer_with_weights() -> None:
+    model = build(f"{OWN}:plain", 5, 1, 8, seed=0).eval()
+    images = torch.randn(3, 1, 8, 8)
+    cut = blocks(model)
+    assert list(cut) == ["stem", "block1", "head"]
+    composed = reduce(lambda x, block: block(x), cut.values(), images)
+    assert torch.equal(composed, model(images))
+    assert [len(list(block.children())) for block in cut.values()] == [3, 3, 1]
+
+
+@pytest.mark.parametrize("name", ["Functional", "Transformer"])
+def test_what_does_not_say_its_order_is_not_cut(name: str) -> None:
+    with pytest.raises(InputError, match=f"cannot cut a {name} into blocks: only an nn.Sequential"):
+        blocks(build(f"{OWN}:{name}", 5, 1, 8, seed=0))
+    with pytest.raises(InputError, match="a single layer with weights; there is nothing to cut"):
+        blocks(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)))

@@ -1,0 +1,198 @@
+"""Networks by an import path are built as those of the registry, and what cannot be is one line."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn.utils import prune
+
+from lp_core.errors import InputError
+from lp_core.models.architecture import Architecture
+from lp_core.models.factory import build
+from lp_core.models.spec import ModelSpec
+from tests.lp_core import own_networks
+from tests.lp_core.strategies import bits
+
+OWN = "tests.lp_core.own_networks"
+WORKING = ["Functional", "Transformer", "Lines", "Tied", "plain", "Numpy"]
+
+
+def own(
+    name: str, arguments: dict[str, Any] | None = None, seed: int = 0, **more: Any
+) -> nn.Module:
+    shapes = {"classes": 5, "channels": 1, "size": 8} | more
+    return build(f"{OWN}:{name}", arguments=arguments, seed=seed, **shapes)
+
+
+@pytest.mark.parametrize("name", WORKING)
+def test_the_seed_alone_decides_what_an_own_network_draws(name: str) -> None:
+    torch.manual_seed(1)
+    first = bits(own(name).state_dict())
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    assert bits(own(name).state_dict()) == first
+    assert torch.equal(torch.get_rng_state(), before)
+    assert bits(own(name, seed=1).state_dict()) != first
+
+
+def test_weights_are_those_that_the_constructor_drew() -> None:
+    torch.manual_seed(7)
+    plain = own_networks.Functional(5, 1)
+    assert bits(own("Functional", seed=7).state_dict()) == bits(plain.state_dict())
+
+
+def test_statistics_and_mode_are_as_in_a_new_network() -> None:
+    model = own("Functional")
+    assert all(module.training for module in model.modules())
+    norm = model.get_submodule("norm")
+    assert isinstance(norm, nn.BatchNorm1d)
+    assert norm.num_batches_tracked == 0
+    assert not norm.running_mean.any()  # type: ignore[union-attr]
+
+
+def test_a_constructor_gets_what_it_asks_for_unless_arguments_say_it() -> None:
+    assert own("Transformer", classes=7, channels=3).get_parameter("place").shape == (16, 8)
+    model = own("Functional", {"width": 6}, classes=7, channels=3)
+    assert model.get_parameter("one.weight").shape == (6, 3, 3, 3)
+    assert model.get_parameter("last.weight").shape == (7, 6)
+    resnet = "lp_core.models.networks.residual_blocks:resnet"
+    model = build(resnet, 4, 3, 8, arguments={"depth": 8}, seed=0)
+    named = build("resnet8", 4, 3, 8, seed=0)
+    shapes = [{k: v.shape for k, v in m.state_dict().items()} for m in (model, named)]
+    assert shapes[0] == shapes[1]
+    with pytest.raises(InputError, match=r"makes 1×9 of images .* makes logits, 1×5"):
+        own("Functional", {"classes": 9})
+
+
+HINT = r"; mend model\.arguments, or the network"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("Functonal", {}, "tests.lp_core.own_networks has no Functonal; it has Functional"),
+        ("NoNetwork", {}, "NoNetwork is a class, but not of nn.Module; name one that is"),
+        ("no_network", {}, "gives a list; name a class of nn.Module, or a function"),
+        ("A_NETWORK", {}, "A_NETWORK is a Linear; name a class of nn.Module"),
+        ("WIDTH", {}, "has no WIDTH; it has"),
+        (
+            "Functional",
+            {"wdith": 3},
+            "arguments.wdith: it takes no wdith, but classes: int, channels: int, width: int = 4; ",
+        ),
+        ("Functional", {"width": "a"}, "cannot be built with width='a', classes=5, channels=1: "),
+        ("Broken", {}, "AttributeError: 'Linear' object has no attribute 'wieght' (…, line "),
+        ("Features", {}, "makes 1×4×8×8 of images 1×1×8×8; a network here makes logits, 1×5"),
+        ("Auxiliary", {}, "makes tuple of images 2×1×8×8; a network here makes logits, 2×5"),
+        ("Dropping", {}, "answers one image differently when it is asked again in evaluation mode"),
+        ("Double", {}, "scale is of float64; weights must be float32"),
+    ],
+)
+def test_what_is_no_network_is_one_line(name: str, arguments: dict[str, Any], told: str) -> None:
+    pattern = ".*".join(map(re.escape, f"{OWN}:{name}: … {told}".split("…")))
+    with pytest.raises(InputError) as error:
+        own(name, arguments)
+    assert re.match(pattern.replace("\\ .*\\ ", " .*"), str(error.value)), error.value
+    assert "\n" not in str(error.value)
+
+
+def test_images_that_are_too_small_are_named_with_what_the_network_says() -> None:
+    with pytest.raises(InputError, match=r"cannot take images of 1×1×2×2 \(RuntimeError: .*small"):
+        own("Functional", size=2)
+
+
+def test_a_module_that_cannot_be_imported_says_why_and_where(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "lacking.py").write_text("import torch\nimport no_such_package\n")
+    for name, told in {
+        "nowhere.nets:Net": "nowhere.nets cannot be imported: ModuleNotFoundError: No module named",
+        "lacking:Net": r"named 'no_such_package' \(.*lacking.py, line 2\); mend the name or",
+    }.items():
+        with pytest.raises(InputError, match=told):
+            build(name, 5, 1, 8, seed=0)
+
+
+@pytest.mark.parametrize(
+    "name", ["a:", ":b", "a b:C", "a:b:C", "../own:Net", "torchvision:", "timm:a b"]
+)
+def test_a_name_that_leads_nowhere_is_refused_before_anything_is_imported(name: str) -> None:
+    with pytest.raises(InputError, match=r"^name is "):
+        ModelSpec(name)
+
+
+def test_what_only_other_networks_take_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^arguments are width, but resnet8 takes none"):
+        ModelSpec("resnet8", arguments={"width": 3})
+    with pytest.raises(InputError, match=r"^stem is 'cifar', which own.nets:Net has not; leave it"):
+        ModelSpec("own.nets:Net", "cifar")
+
+
+def test_torchvisions_resnet_is_the_registrys_with_its_own_stem() -> None:
+    theirs = build("torchvision:resnet18", 10, 3, 64, seed=0).state_dict()
+    ours = build("resnet18", 10, 3, 64, "imagenet", seed=0).state_dict()
+    assert {k: v.shape for k, v in theirs.items()} == {k: v.shape for k, v in ours.items()}
+    grey = build("torchvision:resnet18", 10, 1, 64, seed=0).get_submodule("conv1")
+    assert isinstance(grey, nn.Conv2d)
+    assert (grey.in_channels, grey.stride, grey.padding, grey.bias) == (1, (2, 2), (3, 3), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("resnet81", {}, "torchvision:resnet81: torchvision has no resnet81; it has resnet18"),
+        ("resnet18", {"weights": "DEFAULT"}, "nothing is downloaded; give weights a file"),
+        ("resnet18", {"depth": 3}, "cannot be built with depth=3"),
+        ("squeezenet1_1", {}, "cannot take images of 1×3×8×8"),
+    ],
+)
+def test_what_torchvision_does_not_have_is_one_line(
+    name: str, arguments: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        build(f"torchvision:{name}", 10, 3, 8, arguments=arguments, seed=0)
+
+
+@pytest.mark.parametrize("ending", ["pt", "safetensors"])
+def test_initial_weights_come_from_a_file_whatever_the_seed(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"weights.{ending}"
+    state = own("Functional", seed=3).state_dict()
+    torch.save(state, path) if ending == "pt" else save_file(state, path)
+    assert bits(own("Functional", weights=str(path)).state_dict()) == bits(state)
+
+
+def test_a_network_of_the_registry_takes_them_too(tmp_path: Path) -> None:
+    path, state = tmp_path / "weights.pt", build("resnet8", 5, 1, 8, seed=3).state_dict()
+    torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()}}, path)
+    assert bits(build("resnet8", 5, 1, 8, weights=str(path), seed=0).state_dict()) == bits(state)
+
+
+def test_weights_of_another_network_or_a_pruned_one_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    with pytest.raises(InputError, match=r"weights\.pt: there is no such file"):
+        own("Functional", weights=str(path))
+    torch.save(own("Functional", {"width": 6}).state_dict(), path)
+    with pytest.raises(InputError, match=r"of another network than .*: \d tensors differ, such as"):
+        own("Functional", weights=str(path))
+    model = own("Functional")
+    prune.l1_unstructured(model.get_submodule("one"), "weight", 0.5)
+    torch.save(model.state_dict(), path)
+    with pytest.raises(InputError, match="has masks; initial weights are dense"):
+        own("Functional", weights=str(path))
+
+
+def test_an_architecture_rebuilds_the_network_from_what_json_holds() -> None:
+    architecture = Architecture(
+        f"{OWN}:Functional", list("abcde"), 1, 8, [0.5], [0.25], arguments={"width": 3}
+    )
+    again = Architecture.of(architecture.meta | {"more": 1})
+    assert again == architecture
+    expected = own("Functional", {"width": 3}, seed=2).state_dict()
+    assert bits(again.build(seed=2).state_dict()) == bits(expected)
+    with pytest.raises(InputError, match="network: channels missing"):
+        Architecture.of({k: v for k, v in architecture.meta.items() if k != "channels"})
