@@ -47,6 +47,34 @@ def test_pooled_tickets_keep_their_targets_density_and_lineage(finished: Project
             assert pooled.meta["method"] == method
 
 
+def test_whatever_a_run_leaves_can_be_exported_and_nothing_runs_again(finished: Project) -> None:
+    folders = ("tickets", "pools", "endings")
+    finished.run("python", "-m", "tasks.export", *folders, "--to", "safetensors")
+    exports = finished.root / "exports"
+    made = {path.relative_to(exports) for path in exports.rglob("*.safetensors")}
+    listed = {
+        path.relative_to(finished.root)
+        for folder in folders
+        for path in (finished.root / folder).rglob("*.safetensors")
+    }
+    assert made == {path for path in listed if path.stem != "rewind"}
+    for table, where, card in (
+        ("pools", "method == 'swa' and ticket == 1", "pools/base/0/swa/1"),
+        ("tickets", "variant == 'no-rewind' and ticket == 0", "tickets/no-rewind/0/0"),
+        ("sup_tickets", "method == 'rigl' and ending == 'cia'", "endings/base/rigl/cia/0/ticket"),
+        ("ood", "method == 'swa' and ticket == 1", "pools/base/0/swa/1"),
+    ):
+        text = (exports / f"{card}.safetensors.md").read_text()
+        rows = finished.table(table).query(where)
+        if table == "ood":
+            assert f"2 corruptions, 2 severities) | {rows['accuracy'].mean():.2%} |" in text
+            continue
+        for split, name in (("val", "held-out images"), ("test", "test images")):
+            [accuracy] = rows.query(f"split == '{split}'")["accuracy"]
+            assert f"| {name} | {accuracy:.2%} |" in text
+    assert "up to date" in finished.run("dvc", "status")
+
+
 # Those about sparse trainings are test_docs' matter.
 QUESTIONS = (ROOT / "docs" / "tables.md").read_text().split("## Three more", 1)[0]
 SNIPPETS = re.findall(r"```python\n(.*?)```", QUESTIONS, re.DOTALL)
