@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from lp_core.data.spec import DatasetSpec
 from lp_core.data.store import Dataset
 from lp_core.pooling import ScoringSpec, pool
 from lp_core.pooling.recipes import Search
@@ -20,12 +19,14 @@ from tasks.kit.params import Params
 from tests.lp_core.strategies import bits
 from tests.tasks.small_run import METHOD, TICKETS, small_run
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("run"))
-        small_run(DatasetSpec(source="digits", watch="x"), "digits")
+        small_run("digits")
         yield Path.cwd()
 
 
@@ -69,7 +70,6 @@ def test_the_library_pools_a_runs_tickets_as_the_stage_did():
     network = _tickets()[0].network()
     calibration = calibration_images(bench, params, 0, ScoringSpec().calibration_images)
     held_out = _exact_pixels(bench)
-    torch.set_num_threads(1)
     results = pool(
         [Ticket.from_state_dict(t.state_dict(), t.mask, network, t.meta) for t in _tickets()],
         network,

@@ -24,9 +24,13 @@ from tests.lp_core.strategies import bits
 from tests.lp_core.tiny import residual_network
 from tests.tasks.tiny import PARAMS, RECIPES, SCORING, pooling
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 
-@pytest.mark.parametrize("batch_norm", ["re-estimate", "average"])
-@pytest.mark.parametrize("method", RECIPES)
+
+@pytest.mark.parametrize(
+    ("method", "batch_norm"),
+    [(method, "re-estimate") for method in RECIPES] + [("interpolation", "average")],
+)
 @pytest.mark.usefixtures("root")
 def test_the_library_and_the_stage_make_equal_pooled_tickets(method, batch_norm):
     scoring = SCORING | {"batch_norm": batch_norm}
