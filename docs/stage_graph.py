@@ -35,13 +35,13 @@ _EVERYTHING: dict[str, Any] = {
 _OF_ALL = ("params", "code")  # every stage builds on them
 _DASHED = ("stable_rewind", "pretrain")  # where rewind.mode is stable
 
-_BOX, _GAP = (178, 38), (44, 14)  # width and height of a stage; between layers and between rows
-_MOST = 36  # characters below a stage's name
+_BOX, _GAP = (170, 44), (34, 12)  # width and height of a stage; between layers and between rows
+_MOST = 24  # characters below a stage's name
 _SAG = 35  # of a line that has to pass below a stage
-_BAND = 34  # above the stages of a section, for its title
+_BAND = 38  # above the stages of a section, for its title
 _STYLE = """
-text{font:13px system-ui,sans-serif;fill:#1a202c}
-.each{font-size:10px;fill:#4a5568}.band{font-weight:600;fill:#2d3748}
+text{font:16px system-ui,sans-serif;fill:#1a202c}
+.each{font-size:12px;fill:#4a5568}.band{font-weight:600;fill:#2d3748}
 .stage rect{fill:#fff;stroke:#718096}.stage.rows rect{fill:#ebf4ff;stroke:#2b6cb0}
 path{fill:none;stroke:#4a5568;stroke-width:1.2}path.far{stroke:#b7c0cc}
 path.maybe{stroke-dasharray:4 3}"""
@@ -181,8 +181,8 @@ def _stage(name: str, stage: dict[str, Any], at: tuple[int, int], rows: bool) ->
     return (
         f'<g class="stage{" rows" * rows}"><title>{escape(stage["about"])}</title>'
         f'<rect x="{left}" y="{top}" width="{_BOX[0]}" height="{_BOX[1]}" rx="5"/>'
-        f'<text x="{middle}" y="{top + (16 if each else 23)}" text-anchor="middle">{name}</text>'
-        f'<text class="each" x="{middle}" y="{top + 31}" text-anchor="middle">{escape(each)}</text>'
+        f'<text x="{middle}" y="{top + (19 if each else 28)}" text-anchor="middle">{name}</text>'
+        f'<text class="each" x="{middle}" y="{top + 36}" text-anchor="middle">{escape(each)}</text>'
         "</g>"
     )
 
