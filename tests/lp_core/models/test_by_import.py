@@ -1,6 +1,7 @@
 """Networks by an import path are built as those of the registry, and what cannot be is one line."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +197,16 @@ def test_an_architecture_rebuilds_the_network_from_what_json_holds() -> None:
     assert bits(again.build(seed=2).state_dict()) == bits(expected)
     with pytest.raises(InputError, match="network: channels missing"):
         Architecture.of({k: v for k, v in architecture.meta.items() if k != "channels"})
+
+
+@pytest.mark.skipif(find_spec("timm") is None, reason="the extra timm is not installed")
+def test_timms_networks_are_built_by_name() -> None:
+    grey = build("timm:test_convnext", 5, 1, 32, seed=0)
+    assert next(iter(grey.parameters())).shape[1] == 1
+    patches = {"img_size": 8, "patch_size": 2}
+    first, again = (build("timm:test_vit", 5, 3, 8, arguments=patches, seed=3) for _ in range(2))
+    assert bits(first.state_dict()) == bits(again.state_dict())
+    with pytest.raises(InputError, match=r"images of 1×3×8×8 .*patch size.*give the network"):
+        build("timm:test_vit", 5, 3, 8, seed=0)
+    with pytest.raises(InputError, match="timm:resnet1: timm has no resnet1; it has res"):
+        build("timm:resnet1", 5, 3, 8, seed=0)
