@@ -29,8 +29,13 @@ class Results:
 
     @cached_property
     def grid(self) -> list[str]:
-        """Every variant that has tickets of its own, in the order of the parameters."""
+        """Every variant that was trained here, in the order of the parameters."""
         return self.params.section("grid", list[str])
+
+    @cached_property
+    def pooled(self) -> list[str]:
+        """Every variant that may have pooled tickets: imported ones, too, behind the grid."""
+        return [*self.grid, *self.params.section("imports", dict[str, Any])]
 
     @cached_property
     def known(self) -> list[str]:

@@ -55,6 +55,7 @@ class Made:
     name has `no-rewind` in it. sup, sgd: the other flows', if they ran, too."""
 
     variants: Sequence[str] = ("base", "no-rewind")
+    imported: Sequence[str] = ()  # of the variants
     pooled: Sequence[str] = ("base",)
     seeds: Sequence[int] = (0, 1)
     tickets: int = 6
@@ -82,8 +83,8 @@ class Made:
             "dataset": self.dataset,
             "corrupt": {self.dataset: corrupt},
             "seeds": list(self.seeds),
-            "grid": list(self.variants),
-            "imports": {},
+            "grid": [v for v in self.variants if v not in self.imported],
+            "imports": {v: {"path": "saved", "pattern": "*"} for v in self.imported},
             "variants": {v: self._over(v) for v in (*self.variants, *sup.variants)},
             "train": {"epochs": sup.epochs},
             "rewind": {"epochs": 2},

@@ -28,7 +28,7 @@ def predictors(results: Results) -> dict[str, Figure]:
     """Pooling gain of each ticket against its barrier and against its disagreement."""
     method = leading_method(results.frames, results.params)
     rows = results.rows_of("predictors", method=method)
-    variants = [name for name in results.grid if name in set(rows["variant"])]
+    variants = [name for name in results.pooled if name in set(rows["variant"])]
     by_variant = dict(zip(variants, _MARKERS * len(variants), strict=False))
     marked = len(variants) <= len(_MARKERS)
     figure = empty_figure(

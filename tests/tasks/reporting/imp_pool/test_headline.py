@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -97,6 +98,11 @@ def test_variants_that_differ_in_more_than_rewinding_say_nothing_about_it(more):
     unlike.params.raw["variants"]["no-rewind"] |= more
     assert "Rewinding's effect is visible" in rewinding(alike)[0]
     assert "not measured" in rewinding(unlike)[0]
+
+
+def test_an_imported_variant_says_nothing_about_rewinding():
+    made = Made(tickets=3, methods=("interpolation",), corruptions=("fog",))
+    assert "not measured" in rewinding(results(replace(made, imported=("no-rewind",))))[0]
 
 
 @pytest.mark.parametrize(("seeds", "share"), [((0,), "100%"), ((0, 1), "33%"), ((0, 1, 2), "10%")])

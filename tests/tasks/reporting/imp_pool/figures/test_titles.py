@@ -37,6 +37,15 @@ def test_a_variants_network_is_named_where_the_variants_differ_in_it(unlike):
     assert results(MADE).described("base") == "base (rewound to epoch 2)"
 
 
+def test_an_imported_variant_comes_last_and_nothing_is_said_of_its_training():
+    made = replace(MADE, variants=("mine", "base"), imported=("mine",))
+    made_results = results(replace(made, dataset="cifar100", model="vgg16"))
+    assert made_results.variants == ["base", "mine"]
+    assert made_results.described("mine") == "mine (imported)"
+    assert len(made_results.published_rows("base"))
+    assert not len(made_results.published_rows("mine"))
+
+
 def test_a_table_that_no_variant_has_rows_in_is_said():
     made_results = results(MADE)
     assert made_results.variants_with("heatmap") == ["base", "no-rewind"]
