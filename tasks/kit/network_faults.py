@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from lp_core.errors import InputError
 from lp_core.models.spec import ModelSpec
-from tasks.kit.code import PACKAGES, PROJECT
+from tasks.kit.code import PACKAGES, PROJECT, fingerprint
+from tasks.kit.networks import modules_of
 from tasks.kit.params import Params, ParamsError, shown
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def unusable(experiment: "Experiment", params: Params) -> Iterator[str]:
 
     for at, spec in named:
         try:
+            fingerprint(modules_of(spec))
             constructor(spec)
         except InputError as error:
             yield f"{at}: {error}"

@@ -132,7 +132,7 @@ def test_networks_and_weights_must_lie_where_edits_are_noticed(
         ({"model.weights": "own/w.pt"}, "model.weights: there is no file own/w.pt; give one"),
         (
             {"model.name": "own.no_nets:Net"},
-            "model: own.no_nets:Net: own.no_nets cannot be imported: ModuleNotFoundError: No mod",
+            "model: own.no_nets: there is no file own/no_nets.py; mend the name of the network, or",
         ),
         (
             {"variants.more": {"model": {"name": "torchvision:resnet81"}}},
