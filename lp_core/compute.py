@@ -80,7 +80,11 @@ class Compute:
 
     def to_device(self, model: nn.Module) -> nn.Module:
         """The network on the device, in the layout of the settings."""
-        return model.to(self.device).to(memory_format=self.layout)  # type: ignore[call-overload]
+        model = model.to(self.device)
+        for tensor in (*model.parameters(), *model.buffers()):
+            if tensor.ndim == 4:  # no other has channels_last; the module's own `to` fails there
+                tensor.data = tensor.data.to(memory_format=self.layout)
+        return model
 
 
 def multiplies_bf16(device: torch.device) -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from lp_core.errors import InputError
 
@@ -27,14 +28,39 @@ def require_classifies(
             f"{name}: answers one image differently when it is asked again in evaluation mode; "
             "nothing may be drawn there (F.dropout takes training=self.training)"
         )
+    if unused := [key for key, weight in model.named_parameters() if is_lazy(weight)]:
+        raise InputError(
+            f"{name}: {unused[0]} has no shape after images have passed; remove the layer, which "
+            "nothing uses, or give it its width"
+        )
     model.train()
     # On copies of the buffers, since batch norm counts what it sees.
     copies = {buffer: value.clone() for buffer, value in model.named_buffers()}
     _answer(lambda x: torch.func.functional_call(model, copies, (x,)), images, name, classes)
+    _require_any_layout(model, name, copies, images)
     odd = [key for key, weight in model.named_parameters() if weight.dtype != torch.float32]
     if odd:
         kind = str(model.get_parameter(odd[0]).dtype).removeprefix("torch.")
         raise InputError(f"{name}: {odd[0]} is of {kind}; weights must be float32")
+
+
+def _require_any_layout(
+    model: nn.Module, name: str, buffers: dict[str, Tensor], images: Tensor
+) -> None:
+    """Raises InputError where images and weights may not lie channels_last, as they do in training;
+    `view` cannot flatten what comes of them."""
+    lying = {
+        key: value.to(memory_format=torch.channels_last) if value.ndim == 4 else value
+        for key, value in (*model.named_parameters(), *buffers.items())
+    }
+    try:
+        torch.func.functional_call(model, lying, (images.to(memory_format=torch.channels_last),))
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(
+            f"{name}: cannot take images that lie channels_last in memory ({said}); where it calls "
+            "view, let it call reshape or flatten(1)"
+        ) from error
 
 
 def _answer(model: Any, images: Tensor, name: str, classes: int) -> Tensor:

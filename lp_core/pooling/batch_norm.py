@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from math import ceil
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,21 +55,39 @@ def re_estimate(
         return replace(ticket, meta=ticket.meta | {"batch_norm": "none"})
     if not batches:
         return ticket
-    momenta = [norm.momentum for norm in norms]
     with weights_swapped_in(ticket, model, compute):
         for norm in norms:
             norm.train()
             norm.reset_running_stats()
-        seen = 0
-        for batch in batches:
-            seen += len(batch)
-            for norm in norms:
-                norm.momentum = len(batch) / seen  # a mean in which every image weighs alike
-            model(batch)
+        with _images_weigh_alike(norms):
+            for batch in batches:
+                model(batch)
         buffers = {n: b.detach().clone() for n, b in model.named_buffers()}
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
     return replace(ticket, buffers=buffers, meta=ticket.meta | {"batch_norm": "re-estimated"})
+
+
+@contextmanager
+def _images_weigh_alike(norms: Sequence[_NormBase]) -> Iterator[None]:
+    """While it lasts, running statistics are means in which every image weighs alike.
+
+    So do all uses of a layer, where a network has one that it uses several times for an image.
+    """
+    momenta = [norm.momentum for norm in norms]
+    seen: dict[nn.Module, int] = dict.fromkeys(norms, 0)
+
+    def weigh(norm: nn.Module, inputs: tuple[Any, ...], given: dict[str, Any]) -> None:
+        batch = len(inputs[0] if inputs else given["input"])
+        seen[norm] += batch
+        norm.momentum = batch / seen[norm]  # type: ignore[assignment]
+
+    handles = [norm.register_forward_pre_hook(weigh, with_kwargs=True) for norm in norms]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def keeping_statistics(model: nn.Module) -> list[_NormBase]:

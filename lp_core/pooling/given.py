@@ -1,6 +1,7 @@
 """Images and labels from somebody's own loader, read once and checked."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,12 +24,13 @@ def held_out_of(
 ) -> HeldOut:
     """The score on somebody's own held-out images. See `pool` for the arguments and errors.
 
-    The network is placed by `compute`. The images are read once and kept on the device: a search
-    scores on them hundreds of times, and a loader that shuffles or augments must not make each
-    score one of other images.
+    The network is placed by the result's `compute`, which is the given one, or contiguous where the
+    network cannot run otherwise. The images are read once and kept on the device: a search scores
+    on them hundreds of times, and a loader that shuffles or augments must not make each score one
+    of other images.
     """
-    compute.to_device(network).eval()
     images, labels = _validation(validation, compute)
+    compute = _running(network, images, compute)
     _require_network_for(network, images, labels, compute)
     batches: list[Tensor] = []
     if keeping_statistics(network) and calibration is not None and spec.batch_norm != "average":
@@ -118,6 +120,20 @@ def _labels(labels: Any, count: int) -> Tensor:
             "images; give one class number for each image"
         )
     return labels.long()
+
+
+@torch.no_grad()
+def _running(network: nn.Module, images: Tensor, compute: Compute) -> Compute:
+    """The same, with contiguous images and weights where the network cannot take others: `view`
+    does not flatten what lies channels_last. The network is placed by what is returned."""
+    compute.to_device(network).eval()
+    try:
+        with compute.autocast():
+            network(_laid_out(images[:2], compute))
+    except RuntimeError:
+        compute = Compute(replace(compute.spec, channels_last=False))
+        compute.to_device(network)
+    return compute
 
 
 @torch.no_grad()

@@ -77,7 +77,7 @@ def pool(
         results = []
         for number in numbers:
             result = pool_target(
-                number, siblings, by_number.__getitem__, recipe, score, method, compute
+                number, siblings, by_number.__getitem__, recipe, score, method, score.compute
             )
             ticket = result.ticket.to(_CPU, torch.contiguous_format)
             results.append(replace(result, ticket=ticket))

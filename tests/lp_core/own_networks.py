@@ -138,6 +138,28 @@ class Numpy(Functional):
         self.scale = nn.Parameter(torch.tensor(np.random.rand(3), dtype=torch.float32))  # noqa: NPY002
 
 
+class Viewing(nn.Module):
+    """Flattens with `view`, as many a textbook does."""
+
+    def __init__(self, classes: int, channels: int) -> None:
+        super().__init__()
+        self.one = nn.Conv2d(channels, 4, 3, padding=1)
+        self.last = nn.Linear(4 * 64, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.one(images).relu()
+        logits: Tensor = self.last(x.view(len(x), -1))
+        return logits
+
+
+class Shapeless(Functional):
+    """A layer that nothing uses never learns its width."""
+
+    def __init__(self, classes: int, channels: int) -> None:
+        super().__init__(classes, channels)
+        self.unused = nn.LazyLinear(3)
+
+
 class Dropping(Functional):
     def forward(self, images: Tensor) -> Tensor:
         return F.dropout(super().forward(images))

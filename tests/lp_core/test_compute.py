@@ -126,3 +126,11 @@ def test_convolutions_run_channels_last_since_images_lie_so(channels_last):
     assert convolution.weight.is_contiguous(memory_format=compute.layout)
     images = torch.randn(2, 4, 9, 9).contiguous(memory_format=torch.channels_last)
     assert convolution(images).is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_layers_of_other_dimensions_are_placed_as_they_are(channels_last):
+    compute = Compute(ComputeSpec("cpu", "fp32", channels_last, threads=1))
+    network = torch.nn.Sequential(torch.nn.Conv3d(1, 2, 3), torch.nn.Conv1d(2, 3, 1))
+    for weight in compute.to_device(network).parameters():
+        assert weight.is_contiguous()

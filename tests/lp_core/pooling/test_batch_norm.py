@@ -78,6 +78,26 @@ def test_instance_norm_that_keeps_statistics_gets_those_of_the_images():
     assert anew.meta["batch_norm"] == "re-estimated"
 
 
+class Twice(nn.Module):
+    """One layer normalises the images, and then others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.last = nn.BatchNorm2d(3), nn.Conv2d(3, 4, 8)
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.norm(images)
+        return self.last(self.norm(images * 3 + 1)).flatten(1)
+
+
+def test_all_uses_of_a_layer_weigh_alike():
+    network = Twice()
+    anew = re_estimate(_ticket(network), network, BATCHES, COMPUTE)
+    mean = IMAGES.mean((0, 2, 3))
+    torch.testing.assert_close(anew.buffers["norm.running_mean"], (mean + mean * 3 + 1) / 2)
+    torch.testing.assert_close(anew.buffers["norm.running_var"], _variance(BATCHES) * (1 + 9) / 2)
+
+
 @pytest.mark.parametrize(
     "norm",
     [

@@ -163,6 +163,39 @@ def test_without_calibration_images_the_statistics_are_averaged(trail):
     assert "averaged" in found
 
 
+class Viewing(nn.Module):
+    """Flattens with `view`, which takes contiguous tensors alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(2, 5, 3), nn.Linear(80, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.conv(x).relu().view(len(x), -1))
+
+
+def test_a_network_that_views_what_it_convolves_is_pooled_as_one_that_reshapes_it():
+    trail = [Ticket.from_state_dict(Viewing().state_dict()) for _ in range(2)]
+    flat = nn.Sequential(nn.Conv2d(2, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(80, CLASSES))
+    names = {"conv": "0", "head": "3"}
+    same = [
+        Ticket.from_state_dict(
+            {n.replace((m := n.split(".")[0]), names[m]): w for n, w in t.state_dict().items()}
+        )
+        for t in trail
+    ]
+    settings = {"precision": "fp32", "recipe": Search(coefficients=[0.5])}
+    for mine, expected in zip(
+        pool(trail, Viewing(), _loader(2), **settings),
+        pool(same, flat, _loader(2), **settings),
+        strict=True,
+    ):
+        assert mine.trace == expected.trace
+        assert list(bits(mine.ticket.weights).values()) == list(
+            bits(expected.ticket.weights).values()
+        )
+
+
 def test_another_recipe_pools_in_its_own_way(trail):
     results = _pool(trail, recipe=GreedySoup())
     assert {result.ticket.meta["method"] for result in results} == {"greedy-soup"}
