@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import State
 from flows import graph as graphs
 from flows import lockfile, remote
 from flows.agreement import Agreement, agreement
-from flows.folders import leftovers, needed, overlap, recorded_hash, source_hashes
+from flows.folders import leftovers, needed, overlap, reads, recorded_hash, source_hashes
 from flows.graph import Graph, Stage
 from flows.mending import refill_run_cache
 from flows.workspace import Exchange, Inputs, MisfitError, WorkspaceWithRemote
@@ -64,8 +64,8 @@ class CloneExchange(Exchange):
             for name in abroad:
                 self._refuse_leftovers(name)
                 self._source_hashes(name)
-            sources = {up for name in abroad for up in graph.stages[name].upstream}
-            stages = [self._load(name) for name in sorted(sources - going - self._first)]
+            sources = {up for name in abroad for up in self._builds_on(name)}
+            stages = [self._load(name) for name in sorted(sources - going)]
             try:
                 gone = remote.lost(self._repo, [out for stage in stages for out in stage.outs])
                 remote.push(
@@ -81,10 +81,10 @@ class CloneExchange(Exchange):
         for name, content in self.agreement.files.items():
             if (self._root / name).read_bytes() != content:
                 raise InputError(_edited(name))
-        entries = {up: self._entry(up) for up in stage.upstream if up not in self._first}
-        if self.is_local(stage):
-            return Inputs(entries)
         with graphs.one_at_a_time:
+            entries = {up: self._entry(up) for up in self._builds_on(stage.name)}
+            if self.is_local(stage):
+                return Inputs(entries)
             return Inputs(entries, self._source_hashes(stage.name))
 
     def _source_hashes(self, name: str) -> dict[str, str | None]:
@@ -152,8 +152,18 @@ class CloneExchange(Exchange):
         return loaded
 
     def _upstream(self, name: str) -> Iterable[DvcStage]:
-        ups = self._graph.stages[name].upstream
-        return [self._load(up) for up in ups if up not in self._first]
+        return [self._load(up) for up in self._builds_on(name)]
+
+    def _builds_on(self, name: str) -> list[str]:
+        """The stages whose outputs a clone needs for this one: of those before the ones that it
+        depends on, those of which it reads an output."""
+        stages, paths = self._graph.stages, reads(self._load(name))
+        found = set(stages[name].upstream)
+        if paths:
+            for up in self._graph.up_to([name]).stages.keys() - found - {name}:
+                if any(overlap(out, path) for out in self._load(up).outs for path in paths):
+                    found.add(up)
+        return [up for up in stages if up in found and up not in self._first]
 
     def _refuse_leftovers(self, name: str) -> None:
         stage = self._load(name)

@@ -17,9 +17,16 @@ def overlap(out: Output, path: str) -> bool:
 
 
 def needed(stage: DvcStage, upstream: Iterable[DvcStage]) -> list[Output]:
-    """The outputs of `upstream` that the stage depends on."""
-    paths = [dep.fs_path for dep in stage.deps]
+    """The outputs of `upstream` that the stage depends on, or reads beside what it depends on."""
+    paths = [dep.fs_path for dep in stage.deps] + reads(stage)
     return [out for up in upstream for out in up.outs if any(overlap(out, path) for path in paths)]
+
+
+def reads(stage: DvcStage) -> list[str]:
+    """The folders in which the stage reads what stages before it have made, though it depends on
+    the last of them alone: `meta: {reads: [...]}` in dvc.yaml, which DVC leaves to us."""
+    paths = (stage.meta or {}).get("reads", [])
+    return [os.path.join(stage.wdir, path) for path in paths]
 
 
 def source_hashes(stage: DvcStage, outs: Sequence[Output]) -> dict[str, str | None]:

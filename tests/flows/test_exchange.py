@@ -218,6 +218,33 @@ def test_a_folder_with_what_no_stage_makes_any_more_is_refused_before_anything_r
         done.exchange()
 
 
+def test_a_clone_gets_what_a_stage_reads_of_a_chain_of_which_it_depends_on_the_end(
+    clones: Clones,
+) -> None:
+    for name in ("here", "one", "two"):
+        clones[name].write(
+            "dvc.yaml",
+            """\
+stages:
+  first: {cmd: mkdir -p chain; cp source.txt chain/first, deps: [source.txt], outs: [chain/first]}
+  second: {cmd: cat chain/first > chain/second, deps: [chain/first], outs: [chain/second]}
+  third: {cmd: cat chain/second > chain/third, deps: [chain/second], outs: [chain/third]}
+  reader:
+    cmd: cat chain/first chain/third > read.txt
+    deps: [chain/third]
+    meta: {reads: [chain]}
+    outs: [read.txt]
+""",
+        )
+    assert clones.run_all("one", "one", "one", "two") == ["first", "second", "third", "reader"]
+    assert clones["two"].read("read.txt") == "source\n" * 2
+    clones["two"].write("chain/first", "old\n")
+    shutil.rmtree(clones["here"].root / "chain", ignore_errors=True)
+    exchange, graph = clones.exchange()
+    assert clones.run(exchange, graph, "reader", "two").outcome is Outcome.UNCHANGED
+    assert clones["two"].read("chain/first") == "source\n"
+
+
 def test_which_stages_run_in_the_coordinators_workspace(clones: Clones, tmp_path: Path) -> None:
     here = clones["here"]
     (tmp_path / "raw").write_text("raw")
