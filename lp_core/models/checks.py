@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from lp_core.errors import InputError
+from lp_core.models.classifier import mark_classifier
 
 
 @torch.no_grad()
@@ -14,14 +15,15 @@ def require_classifies(
     model: nn.Module, name: str, classes: int, channels: int, height: int, width: int
 ) -> None:
     """Raises InputError where a network on the CPU does not map images B×channels×height×width to
-    float32 logits B×classes, in training and in evaluation, there always to the same.
+    float32 logits B×classes, in training and in evaluation, there always to the same. Marks the
+    layer that makes them.
 
     name: what the error calls it. The network is left in training mode, its statistics as they
     were. Lazy layers take their shapes here.
     """
     images = torch.randn(2, channels, height, width, generator=torch.Generator().manual_seed(0))
     model.eval()
-    answer = _answer(model, images[:1], name, classes)
+    answer = mark_classifier(model, lambda: _answer(model, images[:1], name, classes))
     again = _answer(model, images[:1], name, classes)
     if not torch.equal(answer.nan_to_num(), again.nan_to_num()):
         raise InputError(

@@ -35,7 +35,7 @@ def blocks(model: nn.Module) -> dict[str, nn.Module]:
         first, *middle, head = _grouped(model)
     else:
         raise InputError(
-            f"cannot cut a {type(model).__name__} into blocks: only an nn.Sequential says which "
+            f"{type(model).__name__} cannot be cut into blocks: only an nn.Sequential says which "
             "layer follows which"
         )
     body = {f"block{index}": block for index, block in enumerate(middle, start=1)}

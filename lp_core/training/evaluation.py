@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lp_core.analysis.calibration import expected_calibration_error
 from lp_core.compute import Compute
+from lp_core.models.classifier import classifier
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,13 @@ def float32_logits(model: nn.Module) -> Iterator[None]:
     """While it lasts, the layer that makes the logits computes in float32, autocast or not.
 
     bfloat16 logits tie: an image in 160 has its two highest at the same value. So what decides or
-    is reported is computed under this; training is not. The network's last layer with parameters
-    must be linear; another network stays as it is, and its logits may tie.
+    is reported is computed under this; training is not. That layer must be linear (`classifier`);
+    a network with another stays as it is, and its logits may tie.
     """
-    layers = [module for module in model.modules() if list(module.parameters(recurse=False))]
-    if not layers or not isinstance(layers[-1], nn.Linear):
+    last = classifier(model)
+    if last is None:
         yield
         return
-    last = layers[-1]
     forward, replaced = last.forward, last.__dict__.get("forward")
 
     def in_float32(features: Tensor) -> Tensor:

@@ -246,7 +246,7 @@ def test_factors_scale_channels_wherever_a_layer_has_them() -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "told"),
     [
-        ("tree-net", "Functional", "cannot cut a Functional into blocks: only an nn.Sequential"),
+        ("tree-net", "Functional", "Functional cannot be cut into blocks: only an nn.Sequential"),
         ("batch-ensemble", "Transformer", "attention is a MultiheadAttention, for which Batch"),
         ("batch-ensemble", "Lines", "up is a ConvTranspose1d, for which BatchEnsemble has no"),
     ],

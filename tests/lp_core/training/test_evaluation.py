@@ -92,6 +92,9 @@ def test_guessing_is_hardly_ever_above_chance(seed, classes):
     assert sum(above_chance(guess, torch.tensor(labels)) for guess in guesses) <= 1
 
 
+KEYS = ("weight", "bias")
+
+
 def _near_classes() -> nn.Sequential:
     """Ends in a layer whose classes 0 and 1 differ by less than bfloat16 can tell."""
     torch.manual_seed(0)
@@ -167,3 +170,14 @@ def test_every_family_of_networks_ends_in_the_layer_that_makes_the_logits(name):
     last = [m for m in model.modules() if list(m.parameters(recurse=False))][-1]
     assert isinstance(last, nn.Linear)
     assert last.out_features == 5
+
+
+def test_of_an_own_network_the_layer_counts_whose_output_is_the_logits():
+    model = build("tests.lp_core.own_networks:HeadFirst", 3, 3, 6, seed=0)
+    head, compute = model.get_submodule("head"), Compute(ComputeSpec("cpu", "bf16", threads=1))
+    with torch.no_grad():
+        head.weight[1] = head.weight[0] * (1 + 2**-12)
+        head.bias.copy_(torch.tensor([1.0, 1.0, -9.0]))
+    logits, _ = predict(model, _batches(), compute)
+    assert (logits[:, 0] != logits[:, 1]).all()
+    assert set(model.state_dict()) == {f"{n}.{k}" for n in ("head", "body", "gate") for k in KEYS}
