@@ -51,7 +51,7 @@ def connected(address: str, count: int, gpus: int) -> Iterator[PrefectDaskClient
     with ExitStack() as stack:
         if address == LOCAL:
             cluster = stack.enter_context(
-                LocalCluster(n_workers=0, processes=True, host="127.0.0.1", dashboard_address=None)
+                LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0")
             )
             address = cluster.scheduler_address
             stack.enter_context(local_workers(address, count, gpus))
@@ -235,7 +235,7 @@ class Cluster:
         }
         if self._workers:
             self._said.discard(_NO_WORKER)
-        elif self._aloud or not self._told:
+        elif not self._own and (self._aloud or not self._told):
             self._say(_NO_WORKER)
 
     def _say(self, line: str) -> None:

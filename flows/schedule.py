@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import heapq
 import queue
+from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
@@ -17,6 +19,7 @@ from prefect.states import Completed, Crashed, Failed
 
 from flows.dvc import Fault, Outcome
 from flows.graph import Graph, Stage
+from flows.outage import is_outage, wait_for_server
 from flows.progress import RunProgress
 from flows.runners import Runner, StageFuture, Threads
 from flows.stage import CACHED, made, outcome, reproduce_stage
@@ -24,6 +27,7 @@ from flows.workspace import Exchange, MisfitError, Order
 from lp_core.errors import InputError
 
 LOOK_SECONDS = 2.0
+OUTAGES = 5  # of Prefect's server, for each of which a stage is tried again
 
 _Rank: TypeAlias = tuple[int, int, str]
 _Kind: TypeAlias = tuple[Runner | None, int]  # where a stage runs, if it has to, and its GPUs
@@ -44,6 +48,7 @@ class Schedule:
         self.exchange = Exchange()
         self.changes: queue.SimpleQueue[StageFuture | None] = queue.SimpleQueue()
         self._ids: dict[str, UUID] = {}  # of the stages' task runs
+        self._outages: Counter[str] = Counter()
         self.states: dict[str, State[Any]] = {}  # how each stage ended
         self.outcomes: dict[str, Outcome | None] = {}  # what was done, since the graph was read
 
@@ -108,25 +113,37 @@ class Schedule:
                         if ended is not None:
                             order, runner = running.pop(ended.task_run_id)
                             runner.let_go(order)
-                            try:
-                                state = self._taken_in(order.stage, ended)
-                            except Exception as error:  # an engine failed, Prefect's or Dask's
-                                runner.look()
-                                state = _crashed(client, ended.task_run_id, error)
-                            if runner is self.cluster and state.name == Fault.MISFIT.value:
-                                # That worker has left, which is told; others have the stage.
+                            state = self._ended(client, order.stage, runner, ended)
+                            if state is None:
                                 ready.push(order.stage, self._kind(graph, order.stage))
-                                continue
-                            if runner is not self.threads and not state.is_completed():
-                                # Its own words are in the log of the worker.
-                                get_run_logger().error("%s: %s", order.stage, state.message)
-                            go_on(order.stage, state)
+                            else:
+                                go_on(order.stage, state)
             except BaseException:  # Ctrl-C, or SIGTERM, which Prefect turns into an exception
                 for runner in runners:
                     runner.stop()
                 raise
         if edited is not None:
             raise edited
+
+    def _ended(
+        self, client: SyncPrefectClient, stage: str, runner: Runner, future: StageFuture
+    ) -> State[Any] | None:
+        """How the stage ended; None where it has to run again."""
+        try:
+            state = self._taken_in(stage, future)
+        except Exception as error:  # an engine failed, Prefect's or Dask's
+            runner.look()
+            if is_outage(error, client) and self._outages[stage] < OUTAGES:
+                self._outages[stage] += 1
+                wait_for_server(client, get_run_logger())
+                return None
+            state = _crashed(client, future.task_run_id, error)
+        if runner is self.cluster and state.name == Fault.MISFIT.value:
+            return None  # that worker has left, which is told; others have the stage
+        if runner is not self.threads and not state.is_completed():
+            # Its own words are in the log of the worker.
+            get_run_logger().error("%s: %s", stage, state.message)
+        return state
 
     def _next_change(self, runners: Collection[Runner]) -> StageFuture | None:
         try:
@@ -166,7 +183,8 @@ class Schedule:
         assert flow_run.flow_run is not None
         self._ids[name] = uuid4()
         state: State[Any] = Completed(name=CACHED, message=Outcome.UNCHANGED.value)
-        client.create_task_run(
+        create = partial(
+            client.create_task_run,
             reproduce_stage,
             flow_run.flow_run.id,
             dynamic_key=name,
@@ -175,6 +193,13 @@ class Schedule:
             state=state,
             task_inputs={"upstream": [*self._edges(graph, name)]},
         )
+        try:
+            create()
+        except Exception as error:
+            if not is_outage(error, client):
+                raise
+            wait_for_server(client, get_run_logger())
+            create()
         return state
 
     def _submit(self, runner: Runner, graph: Graph, order: Order, height: int) -> StageFuture:

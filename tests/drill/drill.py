@@ -63,6 +63,9 @@ class Drill:
         self._clones: list[Project] = []
         if any(kill.runner == "clones" for kill in due):
             self._clones = self.experiment.clones(self.project, self._remote, 2)
+            # Tables name the commit.
+            shutil.rmtree(self.undisturbed.root / ".git")
+            shutil.copytree(self.project.root / ".git", self.undisturbed.root / ".git")
         started = time.monotonic()
         self.undisturbed.repro(*self.experiment.targets)
         self._seconds = time.monotonic() - started
