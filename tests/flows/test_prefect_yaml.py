@@ -33,7 +33,7 @@ def commands() -> list[list[str]]:
     """What docs/cluster.md tells to type, in order: the arguments of `prefect`."""
     section = (REPO / "docs" / "cluster.md").read_text().split("### A work pool", 1)[1]
     block = section.split("```sh\n", 1)[1].split("```", 1)[0]
-    lines = re.findall(r"^prefect (.*?)(?: +#.*)?$", block, re.MULTILINE)
+    lines = re.findall(r"^(?:\w+=\S+ )?prefect (.*?)(?: +#.*)?$", block, re.MULTILINE)
     return [shlex.split(line) for line in lines]
 
 
