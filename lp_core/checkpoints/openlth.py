@@ -28,7 +28,8 @@ def mask_beside(path: Path) -> Path | None:
 def read_masks(path: Path) -> dict[str, Tensor]:
     """Masks (bool) by the names of their weights. Raises InputError naming the file."""
     content = torch_file.load(path)
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+    is_mapping = isinstance(content, dict) and len(content) > 0
+    if not is_mapping or not all(isinstance(mask, Tensor) for mask in content.values()):
         raise InputError(f"{path}: holds no masks by name; OpenLTH keeps a mapping of tensors here")
     try:
         return {name: as_mask(mask, name) for name, mask in without_marks(content).items()}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from lp_core.checkpoints import nested, openlth, safetensors_file, torch_file
@@ -38,7 +39,14 @@ def read(path: str | Path, key: str | None = None) -> Checkpoint:
 
 def _tensors(path: Path, kind: str, key: str | None) -> dict[str, Tensor]:
     content = safetensors_file.load(path) if kind == "safetensors" else torch_file.load(path)
-    return nested.state_dict(content, key)
+    return {name: _dense(t, name) for name, t in nested.state_dict(content, key).items()}
+
+
+def _dense(tensor: Tensor, name: str) -> Tensor:
+    """What PyTorch's sparse layouts leave out is zero, as what was pruned is."""
+    if tensor.is_meta:
+        raise InputError(f"{name} has a shape, but no values; save the network that was trained")
+    return tensor if tensor.layout == torch.strided else tensor.to_dense()
 
 
 def _kind(path: Path) -> str:

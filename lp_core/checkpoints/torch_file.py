@@ -31,8 +31,8 @@ def load(path: Path) -> Any:
             raise InputError(f"{path}: not a whole checkpoint ({_first_line(error)})") from error
         raise InputError(
             f"{path}: beside tensors it holds a pickled {found[1]}, which can run any code when it "
-            "is read; where you trust the file, save the tensors alone: "
-            "torch.save(model.state_dict(), NEW_FILE)"
+            "is read; where you trust the file, load it with weights_only=False and save its "
+            "state_dict alone"
         ) from error
     except RuntimeError as error:
         if "TorchScript" in str(error):
@@ -46,5 +46,6 @@ def load(path: Path) -> Any:
 
 
 def _first_line(error: Exception) -> str:
+    """Or the first sentence of it."""
     lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    return lines[0].partition(". ")[0].rstrip(".") if lines else type(error).__name__

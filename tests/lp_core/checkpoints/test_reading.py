@@ -110,6 +110,37 @@ def test_an_old_file_without_batch_norms_counter_is_read(tmp_path):
     assert len(fit(read(tmp_path / "a.pt"), network(3)).buffers) == len(list(network().buffers()))
 
 
+@pytest.mark.filterwarnings("ignore:Sparse:UserWarning")
+def test_a_weight_in_a_sparse_layout_is_read(tmp_path, ticket):
+    state = ticket.weights | ticket.buffers
+    torch.save(
+        {n: t.to_sparse() if n in ticket.mask else t for n, t in state.items()}, tmp_path / "a"
+    )
+    assert fit(read(tmp_path / "a"), network(3), list(ticket.mask)).digest == ticket.digest
+
+
+@pytest.mark.parametrize(
+    ("masks", "line"),
+    [
+        ({}, "mask.pth: holds no masks by name"),
+        (
+            {"stem.0.weight": torch.ones(2, 2)},
+            "the mask of stem.0.weight is 2×2, but the weight is",
+        ),
+        (
+            {"stem.1.weight": torch.ones(16)},
+            "it has a mask of stem.1.weight, which is no convolution",
+        ),
+        ({"other": torch.ones(2)}, "it has a mask of other, which is no convolution"),
+    ],
+)
+def test_masks_of_another_network_are_refused(tmp_path, masks, line):
+    torch.save(network(1).state_dict(), tmp_path / "model_ep1_it0.pth")
+    torch.save(masks, tmp_path / "mask.pth")
+    with pytest.raises(InputError, match=re.escape(line)):
+        fit(read(tmp_path / "model_ep1_it0.pth"), network(3))
+
+
 def _orig_alone(state):
     state["stem.0.weight_orig"] = state.pop("stem.0.weight")
     state["head.2.weight_mask"] = torch.ones_like(state["head.2.weight"])
@@ -137,6 +168,10 @@ def _integers(state):
     return {n: t.to(torch.int8) for n, t in state.items()}
 
 
+def _without_values(state):
+    return {n: t.to("meta") for n, t in state.items()}
+
+
 def _lacking(state):
     return {n: t for n, t in state.items() if n != "head.2.weight"}
 
@@ -152,6 +187,7 @@ ODD = {
     "it has a mask of head.2.bias, which is no convolution or linear weight": _bias_mask,
     "stem.0.weight has 1 values that are NaN or infinite": _nan,
     "it holds no network's weights by name": _integers,
+    "stem.0.weight has a shape, but no values": _without_values,
     "the state is of another network: it has no head.2.weight": _lacking,
     "the state is of another network: it has extra.weight, which the network has not": _surplus,
     "the state is of another network: head.2.weight is 9×64, but 4×64 in the network": lambda _: (
