@@ -11,7 +11,7 @@ STAGES = sorted(
 )
 
 
-@pytest.mark.parametrize("command", [*STAGES, "presets"])
+@pytest.mark.parametrize("command", [*STAGES, "tasks.export", "presets"])
 @pytest.mark.filterwarnings("ignore")  # of a module that is imported already
 def test_every_option_is_explained(command, monkeypatch):
     explained = options(command, monkeypatch)
