@@ -8,6 +8,7 @@ them (`flows.clone`). Which of the two it is, it finds out by a token that the c
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import socket
 import uuid
@@ -29,12 +30,25 @@ from lp_core.errors import InputError
 TOKEN = Path(".dvc", "tmp", "coordinator")
 
 
+def _digest_of_flows() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+# The code of the flows as this process runs it, whatever becomes of the files: a worker may be
+# months old.
+_LOADED = _digest_of_flows()
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a worker has to know of the coordinator before it runs stages.
 
     token: what TOKEN holds in the coordinator's workspace. api_url: the Prefect server that stages
     report to. clones: what a clone must agree with; None where every worker shares the workspace.
+    flows: the code of the flows that the coordinator runs.
     """
 
     root: str
@@ -42,6 +56,7 @@ class Facts:
     token: str
     api_url: str | None
     clones: Agreement | None = None
+    flows: str = _LOADED
 
 
 @dataclass(frozen=True)
@@ -177,7 +192,13 @@ def find_workspace(facts: Facts, root: Path, commands: Commands) -> Workspace:
 
     commands: of the worker that is to run them.
     """
-    if is_shared(facts, root):
+    shared = is_shared(facts, root)
+    if facts.flows != _LOADED and (shared or facts.clones is not None):
+        raise InputError(
+            "this worker runs other flows than the coordinator; start the older of the two again, "
+            "in files of the newer version"
+        )
+    if shared:
         environment = {}
         host = socket.gethostname()
         if host != facts.host:
