@@ -1,11 +1,13 @@
-"""The pages of the API reference, which mkdocs asks for as a hook: one for each room of lp_core.
+"""What mkdocs asks for as a hook: the pages of the API reference, one for each room of lp_core.
 
 A package's page has the names of its face (`__init__.pyi`), in its order; a module's page all that
 is in it. So a new public name is in the reference once it is in a face.
 """
 
 import ast
+import re
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -41,6 +43,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for room in rooms():
         files.append(File.generated(config, f"reference/{room}.md", content=page(room)))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Links to files beside docs/ are for those who read the repository; here their text stays."""
+    return re.sub(r"\[([^\]]+)\]\(\.\./[^)]+\)", r"\1", markdown)
 
 
 def _names(package: Path) -> list[str]:
