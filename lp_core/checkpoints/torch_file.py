@@ -22,9 +22,10 @@ def load(path: Path) -> Any:
     Raises InputError, naming the file, where there is more in it, or it is not whole.
     """
     try:
-        with warnings.catch_warnings():
+        # Opened here: torch.load goes by the name of a file, and takes a zip for safetensors.
+        with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of types that it does not know
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         found = _GLOBAL.search(str(error))
         if found is None:

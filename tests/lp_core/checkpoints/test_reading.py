@@ -57,6 +57,15 @@ def test_a_ticket_of_another_experiment_is_read(tmp_path, ticket):
     assert found.digest == ticket.digest
 
 
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors", ""])
+def test_what_a_file_is_called_does_not_matter(tmp_path, ticket, suffix):
+    (name, other) = (tmp_path / f"{library}{suffix}" for library in ("torch", "safe"))
+    torch.save(ticket.state_dict(), name)
+    save_file(ticket.state_dict(), other)
+    found = [fit(read(path), network(2), list(ticket.mask)) for path in (name, other)]
+    assert {one.digest for one in found} == {ticket.digest}
+
+
 def test_a_weight_without_a_mask_is_pruned_where_it_is_zero(tmp_path, ticket):
     WRITERS["plain.pt"](tmp_path / "a.pt", network(2), ticket)
     found = fit(read(tmp_path / "a.pt"), network(3))
