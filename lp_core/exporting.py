@@ -24,6 +24,9 @@ from lp_core.errors import InputError
 TOLERANCE = 1e-4
 
 _OPSET = 20  # of ONNX; onnxruntime has it since 1.17
+_FIXES_NUMBER = (
+    "; a network that asks for len(images) fixes their number: let it ask for images.shape[0]"
+)
 _KEY = "lottery_pools"  # under which a file's metadata says what it is of
 
 Run = Callable[[Tensor], Tensor]
@@ -172,9 +175,17 @@ def export(
         try:
             form.write(network, images[:2], path, about)
         except Exception as error:  # whatever the exporters meet in somebody's network
-            raise InputError(f"cannot be exported to {kind}: {_reason(error)}") from error
-        run = form.read(path, build)
-        found = torch.cat([run(images), run(images[:1])])
+            reason = _reason(error)
+            advice = _FIXES_NUMBER if "(batch)" in reason else ""
+            raise InputError(f"cannot be exported to {kind}: {reason}{advice}") from error
+        try:
+            run = form.read(path, build)
+            found = torch.cat([run(images), run(images[:1])])
+        except Exception as error:  # whatever runs the file has errors of its own
+            raise ExportError(
+                f"the {kind} file cannot be run on {len(images)} images: {_reason(error)}"
+                f"{_FIXES_NUMBER}"
+            ) from error
     expected = torch.cat([expected, expected[:1]])
     if found.shape != expected.shape:
         shapes = [list(tensor.shape) for tensor in (found, expected)]

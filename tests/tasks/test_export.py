@@ -289,6 +289,10 @@ class Branching(Tied):
     def forward(self, x):
         logits = super().forward(x)
         return logits if logits.sum() > 0 else 2 * logits
+
+class Counting(Tied):
+    def forward(self, x):
+        return super().forward(x) + torch.zeros(1, 1).expand(len(x), -1)
 """
 
 
@@ -325,6 +329,15 @@ def test_a_network_that_cannot_be_traced_is_one_line(kind, own, capsys):
     code, said = _errors([str(own("Branching")), "--to", kind], capsys)
     assert code == 2
     assert f"cannot be exported to {kind}: " in said
+
+
+@pytest.mark.parametrize("kind", ["onnx", "torch-export"])
+def test_a_file_for_a_fixed_number_of_images_never_appears(kind, own, capsys):
+    source = own("Counting")
+    code, said = _errors([str(source), "--to", kind], capsys)
+    assert code in (1, 2)
+    assert "let it ask for images.shape[0]" in said
+    assert not (Path("exports") / source).with_suffix(f".{KINDS[kind]}").exists()
 
 
 def test_a_network_whose_module_is_gone_is_one_line(own, capsys):
