@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lp_core.checkpoints.dense import require_dense
 from lp_core.checkpoints.masked import split_masks
 from lp_core.checkpoints.names import matched
 from lp_core.errors import InputError
@@ -102,6 +103,7 @@ def _copied(tensors: Mapping[str, Tensor], what: str) -> Tensors:
             )
     if not tensors:
         raise InputError(f"{what} is empty; give tensors by name, or leave it out")
+    require_dense(tensors)
     return {n: t.detach().to("cpu", copy=True).contiguous() for n, t in tensors.items()}
 
 

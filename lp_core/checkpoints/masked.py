@@ -60,6 +60,6 @@ def _masked_by(name: str, state: Mapping[str, Tensor]) -> str | None:
 
 def _of_shape(mask: Tensor, weight: Tensor, name: str) -> Tensor:
     if mask.shape != weight.shape:
-        shapes = [" × ".join(map(str, tensor.shape)) for tensor in (mask, weight)]
+        shapes = [" × ".join(map(str, tensor.shape)) or "one number" for tensor in (mask, weight)]
         raise InputError(f"the mask of {name} is {shapes[0]}, the weight {shapes[1]}")
     return mask

@@ -20,7 +20,10 @@ def state_dict(content: Any, key: str | None = None) -> dict[str, Tensor]:
 
     Raises InputError where there is none, or more than one and no `key`.
     """
-    found = dict(_state_dicts(content, ""))
+    try:
+        found = dict(_state_dicts(content, ""))
+    except RecursionError:
+        raise InputError("its mappings have no end; save model.state_dict()") from None
     if key is None and len(found) == 1:
         return next(iter(found.values()))
     if key is not None and key in found:

@@ -7,12 +7,14 @@ from torch import Tensor
 
 from lp_core.checkpoints import nested, openlth, safetensors_file, torch_file
 from lp_core.checkpoints.checkpoint import Checkpoint
+from lp_core.checkpoints.dense import require_dense
 from lp_core.checkpoints.masked import split_masks
 from lp_core.checkpoints.names import without_marks
 from lp_core.errors import InputError, MissingInputError
 
 _ZIP, _PICKLE, _JSON = b"PK\x03\x04", b"\x80", b"{"
 _LENGTH = 8  # bytes before a safetensors header
+_MOST_DENSE = 2**28  # numbers of a sparse tensor, whose file can be of any size
 
 
 def read(path: str | Path, key: str | None = None) -> Checkpoint:
@@ -39,14 +41,15 @@ def read(path: str | Path, key: str | None = None) -> Checkpoint:
 
 def _tensors(path: Path, kind: str, key: str | None) -> dict[str, Tensor]:
     content = safetensors_file.load(path) if kind == "safetensors" else torch_file.load(path)
-    return {name: _dense(t, name) for name, t in nested.state_dict(content, key).items()}
+    state = {name: _dense(tensor) for name, tensor in nested.state_dict(content, key).items()}
+    require_dense(state)
+    return state
 
 
-def _dense(tensor: Tensor, name: str) -> Tensor:
+def _dense(tensor: Tensor) -> Tensor:
     """What PyTorch's sparse layouts leave out is zero, as what was pruned is."""
-    if tensor.is_meta:
-        raise InputError(f"{name} has a shape, but no values; save the network that was trained")
-    return tensor if tensor.layout == torch.strided else tensor.to_dense()
+    sparse = tensor.layout != torch.strided and not tensor.is_meta
+    return tensor.to_dense() if sparse and tensor.numel() < _MOST_DENSE else tensor
 
 
 def _kind(path: Path) -> str:

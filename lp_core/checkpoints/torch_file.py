@@ -29,7 +29,8 @@ def load(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         found = _GLOBAL.search(str(error))
         if found is None:
-            raise InputError(f"{path}: not a whole checkpoint ({_first_line(error)})") from error
+            # Not PyTorch's own words, which advise to run the pickle.
+            raise InputError(f"{path}: damaged, or a pickle that is not torch.save's") from error
         raise InputError(
             f"{path}: beside tensors it holds a pickled {found[1]}, which can run any code when it "
             "is read; where you trust the file, load it with weights_only=False and save its "
@@ -42,7 +43,7 @@ def load(path: Path) -> Any:
                 "torch.save(torch.jit.load(FILE).state_dict(), NEW_FILE)"
             ) from error
         raise InputError(f"{path}: not a whole checkpoint ({_first_line(error)})") from error
-    except (EOFError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # whatever a damaged pickle makes its reader do
         raise InputError(f"{path}: not a whole checkpoint ({_first_line(error)})") from error
 
 

@@ -29,4 +29,8 @@ def load_initial(model: nn.Module, path: str | Path, name: str) -> None:
             f"{path}: of another network than {name}: {len(differing)} tensors differ, such as "
             f"{min(differing)}; give weights of this one"
         )
+    for key, tensor in state.items():
+        if tensor.dtype != wanted[key].dtype or not bool(tensor.isfinite().all()):
+            odd = "NaN or infinite" if tensor.dtype == wanted[key].dtype else str(tensor.dtype)
+            raise InputError(f"{path}: {key} is {odd}; give finite numbers of {wanted[key].dtype}")
     model.load_state_dict(state)

@@ -17,6 +17,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import decode_source
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from lp_core.errors import InputError
 from lp_core.files import atomic_write
 from tasks.kit import meaning as syntax
 from tasks.kit.meaning import meaning
+from tasks.kit.watched import require_no_link, require_watched
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = ("lp_core", "tasks")
@@ -72,7 +74,9 @@ def fingerprint(
         package = name if path.endswith("/__init__.py") else name.rpartition(".")[0]
         imported = [_absolute(module, package) for module in source.imports]
         if name.partition(".")[0] not in PACKAGES:
-            _require_watched(path, imported, packages, root)
+            elsewhere = (m for m in imported if m.partition(".")[0] not in packages)
+            outside = {module: file for module in elsewhere if (file := _file(module, root))}
+            require_watched(path, outside, source.reads, root)
         waiting += [*imported, name.rpartition(".")[0]]
     for path in reads:
         digests |= _raw(path, root)
@@ -97,16 +101,6 @@ def _require_there(modules: Iterable[str], root: Path) -> None:
             raise InputError(
                 f"{module}: there is no file {module.replace('.', '/')}.py; mend the name of the "
                 "network, or add the file (to git as well, for other clones)"
-            )
-
-
-def _require_watched(path: str, imported: list[str], packages: set[str], root: Path) -> None:
-    for module in imported:
-        outside = module.partition(".")[0] not in packages and _file(module, root)
-        if outside:
-            raise InputError(
-                f"{path} imports {module}, but nobody would notice an edit of {outside}; move it "
-                f"into {path.partition('/')[0]}/"
             )
 
 
@@ -141,6 +135,7 @@ def _behind_face(name: str, root: Path) -> list[str]:
 
 def _raw(path: str, root: Path) -> Fingerprint:
     """Digests of a file, or of every file in a folder, as they lie on disk."""
+    require_no_link(path, root)
     top = root / path
     files = sorted(p for p in top.rglob("*") if p.is_file()) if top.is_dir() else [top]
     return {os.path.relpath(f, root): _digest(f.read_bytes()) for f in files if f.exists()}
@@ -187,12 +182,15 @@ def _own_digest() -> str:
 
 
 def _read(path: Path, content: bytes) -> _Source:
-    text = content.decode()
     try:
-        tree = ast.parse(text)
+        text = decode_source(content)
+        tree, digest = ast.parse(text), _digest(meaning(text).encode())
     except SyntaxError as error:
-        raise InputError(f"{path}: line {error.lineno} is not Python ({error.msg})") from None
-    return _Source(_digest(meaning(text).encode()), list(_imports(tree)), list(_reads(tree)))
+        line = f"line {error.lineno}" if error.lineno else "it"
+        raise InputError(f"{path}: {line} is not Python ({error.msg})") from None
+    except (ValueError, RecursionError) as error:  # bytes of another encoding; nested too deeply
+        raise InputError(f"{path}: it is not Python ({error})") from None
+    return _Source(digest, list(_imports(tree)), _reads(tree, path))
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
@@ -213,9 +211,22 @@ def _imports(tree: ast.Module) -> Iterator[str]:
         waiting += ast.iter_child_nodes(node)
 
 
-def _reads(tree: ast.Module) -> Iterator[str]:
+def _reads(tree: ast.Module, path: Path) -> list[str]:
+    """What `READS` lists. Raises InputError unless it is a tuple of texts, written out."""
+    found: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if "READS" in map(ast.unparse, targets):
-                yield from ast.literal_eval(node.value)
+            if "READS" not in map(ast.unparse, targets):
+                continue
+            try:
+                files = ast.literal_eval(node.value)
+            except ValueError:
+                files = None
+            if not isinstance(files, tuple | list) or not all(isinstance(f, str) for f in files):
+                raise InputError(
+                    f"{path}: line {node.lineno}: READS is {ast.unparse(node.value)}; write out a "
+                    "tuple of paths, such as READS = ('own/table.json',)"
+                )
+            found += files
+    return found

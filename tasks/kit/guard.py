@@ -17,8 +17,9 @@ from typing import Any
 from lp_core.errors import InputError
 from lp_core.faces import module_of
 from tasks.kit import paths
-from tasks.kit.code import PROJECT, Fingerprint, difference, fingerprint, packages_of
+from tasks.kit.code import PACKAGES, PROJECT, Fingerprint, difference, fingerprint, packages_of
 from tasks.kit.params import READ, Params, ParamsError
+from tasks.kit.watched import OwnReads
 
 
 class Guard:
@@ -37,17 +38,26 @@ class Guard:
                     f"{changed} is not what {paths.code(name)} was made from; bring it up to date "
                     "(`dvc repro code`, or `python -m tasks.code`), then run this stage again"
                 )
+        # Not of the project's own packages: their READS are complete, and tested to be.
+        self._own_reads = OwnReads(self._packages() - set(PACKAGES), PROJECT)
 
     def changes(self) -> Iterator[str]:
         """A line for each fingerprint, and each parameter that was read, that has changed since.
 
-        And one for each file of the project that this process has loaded, and that no fingerprint
-        holds: the next edit of it would go unnoticed.
+        And one for each file of the project that this process has loaded, or own code has read,
+        and that no fingerprint holds: the next edit of it would go unnoticed.
         """
-        for path in sorted(self._unknown()):
+        known = set().union(*self.fingerprints.values())
+        loaded = _loaded(self._packages()) if self.fingerprints else set()
+        for path in sorted(loaded - known):
             yield (
                 f"{path} was loaded, but no fingerprint of this stage holds it; import it by the "
                 "name of its module, or give the stage the fingerprint that does"
+            )
+        for path in sorted(self._own_reads.paths - known - loaded):
+            yield (
+                f"{path} was read, but no fingerprint of this stage holds it; list it in the "
+                f"module that reads it: READS = ({path!r},)"
             )
         for name, before in self.fingerprints.items():
             changed = difference(before, _current(name)) or difference(before, _recorded(name))
@@ -55,11 +65,8 @@ class Guard:
                 yield f"{changed} changed while this ran; the result is of the old code; run again"
         yield from _changed_params()
 
-    def _unknown(self) -> set[str]:
-        if not self.fingerprints:
-            return set()
-        modules = [m for name in self.fingerprints for m in _content(name)["modules"]]
-        return _loaded(packages_of(modules)) - set().union(*self.fingerprints.values())
+    def _packages(self) -> set[str]:
+        return packages_of(m for name in self.fingerprints for m in _content(name)["modules"])
 
 
 def _loaded(packages: set[str]) -> set[str]:

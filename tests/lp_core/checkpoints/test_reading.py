@@ -5,6 +5,7 @@ import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -280,3 +281,43 @@ def test_a_pickle_that_would_run_code_does_not(tmp_path):
     with pytest.raises(InputError, match="can run any code when it is read"):
         read(tmp_path / "a.pt")
     assert not (tmp_path / "ran").exists()
+
+
+def test_few_numbers_that_stand_for_terabytes_are_refused(tmp_path):
+    state = network(1).state_dict()
+    name = next(name for name, tensor in state.items() if tensor.ndim == 4)
+    many = torch.zeros(1).expand(10**6, 10**6)
+    none = torch.sparse_coo_tensor(torch.zeros(2, 0), torch.zeros(0), (10**6, 10**6))
+    for huge, told in ((many, "one of 4,000,000,000,000 bytes"), (none, "sparse")):
+        torch.save(state | {name: huge}, tmp_path / "a.pt")
+        with pytest.raises(InputError, match=re.escape(f"a.pt: {name} is {told}")):
+            read(tmp_path / "a.pt")
+
+
+def test_no_damage_of_a_pickle_is_more_than_one_line(tmp_path):
+    path, state = tmp_path / "a.pt", {"a.weight": torch.ones(3, 2), "a.bias": torch.ones(3)}
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+    whole, draws = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for place in draws.integers(len(damaged), size=5):
+            damaged[place] = draws.integers(256)
+        path.write_bytes(damaged[: draws.integers(len(damaged))])
+        with pytest.raises(InputError) as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_mapping_without_end_is_refused(tmp_path):
+    content = {}
+    content["state_dict"] = content
+    torch.save(content, tmp_path / "a.pt")
+    with pytest.raises(InputError, match=r"a\.pt: its mappings have no end"):
+        read(tmp_path / "a.pt")
+
+
+def test_a_link_to_masks_that_are_gone_is_not_no_masks(tmp_path):
+    torch.save(network(1).state_dict(), tmp_path / "model_ep1_it0.pth")
+    (tmp_path / "mask.pth").symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match=r"mask\.pth: not a whole checkpoint"):
+        read(tmp_path / "model_ep1_it0.pth")

@@ -212,3 +212,19 @@ def test_timms_networks_are_built_by_name() -> None:
         build("timm:test_vit", 5, 3, 8, seed=0)
     with pytest.raises(InputError, match="timm:resnet1: timm has no resnet1; it has res"):
         build("timm:resnet1", 5, 3, 8, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        (lambda t: t.to(torch.complex64), "is torch.complex64; give finite numbers of"),
+        (lambda t: t.to(torch.int64), "is torch.int64; give finite numbers of torch.float32"),
+        (lambda t: t * float("nan"), "is NaN or infinite; give finite numbers"),
+    ],
+)
+def test_initial_weights_are_finite_numbers(tmp_path: Path, odd: Any, told: str) -> None:
+    state = own("Functional").state_dict()
+    name = next(iter(state))
+    torch.save(state | {name: odd(state[name])}, tmp_path / "weights.pt")
+    with pytest.raises(InputError, match=re.escape(f"weights.pt: {name} {told}")):
+        own("Functional", weights=str(tmp_path / "weights.pt"))

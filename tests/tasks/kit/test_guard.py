@@ -286,3 +286,35 @@ def test_the_names_of_fingerprints_take_in_the_arguments(
         run(lambda _: None, code=("imp", "networks/{variant}"), variant=str, ticket=int)
     assert end.value.code == 2
     assert "code/networks/wide.json: not there" in capsys.readouterr().err
+
+
+# Own networks -------------------------------------------------------------------------------------
+
+
+def _of_own(text: str) -> None:
+    """A network `own.nets`, of which the fingerprint is made."""
+    Path("own").mkdir(exist_ok=True)
+    Path("own/nets.py").write_text(text)
+    modules = ["own.nets"]
+    content = {"entries": [], "modules": modules, "reads": [], "files": guard.fingerprint(modules)}
+    paths.code("net").write_text(json.dumps(content))
+
+
+def test_a_file_that_own_code_reads_must_be_listed() -> None:
+    Path("own").mkdir()
+    Path("own/table.json").write_text("{}")
+    told = (
+        "own/table.json was read, but no fingerprint of this stage holds it; list it in the module "
+        "that reads it: READS = ('own/table.json',)"
+    )
+    _of_own("x = 1\n")
+    names = ("imp", "net")
+    assert _ended(lambda: Path("own/table.json").read_text(), lambda: None, names) == (1, [told])
+    _of_own("READS = ('own/table.json',)\n")
+    assert _ended(lambda: Path("own/table.json").read_text(), lambda: None, names) == (0, [])
+
+
+def test_what_own_code_writes_is_not_read() -> None:
+    _of_own("x = 1\n")
+    names = ("imp", "net")
+    assert _ended(lambda: Path("own/log.txt").write_text("hi"), lambda: None, names) == (0, [])

@@ -1,6 +1,7 @@
 """An own network: its code is that of its variant alone, and must lie where it counts."""
 
 import json
+import re
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,53 @@ def test_an_import_of_what_nobody_watches_is_refused(root: Path) -> None:
         fingerprint(["own.nets"], root)
     with pytest.raises(InputError, match=r"own\.nothing: there is no file own/nothing\.py; mend"):
         fingerprint(["own.nothing"], root)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("'own/table.csv'", "write out a tuple of paths"),
+        ("tuple(names())", "line 8: READS is tuple"),
+        ("(1,)", "write out a tuple of paths"),
+        ("('table.csv',)", "READS has 'table.csv', where nobody would notice an edit; give a file"),
+        ("('own/../helpers.py',)", "where nobody would notice an edit"),
+        ("('own/tabel.csv',)", "READS has 'own/tabel.csv', but there is no such file; mend READS"),
+    ],
+)
+def test_what_an_own_module_reads_is_there_and_watched(root: Path, value: str, told: str) -> None:
+    (root / "own" / "nets.py").write_text(f"{NETS}READS = {value}\n")
+    with pytest.raises(InputError, match=re.escape(told)):
+        fingerprint(["own.nets"], root)
+
+
+def test_own_code_behind_a_link_to_a_folder_is_refused(root: Path) -> None:
+    """DVC sees an edit behind a link to a file, and behind one that the folder itself is."""
+    (root / "elsewhere").mkdir()
+    (root / "elsewhere" / "deep.py").write_text("x = 1\n")
+    (root / "own" / "deep.py").symlink_to(root / "elsewhere" / "deep.py")
+    (root / "own" / "nets.py").write_text("import own.deep\n")
+    assert "own/deep.py" in fingerprint(["own.nets"], root)
+    (root / "own" / "sub").symlink_to(root / "elsewhere")
+    for text in ("import own.sub.deep\n", "READS = ('own/sub/deep.py',)\n"):
+        (root / "own" / "nets.py").write_text(text)
+        with pytest.raises(InputError, match=r"own/sub is a link to a folder, and DVC does not"):
+            fingerprint(["own.nets"], root)
+    (root / "mine").symlink_to(root / "own")
+    assert "mine/layers.py" in fingerprint(["mine.layers"], root)
+
+
+def test_a_file_of_any_encoding_is_read_as_python_reads_it(root: Path) -> None:
+    path = root / "own" / "nets.py"
+    path.write_text("x = 'é'\n", encoding="utf-8")
+    before = fingerprint(["own.nets"], root)
+    path.write_text("# coding: latin-1\nx = 'é'\n", encoding="latin-1")
+    assert fingerprint(["own.nets"], root) == before
+    path.write_text("x = 'é'\n", encoding="utf-8-sig")
+    assert fingerprint(["own.nets"], root) == before
+    for content in (b"x = '\xe9'\n", b"x = '\0'\n", f"x = {'+'.join('1' * 9999)}\n".encode()):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"own/nets\.py: .* not Python"):
+            fingerprint(["own.nets"], root)
 
 
 def test_each_kind_of_network_has_the_code_that_makes_it_and_no_other() -> None:
