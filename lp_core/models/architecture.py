@@ -1,6 +1,6 @@
 """What rebuilds a network: its name and what it was built for, without its weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -8,6 +8,7 @@ from torch import nn
 
 from lp_core.errors import InputError
 from lp_core.models.factory import build
+from lp_core.models.named_by_file import require_network
 from lp_core.models.spec import StemChoice
 
 
@@ -30,7 +31,9 @@ class Architecture:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self, seed: int = 0) -> nn.Module:
-        """The network on the CPU, its weights drawn from `seed`. Raises what `build` does."""
+        """The network on the CPU, its weights drawn from `seed`. Raises what `build` does, and
+        InputError for a name that `require_network` refuses: names come from files."""
+        require_network(self.name)
         shapes = (len(self.classes), self.channels, self.size)
         return build(self.name, *shapes, self.stem, self.arguments, seed=seed)
 
@@ -41,9 +44,38 @@ class Architecture:
 
     @classmethod
     def of(cls, meta: Mapping[str, Any]) -> "Architecture":
-        """From `meta`. Raises InputError where a field is missing."""
+        """From `meta`. Raises InputError where a field is missing, or is of another kind."""
         names = {each.name for each in fields(cls)}
         missing = sorted({"name", "classes", "channels", "size", "mean", "std"} - set(meta))
         if missing:
             raise InputError(f"network: {', '.join(missing)} missing; it cannot be rebuilt")
-        return cls(**{name: value for name, value in meta.items() if name in names})
+        given = {name: value for name, value in meta.items() if name in names}
+        for name, value in given.items():
+            if not _FITS.get(name, _is_text)(value):
+                raise InputError(f"network: {name} is {value!r}; it cannot be rebuilt")
+        return cls(**given)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list | tuple) and all(map(fits, value))
+
+
+_are_counts = _list_of(_is_count)
+_are_numbers = _list_of(lambda value: isinstance(value, int | float))
+
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "classes": _list_of(_is_text),
+    "channels": _is_count,
+    "size": lambda value: _is_count(value) or (_are_counts(value) and len(value) == 2),
+    "mean": _are_numbers,
+    "std": _are_numbers,
+    "arguments": lambda value: isinstance(value, Mapping) and all(map(_is_text, value)),
+}

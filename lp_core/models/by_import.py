@@ -26,7 +26,7 @@ _SIZE = ("size", "image_size", "img_size")
 _OF_A_CONVOLUTION = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
 
 # Arguments by which the libraries would download weights.
-_DOWNLOADS = ("weights", "weights_backbone", "pretrained")
+_DOWNLOADS = ("weights", "weights_backbone", "pretrained", "checkpoint_path")
 
 
 def skeleton(spec: ModelSpec, classes: int, channels: int, height: int, width: int) -> nn.Module:
