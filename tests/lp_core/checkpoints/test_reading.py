@@ -321,3 +321,13 @@ def test_a_link_to_masks_that_are_gone_is_not_no_masks(tmp_path):
     (tmp_path / "mask.pth").symlink_to(tmp_path / "gone")
     with pytest.raises(InputError, match=r"mask\.pth: not a whole checkpoint"):
         read(tmp_path / "model_ep1_it0.pth")
+
+
+def test_a_safetensors_header_of_any_length_is_known(tmp_path):
+    """Its length stands first, and 128 is how a pickle begins."""
+    starts = set()
+    for letters in range(8, 264, 8):
+        save_file({"w" * letters: torch.ones(2)}, tmp_path / "a.safetensors")
+        starts.add((tmp_path / "a.safetensors").read_bytes()[0])
+        assert list(read(tmp_path / "a.safetensors").state) == ["w" * letters]
+    assert 0x80 in starts
