@@ -160,11 +160,11 @@ def _close_empty(node: Any) -> None:
 
 def _layout(text: str) -> YAML:
     """A round-trip YAML whose indentation of lists is the one `text` uses."""
-    from ruamel.yaml import YAML
+    from tasks.kit.yaml_writing import round_trip
 
     candidates = []
     for sequence, offset in ((2, 0), (4, 2)):
-        yaml = YAML()
+        yaml = round_trip()
         yaml.preserve_quotes = True
         yaml.Representer = _representer()
         yaml.width = 1_000_000  # never fold a line that its author did not fold

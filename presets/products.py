@@ -15,6 +15,7 @@ from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, SequenceNode
 
 from tasks.kit import products
 from tasks.kit.params import ParamsError, check
+from tasks.kit.yaml_writing import round_trip
 
 _WIDTH = 100  # columns that a list on one line may take
 
@@ -51,7 +52,7 @@ def _name(name: str) -> str:
 
 def _flow(value: Any) -> str:
     """A value as YAML on one line."""
-    written = YAML()
+    written = round_trip()
     written.default_flow_style = True
     written.width = 2**31
     stream = io.StringIO()

@@ -46,7 +46,10 @@ def read_yaml(path: Path) -> Any:
         problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
         problem = problem.partition(": ")[0].partition(" with value ")[0]  # which says no more
         where = f"line {mark.line + 1} is " if mark else ""
-        raise InputError(f"{path}: {where}not valid YAML ({problem}); mend it") from None
+        # libyaml's alone: other parsers take `{name: own.nets:Net}`.
+        colon = problem == "found unexpected ':'"
+        mend = "put the text with the colon in quotes" if colon else "mend it"
+        raise InputError(f"{path}: {where}not valid YAML ({problem}); {mend}") from None
 
 
 def _require_text_keys(value: Any, path: Path, at: str = "") -> None:

@@ -49,6 +49,12 @@ def test_the_file_reads_back_as_what_was_set(epochs: int, rate: float) -> None:
     assert read == expected
 
 
+def test_a_network_of_ones_own_is_set_within_brackets_so_that_dvc_can_read_it() -> None:
+    text = 'variants:\n  mine: {model: {name: "own.nets:Net"}}\n'
+    after = overridden(text, ["variants.mine.model.name=own.nets:Other"])
+    assert after == text.replace("Net", "Other")
+
+
 def test_null_is_written_where_it_is_set_and_where_it_was() -> None:
     text = "train:\n  init: null  # seed\n  noise: 3    # seed\n"
     assert overridden(text, ["train.noise=null"]) == text.replace("3   ", "null")

@@ -281,6 +281,13 @@ def test_labels_that_look_like_something_else_stay_text(label, params):
     main(["--expand"])
 
 
+def test_networks_by_import_are_written_so_that_dvc_can_read_them():
+    text = with_products('products: [{model.name: {resnet: "torchvision:resnet18"}}]\n')
+    after, _ = expanded(text, Path("params.yaml"))
+    written = YAML(typ="safe").load(after)["variants"]["resnet"]
+    assert written == {"model": {"name": "torchvision:resnet18"}}
+
+
 def test_the_same_variant_twice_with_the_same_values_is_one(params):
     params.write_text(
         with_products(PRODUCT + "  - {train.momentum: {mu0: 0.0}, rewind.epochs: {init: 0}}\n")

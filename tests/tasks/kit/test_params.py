@@ -157,6 +157,10 @@ def test_an_unknown_variant_is_reported(file):
     [
         ("a: [1", "line 2 is not valid YAML"),
         ("a: 1\na: 2", "line 2 is not valid YAML"),
+        (
+            "a: {b: own.nets:Net}",
+            "line 1 is not valid YAML .*; put the text with the colon in quotes",
+        ),
         ("just words", "found str"),
         ("- 1\n- 2", "found list"),
         ("", "found NoneType"),
