@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from lp_core.checkpoints.fitting import fit
 from lp_core.checkpoints.folder import Found
+from lp_core.checkpoints.openlth import mask_beside
 from lp_core.checkpoints.reading import read
 from lp_core.checkpoints.spec import ImportSpec
 from lp_core.checkpoints.surveying import Surveyed, densest_first, pruned_layers, survey
@@ -163,10 +164,11 @@ def _in_order(
     return [file.path for file in ordered]
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
-    """What changes when a file does."""
-    status = path.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
+def _stamp(path: Path) -> list[tuple[int, int, int]]:
+    """What changes when a file does, or the masks beside it."""
+    files = [path, mask_beside(path) or path]
+    found = [file.stat() for file in files if file.exists()]
+    return [(status.st_ino, status.st_size, status.st_mtime_ns) for status in found]
 
 
 def _rounded(values: Sequence[float]) -> str:

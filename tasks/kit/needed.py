@@ -28,16 +28,17 @@ def circles(experiment: "Experiment") -> Iterator[str]:
         *map(paths.corrupted, names),
     ]
     sections = ("datasets", "corrupt", "imports")
-    for section, specs in ((name, getattr(experiment, name)) for name in sections):
-        for name, spec in specs.items():
-            for key in ("watch", "path"):
-                given = getattr(spec, key, None)
-                inside = [str(each) for each in made if given and _overlap(given, each)]
-                if inside:
-                    yield (
-                        f"{section}.{name}.{key}: {given} overlaps {inside[0]}, which the stages "
-                        "write; name a place of its own"
-                    )
+    places: dict[str, str | None] = {"own_code": experiment.own_code}
+    for section in sections:
+        for name, spec in getattr(experiment, section).items():
+            places |= {f"{section}.{name}.{k}": getattr(spec, k, None) for k in ("watch", "path")}
+    for key, given in places.items():
+        inside = [str(each) for each in made if given and _overlap(given, each)]
+        if inside:
+            yield (
+                f"{key}: {given} overlaps {inside[0]}, which the stages write; name a place of its "
+                "own"
+            )
 
 
 def _overlap(given: str, made: Path) -> bool:

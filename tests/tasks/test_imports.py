@@ -309,3 +309,13 @@ def test_a_file_that_changes_meanwhile_is_told(monkeypatch):
     monkeypatch.setattr(Ticket, "save", save)
     with pytest.raises(RuntimeError, match=r"^checkpoints/0\.pt changed while this ran; run again"):
         run_stage()
+
+
+def test_so_are_masks_that_lie_beside_it(tmp_path):
+    (tmp_path / "model_ep1_it0.pth").touch()
+    before = imports._stamp(tmp_path / "model_ep1_it0.pth")
+    (tmp_path / "mask.pth").touch()
+    with_mask = imports._stamp(tmp_path / "model_ep1_it0.pth")
+    os.utime(tmp_path / "mask.pth", ns=(0, 0))
+    after = imports._stamp(tmp_path / "model_ep1_it0.pth")
+    assert before != with_mask != after
