@@ -149,7 +149,8 @@ def _in_order(
     if dense < 1:
         raise InputError(
             f"{ordered[0].path}: the densest has density {dense:.4f}; ticket 0 is the dense "
-            "network, with which the others are compared: add its checkpoint"
+            "network, with which the others are compared: add its checkpoint (or give it masks, or "
+            "in float32, where half precision has rounded its weights to zero)"
         )
     wrong = next(
         (n for n, (a, b) in enumerate(zip(surveyed, ordered, strict=True)) if a != b), None
