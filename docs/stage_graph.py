@@ -75,7 +75,7 @@ def edges() -> nx.DiGraph:
     """From each stage to those that build on it, as DVC has it."""
     from dvc.repo import Repo
 
-    values = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    values = YAML(typ="safe").load((ROOT / "presets" / "default.yaml").read_text())
     for dotted, value in _EVERYTHING.items():
         *above, key = dotted.split(".")
         section = values

@@ -64,8 +64,8 @@ class Worker:
         ("0,1,2", "2", "0,1,2", "2"),
         ("0,1,2", "0", "0,1,2", "0,1,2"),
         (None, "1", None, "1,2"),
-        (f"GPU-b{OURS}", "", "0,1,2", "0,2"),
-        ("1", "", f"GPU-b{OURS}", ""),
+        pytest.param(f"GPU-b{OURS}", "", "0,1,2", "0,2", id="a whole UUID first"),
+        pytest.param("1", "", f"GPU-b{OURS}", "", id="a whole UUID second"),
         ("GPU-b", "", "0,1,2", "0,2"),
     ],
 )
