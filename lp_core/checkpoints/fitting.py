@@ -29,8 +29,8 @@ def fit(
     """The ticket that a checkpoint of this architecture is; the model stays as it is.
 
     layers: names of the weights that may be pruned, which is what the ticket's mask is of; None for
-    all convolution and linear weights. Raises InputError, naming the file, where the checkpoint is
-    of another network, or its masks are.
+    those that the file has masks for, or else as `Ticket.from_state_dict` has it. Raises
+    InputError, naming the file, where the checkpoint is of another network, or its masks are.
     """
     own = named(checkpoint, model)
     state, masks, able = own.state, own.masks, prunable(model, "conv+linear")
@@ -40,9 +40,10 @@ def fit(
                 f"it has a mask of {strange[0]}, which is no convolution or linear weight of the "
                 "network; masks are of those alone"
             )
-        chosen = [name for name in able if name in state and (layers is None or name in layers)]
-        mask = {name: masks[name] if name in masks else state[name] != 0 for name in chosen}
-        return from_state_dict(state, mask, model, meta)
+        if layers is not None:
+            chosen = [name for name in able if name in state and name in layers]
+            masks = {name: masks[name] if name in masks else state[name] != 0 for name in chosen}
+        return from_state_dict(state, masks or None, model, meta)
     except InputError as error:
         raise InputError(f"{checkpoint.path}: {error}") from error
 

@@ -37,7 +37,7 @@ class Surveyed:
 def survey(path: Path, model: nn.Module, key: str | None = None) -> Surveyed:
     """One file. Raises InputError, naming it, where it does not fit the model."""
     checkpoint = named(read(path, key), model)
-    mask = fit(checkpoint, model).mask
+    mask = fit(checkpoint, model, prunable(model, "conv+linear")).mask
     return Surveyed(
         path,
         {name: int(kept.sum()) for name, kept in mask.items()},

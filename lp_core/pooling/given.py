@@ -50,7 +50,7 @@ def _validation(batches: Iterable[Any], compute: Compute) -> tuple[Tensor, Tenso
     for batch in _iterated(batches, "validation"):
         if not isinstance(batch, Sequence) or len(batch) != 2:
             raise InputError(
-                f"validation gives {_kind(batch)}; give batches of two tensors, (images, labels)"
+                f"validation gives {kind(batch)}; give batches of two tensors, (images, labels)"
             )
         _require_images(batch[0], "validation", images[0].shape[1:] if images else None)
         images.append(batch[0].to(compute.device, torch.float32))
@@ -91,19 +91,26 @@ def _iterated(batches: Iterable[Any], name: str) -> Iterable[Any]:
     if isinstance(batches, Tensor) or not isinstance(batches, Iterable):
         # A DataLoader is Iterable by its __iter__; a Dataset, which has none, is no loader.
         raise InputError(
-            f"{name} is {_kind(batches)}; give a DataLoader, or a list of batches of images"
+            f"{name} is {kind(batches)}; give a DataLoader, or a list of batches of images"
         )
     return batches
 
 
 def _require_images(images: Any, name: str, shape: torch.Size | None) -> None:
     if not isinstance(images, Tensor):
-        raise InputError(f"{name} has images that are {_kind(images)}; give tensors")
+        raise InputError(f"{name} has images that are {kind(images)}; give tensors")
     if images.ndim < 2 or not images.is_floating_point():
         raise InputError(
             f"{name} has images of {images.dtype} and shape {_shown(images.shape)}; give batches, "
             "B×C×H×W, of floating-point numbers, normalised as the network wants them"
         )
+    if images.is_meta or images.layout != torch.strided:
+        raise InputError(
+            f"{name} has images that are {'of the meta device' if images.is_meta else 'sparse'}; "
+            "give dense tensors with values"
+        )
+    if not bool(images.isfinite().all()):
+        raise InputError(f"{name} has images with NaN or infinite pixels; leave these out")
     if shape is not None and images.shape[1:] != shape:
         raise InputError(
             f"{name} has images of {_shown(images.shape[1:])}, and validation begins with "
@@ -116,7 +123,7 @@ def _labels(labels: Any, count: int) -> Tensor:
     if not whole or labels.shape != (count,):
         told = f"{labels.dtype}, {_shown(labels.shape)}" if isinstance(labels, Tensor) else ""
         raise InputError(
-            f"validation has labels that are {_kind(labels)}{told and f' ({told})'} beside {count} "
+            f"validation has labels that are {kind(labels)}{told and f' ({told})'} beside {count} "
             "images; give one class number for each image"
         )
     return labels.long()
@@ -130,7 +137,7 @@ def _running(network: nn.Module, images: Tensor, compute: Compute) -> Compute:
     try:
         with compute.autocast():
             network(_laid_out(images[:2], compute))
-    except RuntimeError:
+    except Exception:  # that it runs no other way either is found next
         compute = Compute(replace(compute.spec, channels_last=False))
         compute.to_device(network)
     return compute
@@ -145,13 +152,13 @@ def _require_network_for(
     try:
         with compute.autocast():
             logits = network(some)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # whatever somebody's own code raises
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(
             f"the network does not take validation's images of {shape}: {reason}"
         ) from error
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(some):
-        told = _shown(logits.shape) if isinstance(logits, Tensor) else _kind(logits)
+        told = _shown(logits.shape) if isinstance(logits, Tensor) else kind(logits)
         raise InputError(
             f"the network gives {told} for {len(some)} images of {shape}; it must give logits, one "
             "row for each image and one column for each class"
@@ -173,6 +180,7 @@ def _shown(shape: torch.Size) -> str:
     return "×".join(map(str, shape)) or "one number"
 
 
-def _kind(value: Any) -> str:
-    name = type(value).__name__
+def kind(value: Any) -> str:
+    """What kind of thing a value is, with its article."""
+    name = f"class {value.__name__}" if isinstance(value, type) else type(value).__name__
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

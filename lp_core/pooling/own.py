@@ -14,7 +14,7 @@ from lp_core.compute_spec import ComputeSpec
 from lp_core.errors import InputError
 from lp_core.faces import name_of
 from lp_core.interchange import from_state_dict
-from lp_core.pooling.given import held_out_of
+from lp_core.pooling.given import held_out_of, kind
 from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.recipes.search import Search
 from lp_core.pooling.result import PoolResult
@@ -58,9 +58,16 @@ def pool(
     batch-norm statistics it has.
 
     Raises InputError, in one line, for fewer than two tickets, tickets of another network or pruned
-    in other layers; for no images, images that the network does not take, and labels that are not
-    numbers of its classes.
+    in other layers; for no images, images that the network does not take or that are not finite,
+    and labels that are not numbers of its classes.
     """
+    if not isinstance(network, nn.Module):
+        raise InputError(
+            f"network is {kind(network)}; give a module of the tickets' architecture, such as "
+            "MyNetwork()"
+        )
+    if isinstance(tickets, Ticket) or not isinstance(tickets, Iterable):
+        raise InputError(f"tickets is {kind(tickets)}; give a list of tickets")
     recipe, scoring = recipe or Search(), scoring or ScoringSpec()
     model = copy.deepcopy(network)
     fitted = _alike([*_fitted(tickets, model)])

@@ -300,6 +300,9 @@ _USED_UP: Iterator[Any] = iter(())
         ([_changed(_BATCH, 1, _BATCH[1][:5])], r"a Tensor \(torch.int64, 5\) beside 8 images"),
         ([_changed(_BATCH, 1, [0, 1, 2])], "labels that are a list beside 8 images"),
         ([_BATCH[0][:2], _BATCH[1][:2]], "validation gives a Tensor"),
+        ([_changed(_BATCH, 0, _BATCH[0] / 0)], "images with NaN or infinite pixels; leave"),
+        ([_changed(_BATCH, 0, _BATCH[0].to_sparse())], "images that are sparse; give dense"),
+        ([_changed(_BATCH, 0, _BATCH[0].to("meta"))], "images that are of the meta device; give"),
     ],
 )  # fmt: skip
 def test_validation_that_will_not_do_is_one_clear_line(trail, validation, told):
@@ -339,6 +342,27 @@ def test_tickets_that_do_not_belong_together_are_one_clear_line(trail):
         with pytest.raises(InputError, match=told) as error:
             _pool(tickets)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("tickets", "network", "told"),
+    [
+        (None, Own(), "tickets is a NoneType; give a list of tickets"),
+        (Ticket({}, {}), Own(), "tickets is a Ticket; give a list of tickets"),
+        ([], "resnet18", "network is a str; give a module of the tickets' architecture"),
+        ([], Own, "network is a class Own; give a module of the tickets' architecture"),
+    ],
+)
+def test_other_things_in_their_place_are_one_clear_line(tickets, network, told):
+    with pytest.raises(InputError, match=told):
+        pool(tickets, network, _loader(2))
+
+
+def test_what_a_network_raises_is_one_clear_line(trail):
+    network = Own()
+    network.forward = lambda x: {}[x.ndim]  # type: ignore[method-assign]
+    with pytest.raises(InputError, match="does not take validation's images of 2×6×6: KeyError: 4"):
+        pool(trail, network, _loader(2))
 
 
 def test_a_network_without_logits_is_one_clear_line(trail):
