@@ -250,8 +250,7 @@ def select(
             continue
         if not matched:
             raise InputError(
-                f"targets: {target!r} matches no stage of the graph; "
-                f"near it: {_near(target, upstream)}"
+                f"targets: {target!r} matches no stage of the graph; {_near(target, upstream)}"
             )
         chosen.update(matched)
     to_visit = list(chosen)
@@ -266,7 +265,9 @@ def _near(target: str, names: Iterable[str]) -> str:
     groups = list(dict.fromkeys(name.partition("@")[0] for name in names))
     plain = target.replace("*", "").replace("?", "")
     close = difflib.get_close_matches(plain, {*names, *groups}, n=4, cutoff=0.5)
-    return ", ".join(close or groups) or "(there are no stages)"
+    if close:
+        return f"near it: {', '.join(close)}"
+    return f"there are {', '.join(groups) or 'none'}"
 
 
 def _name(stage: DvcStage) -> str:

@@ -32,7 +32,7 @@ def measured(ticket: Ticket) -> Measured:
         if corrupted:
             kinds = len({row["corruption"] for row in corrupted})
             severities = len({row["severity"] for row in corrupted})
-            name = f"corrupted test images (mean of {kinds} corruptions, {severities} severities)"
+            name = f"corrupted test images (mean; corruptions: {kinds}, severities: {severities})"
             found.accuracies[name] = sum(r["accuracy"] for r in corrupted) / len(corrupted)
     return found
 

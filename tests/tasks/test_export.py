@@ -137,7 +137,7 @@ def test_the_card_tells_accuracies_costs_and_members():
     for line in (
         "| held-out images | 50.00% |",
         "| test images | 25.00% |",
-        "| corrupted test images (mean of 2 corruptions, 2 severities) | 50.00% |",
+        "| corrupted test images (mean; corruptions: 2, severities: 2) | 50.00% |",
         "| data set | digits, 10 classes |",
         "| input | float32, N×1×8×8, any number N of images |",
         f"| density | {ticket.density:.2%}: {ticket.kept:,} of {ticket.prunable:,} weights |",
