@@ -53,7 +53,9 @@ def test_a_selection_includes_everything_upstream_of_it(toy: Toy) -> None:
 def test_a_target_without_match_is_an_error_that_lists_near_names(toy: Toy) -> None:
     with pytest.raises(ValueError, match=r"targets: 'tabel\*' matches no stage.*near it: table"):
         read_graph(toy.root, ["imp@*", "tabel*"])
-    with pytest.raises(ValueError, match="no stage of the graph; there are base, imp, table, aside"):
+    with pytest.raises(
+        ValueError, match="no stage of the graph; there are base, imp, table, aside"
+    ):
         read_graph(toy.root, ["zzzzzzzz"])
 
 
