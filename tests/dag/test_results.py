@@ -67,7 +67,7 @@ def test_whatever_a_run_leaves_can_be_exported_and_nothing_runs_again(finished: 
         text = (exports / f"{card}.safetensors.md").read_text()
         rows = finished.table(table).query(where)
         if table == "ood":
-            assert f"2 corruptions, 2 severities) | {rows['accuracy'].mean():.2%} |" in text
+            assert f"corruptions: 2, severities: 2) | {rows['accuracy'].mean():.2%} |" in text
             continue
         for split, name in (("val", "held-out images"), ("test", "test images")):
             [accuracy] = rows.query(f"split == '{split}'")["accuracy"]

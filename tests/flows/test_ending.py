@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from flows import ending
-from tests.drill.marked import Mark
+from tests.drill.marked import Mark, command_line
 from tests.flows.toy import Toy, environment
 
 SLOW = """\
@@ -66,7 +66,7 @@ def test_a_signal_ends_the_flow_and_its_server(
     )
     end = time.monotonic() + 120
     while True:
-        servers = [p for p in mark.processes() if "temporary_server.py" in " ".join(p.cmdline())]
+        servers = [p for p in mark.processes() if "temporary_server.py" in command_line(p)]
         if servers and (during == "the start" or (toy.root / "pid").exists()):
             break
         assert flow.poll() is None

@@ -84,6 +84,8 @@ class Toy:
         self.write("tasks/__init__.py", "")
         self.write("tasks/kit/__init__.py", "")
         self.write("tasks/kit/experiment.py", VALIDATE)
+        writing = "tasks/kit/yaml_writing.py"  # what else the flows take from there
+        self.write(writing, (REPO / writing).read_text())
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name
