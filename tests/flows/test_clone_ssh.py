@@ -30,7 +30,7 @@ def test_clones_exchange_through_an_ssh_server(
         assert not any(stage.stale for stage in graph.stages.values())
 
         # Half an object, as a server with a full disk may leave it.
-        (entry,) = exchange.inputs(graph.stages["part@a"])["base"]["outs"]
+        (entry,) = exchange.inputs(graph.stages["part@a"]).entries["base"]["outs"]
         path = folder / "files" / "md5" / entry["md5"][:2] / entry["md5"][2:]
         path.chmod(0o644)
         path.write_text("sou")
