@@ -11,8 +11,9 @@ from flows.dry_run import NotRunError, dry_run
 from flows.dvc import Fault
 from flows.ending import ended_by_signals
 from flows.on_failure import run_on_failure
-from flows.reproduce import Wish, owns, read_ahead
+from flows.project import read_ahead
 from flows.server import server_or_temporary
+from flows.wish import Wish, owns
 from lp_core.errors import InputError
 
 INVALID_INPUT = 2

@@ -17,9 +17,10 @@ from flows.estimate import Expectation, group, longest_chain, time_left
 from flows.graph import Graph, find_root, look_at_graph
 from flows.params import devices, set_params
 from flows.processes import Commands
-from flows.reproduce import FIRST, Wish, switch
+from flows.project import FIRST
 from flows.resources import Slots
 from flows.stage import stage_environment
+from flows.wish import Wish, switch
 from lp_core.errors import InputError
 
 NAMED = 8

@@ -1,13 +1,10 @@
 """Makes flows that run a part of the DVC graph: `reproducing_flow`."""
 
-import importlib
 import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any
 
 from prefect import Flow, get_run_logger
@@ -20,24 +17,21 @@ from flows.agreement import Agreement
 from flows.artifacts import FIGURES, SUMMARY, show_figures, show_summary
 from flows.durations import Durations
 from flows.dvc import Fault, Outcome, is_running
-from flows.graph import Graph, find_root, read_graph
+from flows.graph import Graph, read_graph
 from flows.mending import keep_lock_file, mend_entries, mend_rwlock
-from flows.needs import refuse_numbered_device
 from flows.on_failure import run_on_failure
 from flows.origin import show_origin
-from flows.params import devices, set_params
-from flows.processes import Commands
 from flows.progress import RunProgress
+from flows.project import FIRST, import_cluster, project_for, read_params
 from flows.remote import TransferError
 from flows.resources import Slots, visible_gpus
 from flows.runners import LOCAL, LostError, Runner, Threads
 from flows.schedule import Schedule
-from flows.stage import Here, stage_environment
+from flows.stage import Here
+from flows.wish import Own, Wish, owns, switch
 from flows.workspace import Facts, Workspace, leave_token, only_coordinator
 from lp_core.errors import InputError
 
-# What these stages write tells which others are stale, so they come before the question.
-FIRST = ("params", "code")
 TOLD = 3  # of the stages that failed, how many `on_failure` gets the last lines of
 
 _PARAMETERS = """
@@ -105,30 +99,6 @@ def reproducing_flow(
     return Flow(run, name=name, description=description.strip(), persist_result=False)
 
 
-@dataclass(frozen=True)
-class Own:
-    """What a flow runs unless it is told otherwise, and what switches that off."""
-
-    targets: list[str]
-    switch: str
-
-
-owns: dict[str, Own] = {}  # by the flow's name
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What was asked of a flow run; `reproducing_flow` says what each means."""
-
-    targets: list[str]
-    overrides: list[str]
-    max_parallel: int | None = None
-    force: bool = False
-    dask: str | None = None
-    pull: bool = True
-    on_failure: str | None = None
-
-
 class StagesFailedError(FailedRun):
     """What a flow raises of which stages have failed. stages: how, by their names."""
 
@@ -137,66 +107,12 @@ class StagesFailedError(FailedRun):
         self.stages = stages
 
 
-@dataclass(frozen=True)
-class _Project:
-    """What a run has to know before it starts, and the commands that it will run with."""
-
-    graph: Graph
-    devices: int
-    params_changed: bool
-    commands: Commands
-
-
-def read_ahead(flow: str, wish: Wish) -> None:
-    """Reads the project for the flow run that is about to start. InputError where it cannot run."""
-    project = _read_project(flow, wish)
-    if isinstance(project, InputError):
-        raise project
-    _read_ahead[flow] = project
-
-
-def _read_project(flow: str, wish: Wish) -> _Project | InputError:
-    """The project, once `overrides` are set; or what is wrong with the one or the other.
-
-    Where a stage will run, the warm interpreter begins to import at once.
-    """
-    try:
-        root = find_root()
-        params_changed = set_params(root / "params.yaml", wish.overrides)
-        graph = read_graph(root, wish.targets, switch(flow, wish.targets))
-        if wish.dask is not None:
-            refuse_numbered_device(_params(root))
-            _import_cluster()
-        project = _Project(graph, devices(root / "params.yaml"), params_changed, Commands())
-    except InputError as error:
-        return error
-    stale = wish.force or any(stage.stale for stage in graph.stages.values())
-    if stale and wish.dask is None:  # else workers have their own
-        project.commands.warm_up(stage_environment())
-    return project
-
-
-def _params(root: Path) -> dict[str, Any]:
-    from dvc.utils.serialize import load_yaml
-
-    params: dict[str, Any] = load_yaml(root / "params.yaml")
-    return params
-
-
-def switch(flow: str, targets: list[str]) -> str | None:
-    """For `read_graph`: what was asked for by name has to be there."""
-    return owns[flow].switch if targets == owns[flow].targets else None
-
-
-# What was read while Prefect's server started, for the flow run that starts then.
-_read_ahead: dict[str, _Project] = {}
-
-
 def _reproduce(flow: str, wish: Wish) -> State[Any]:
     logger = get_run_logger()
-    project = _read_ahead.pop(flow, None) or _read_project(flow, wish)
-    if isinstance(project, InputError):
-        return _invalid(project)
+    try:
+        project = project_for(flow, wish)
+    except InputError as error:
+        return _invalid(error)
     if project.params_changed:
         logger.info("params.yaml now has %s", ", ".join(wish.overrides))
     graph, root = project.graph, project.graph.root
@@ -227,7 +143,7 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
             stack.enter_context(progress)
             client = None
             if wish.dask is not None:
-                connected = _import_cluster().connected(wish.dask, slots.count, len(visible_gpus()))
+                connected = import_cluster().connected(wish.dask, slots.count, len(visible_gpus()))
                 client = stack.enter_context(connected)
             first = [
                 name
@@ -236,15 +152,8 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
             ]
             if first:
                 schedule.run(graph.up_to(first))
-                invalid = [
-                    state
-                    for state in schedule.states.values()
-                    if state.name == Fault.INVALID_INPUT.value
-                ]
-                if invalid:
-                    return _invalid(InputError(invalid[0].message))
-                if not all(state.is_completed() for state in schedule.states.values()):
-                    return _verdict(schedule.states)
+                if (ended := _unless_completed(schedule.states)) is not None:
+                    return ended
                 graph = read_graph(root, wish.targets, switch(flow, wish.targets))
                 schedule.outcomes = dict.fromkeys(schedule.states, Outcome.UNCHANGED)  # since then
                 progress.begin(graph)
@@ -279,16 +188,6 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
     return _verdict(schedule.states)
 
 
-def _import_cluster() -> ModuleType:
-    """Takes seconds. InputError where the extra is not installed."""
-    try:
-        return importlib.import_module("flows.cluster")
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"dask: {error}; install what it needs: pip install 'lottery-pools[pipeline,dask]'"
-        ) from error
-
-
 @contextmanager
 def _cluster(client: Any, wish: Wish, root: Path, schedule: Schedule) -> Iterator[Runner]:
     """The workers of the cluster, once there is one that fits."""
@@ -303,7 +202,7 @@ def _cluster(client: Any, wish: Wish, root: Path, schedule: Schedule) -> Iterato
 
     cluster = Cluster(
         client,
-        _params(root),
+        read_params(root),
         wish.max_parallel,
         wish.dask == LOCAL,
         get_run_logger(),
@@ -328,6 +227,14 @@ def _tell(flow: str, wish: Wish, message: str, failed: Sequence[str] = ()) -> No
 
 def _invalid(error: InputError) -> State[Any]:
     return Failed(name=Fault.INVALID_INPUT.value, message=str(error), data=error)
+
+
+def _unless_completed(states: dict[str, State[None]]) -> State[Any] | None:
+    """How the flow ends where one of its first stages did not complete; None where all did."""
+    for state in states.values():
+        if state.name == Fault.INVALID_INPUT.value:
+            return _invalid(InputError(state.message))
+    return None if all(state.is_completed() for state in states.values()) else _verdict(states)
 
 
 def _show_results(flow: str, graph: Graph, states: dict[str, State[None]]) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from flows import imp_pool
 from flows.graph import read_graph
-from flows.reproduce import owns
+from flows.wish import owns
 from lp_core.models.factory import build
 from lp_core.tickets import Ticket
 from tests.dag.project import TINY, Project

@@ -11,7 +11,8 @@ import zc.lockfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.graph import find_root, read_graph, select
+from flows.graph import find_root, read_graph
+from flows.targets import select
 from tests.flows.toy import STAGES, Toy
 
 
