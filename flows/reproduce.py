@@ -55,7 +55,7 @@ Args:
 
 def reproducing_flow(
     module: str, description: str, targets: Sequence[str], switch: str
-) -> Flow[..., Any]:
+) -> Flow[..., State[Any]]:
     """A flow that brings DVC stages up to date, side by side where the graph allows.
 
     module: the name of the module that assigns the flow to a variable of the module's own name;

@@ -54,7 +54,10 @@ def _safetensors(metadata: dict[str, str] | None) -> Spoil:
 
 
 def _copied(source: str, target: str) -> Spoil:
-    return lambda root: (root / target).write_bytes((root / source).read_bytes())
+    def spoil(root: Path) -> None:
+        (root / target).write_bytes((root / source).read_bytes())
+
+    return spoil
 
 
 def _network(name: str, classes: int = 10) -> Spoil:

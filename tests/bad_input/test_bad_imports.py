@@ -17,11 +17,16 @@ def _files(*names: str) -> Spoil:
     return spoil
 
 
-def _import(name: str, *files: str, given: dict[str, Any] | None = None, **changes: Any) -> Case:
+def _import(
+    name: str,
+    *files: str,
+    given: dict[str, Any] | None = None,
+    changes: dict[str, Any] | None = None,
+) -> Case:
     """A variant `mine` of the files in saved/. given: of its settings; changes: of all others."""
     own = {"path": "saved", "pattern": "seed{seed}/{ticket}.pt"} | (given or {})
     values = {"imports": {"mine": own}, "variants/mine": {}, "pooling/variants": ["base", "mine"]}
-    return Case(name, both(params(values | changes), _files(*files)), "tasks.params")
+    return Case(name, both(params(values | (changes or {})), _files(*files)), "tasks.params")
 
 
 _FORKS = {"sgd_noise/variants": ["base"], "sgd_noise/crossed_tickets": [1]}
@@ -38,10 +43,12 @@ _FORKS = {"sgd_noise/variants": ["base"], "sgd_noise/crossed_tickets": [1]}
     _import(
         "no-such-variant",
         *_SAVED,
-        imports={"yours": {"path": "saved", "pattern": "seed{seed}/{ticket}.pt"}},
-        **{"pooling/variants": ["base"]},
+        changes={
+            "imports": {"yours": {"path": "saved", "pattern": "seed{seed}/{ticket}.pt"}},
+            "pooling/variants": ["base"],
+        },
     ),
-    _import("trained-as-well", *_SAVED, grid=["base", "mine"]),
+    _import("trained-as-well", *_SAVED, changes={"grid": ["base", "mine"]}),
     _import("two-seeds-and-no-number", *_SAVED, given={"pattern": "seed0/*.pt"}),
     _import("what-stages-write", given={"path": "tickets/base"}),
     _import("no-folder"),
@@ -50,13 +57,12 @@ _FORKS = {"sgd_noise/variants": ["base"], "sgd_noise/crossed_tickets": [1]}
     _import("more-than-rounds", *_SAVED, "seed1/2.pt", given={"pattern": "seed{seed}/*.pt"}),
     _import("no-file-of-a-ticket", *_SAVED[:3]),
     _import("ticket-twice", *_SAVED, "seed0/01.pt"),
-    _import("pool-of-nobody", *_SAVED, **{"pooling/variants": ["base", "yours"]}),
-    _import("fork", *_SAVED, **{"sgd_noise/variants": ["mine"]}),
+    _import("pool-of-nobody", *_SAVED, changes={"pooling/variants": ["base", "yours"]}),
+    _import("fork", *_SAVED, changes={"sgd_noise/variants": ["mine"]}),
     _import(
         "lent-mask",
         *_SAVED,
-        **_FORKS,
-        **{"sgd_noise/crossed": [{"masks": "mine", "training": "base"}]},
+        changes={**_FORKS, "sgd_noise/crossed": [{"masks": "mine", "training": "base"}]},
     ),
 )
 def test_an_import_that_cannot_be(case: Case, root: Path, monkeypatch: Any, capsys: Any):

@@ -208,10 +208,11 @@ def test_a_wrong_value_of_sup_tickets(case: Case, root: Path, monkeypatch: Any, 
 
 
 def test_either_flow_can_be_switched_off(root: Path, monkeypatch: Any):
-    for off in (
+    either: list[dict[str, list[str]]] = [
         {"sup_tickets/variants": []},
         {"grid": [], "pooling/variants": [], "sup_tickets/siblings/methods": []},
-    ):
+    ]
+    for off in either:
         params(off)(root)
         assert run("tasks.params", monkeypatch) == 0
         params({"sup_tickets/variants": ["base"]})(root)

@@ -30,11 +30,12 @@ def _cached(project: Project, content: bytes) -> Path:
 def _damage(project: Project, name: str) -> None:
     """Flip a bit of the cache's copy, leave it read-only, and have DVC restore the file."""
     path = project.root / name
-    content = bytearray(path.read_bytes())
+    content = path.read_bytes()
     cached = _cached(project, content)
-    content[len(content) // 2] ^= 1
+    spoilt = bytearray(content)
+    spoilt[len(spoilt) // 2] ^= 1
     cached.chmod(0o644)
-    cached.write_bytes(content)
+    cached.write_bytes(spoilt)
     cached.chmod(0o444)
     path.unlink()
     project.dvc("checkout", "--force")

@@ -232,7 +232,7 @@ def _trained_alone(project: Project, start: str | int, noise: int) -> Ticket:
 
 
 def test_a_noise_seed_taken_away_leaves_no_pair_in_the_tables(project: Project) -> None:
-    fewer = {
+    fewer: dict[str, list[str]] = {
         "subsets__variants": [],
         "few_shot__selections": [],
         "stable_rewind__variants": [],

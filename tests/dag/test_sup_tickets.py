@@ -98,7 +98,9 @@ def _in_one_go(project: Project, ending: str) -> Ticket:
     spec = EndingSpec(**_settings("ending", ending))
     steps = train.epochs * len(loader)
     first = steps - spec.superposing * len(loader)
-    hooks = [method.updates(steps, len(loader), 0, stop=first if spec.tickets else None)]
+    updates = method.updates(steps, len(loader), 0, stop=first if spec.tickets else None)
+    assert updates is not None
+    hooks = [updates]
     superposing = Superposing(spec, method, first, len(loader), keep, 0)
     if spec.tickets:
         hooks.append(superposing)

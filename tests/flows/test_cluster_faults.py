@@ -36,6 +36,7 @@ def test_an_address_where_no_scheduler_answers_is_told_at_once(
     assert state.name == "InvalidInput"
     with pytest.raises(InputError, match=f"^dask: no scheduler answers at '?{address}"):
         state.result()
+    assert state.message is not None
     assert "\n" not in state.message
     assert toy.ran() == []
 

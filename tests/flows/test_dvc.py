@@ -4,6 +4,7 @@ import time
 
 import psutil
 import pytest
+from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
 from flows.dvc import Fault, Outcome, Transcript, is_running
@@ -62,7 +63,7 @@ def test_only_the_code_for_invalid_input_is_not_retried(status: int, expected: F
         f"exited with {status}",
     ).fault(255)
     assert fault is expected
-    state = Failed(name=fault.value)
+    state: State[None] = Failed(name=fault.value)
     retried = may_pass_by_itself(None, None, state)  # type: ignore[arg-type]
     assert retried == (fault is Fault.FAILED)
     assert "error: params.yaml: train.epochs" in message

@@ -498,7 +498,7 @@ def test_what_was_mended_is_said_and_nothing_runs_again(
     toy.write("dvc.lock", whole[: len(whole) // 3])
     shutil.rmtree(toy.root / ".dvc" / "cache")
     toy.write(".dvc/tmp/rwlock", '{"write": {')
-    states = everything()
+    states = everything(return_state=True).result()
     assert set(states.values()) == {"Cached"}
     assert toy.ran() == []
     assert toy.read("dvc.lock") == whole

@@ -96,13 +96,13 @@ def test_serve_and_deployment_run_complete_on_a_fresh_home(
     toy.write("prefect.toml", f'[api]\nurl = "{prefect_server}"\n')
     toy.write("dvc.yaml", DVC_YAML + SLOW + SPARSE + FORK)
     log = toy.root / "serve.log"
-    with log.open("w") as output:
+    with log.open("w") as file:
         serve = subprocess.Popen(
             [sys.executable, "-m", "flows.serve"],
             cwd=toy.root,
             env=environment(PREFECT_HOME=str(prefect_home), PREFECT_RUNNER_POLL_FREQUENCY="1"),
-            stdout=output,
-            stderr=output,
+            stdout=file,
+            stderr=file,
         )
     try:
         served = "Serving imp-pool/imp-pool, sup-tickets/sup-tickets, sgd-noise/sgd-noise;"

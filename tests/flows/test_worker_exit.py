@@ -79,7 +79,8 @@ def test_events_go_to_the_server_of_the_flow_that_the_worker_works_for() -> None
 
     class Server(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(f"{self.server.server_address[1]} {self.path}")
+            assert isinstance(self.server, HTTPServer)
+            asked.append(f"{self.server.server_port} {self.path}")
             self.send_error(404)
 
         def log_message(self, *_: object) -> None:
@@ -93,8 +94,7 @@ def test_events_go_to_the_server_of_the_flow_that_the_worker_works_for() -> None
         for port in ports:
             worker._report_to(f"http://127.0.0.1:{port}/api")
             EventsWorker.instance()
-        for port in ports:
-            wait_for(lambda port=port: f"{port} /api/events/in" in asked)
+        wait_for(lambda: all(f"{port} /api/events/in" in asked for port in ports))
     finally:
         EventsWorker.set_client_override(None)
         EventsWorker.drain_all(timeout=0)

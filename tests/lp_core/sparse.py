@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -30,7 +31,7 @@ from tests.lp_core.tiny import LONG, TRAINING_IMAGES, TinyRun, images, residual_
 
 STEPS = TRAINING_IMAGES // 16  # in an epoch
 EPOCHS = 6
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "dense": {},
     "uniform": {"density": 0.1},
     "erk": {"density": 0.1},
@@ -45,7 +46,7 @@ SUP = EndingSpec(tickets=2, cycle=1, lr1=0.01, lr2=0.05)
 COMPUTE = ComputeSpec("cpu", "fp32", channels_last=True, threads=1)
 
 
-def method(name: str, **changes: object) -> SparseMethod:
+def method(name: str, **changes: Any) -> SparseMethod:
     return method_class(name)(**(SETTINGS[name] | changes))
 
 
@@ -74,7 +75,7 @@ def sparse_run(
     epochs: int = EPOCHS,
     others: Callable[[], list[Hook]] = list,
     on_ticket: Callable[[int, Ticket], None] = lambda _number, _ticket: None,
-    **settings: object,
+    **settings: Any,
 ) -> TinyRun:
     """A whole training. others: hooks beside those of the method and the ending."""
     steps = epochs * STEPS
@@ -114,7 +115,7 @@ def leave(run: TinyRun, folder: Path) -> None:
 LONG_ENDING = EndingSpec(tickets=3, cycle=4, average="caa", lr1=0.01, lr2=0.05)
 
 
-def long_run(**settings: object) -> TinyRun:
+def long_run(**settings: Any) -> TinyRun:
     return sparse_run(method("rigl"), LONG_ENDING, **LONG, **settings)
 
 

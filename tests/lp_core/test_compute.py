@@ -123,7 +123,7 @@ def test_fp32_is_not_rounded_to_fewer_bits(monkeypatch):
 def test_convolutions_run_channels_last_since_images_lie_so(channels_last):
     compute = Compute(ComputeSpec("cpu", "fp32", channels_last, threads=1))
     convolution = compute.to_device(torch.nn.Conv2d(4, 8, 3))
-    assert convolution.weight.is_contiguous(memory_format=compute.layout)
+    assert convolution.get_parameter("weight").is_contiguous(memory_format=compute.layout)
     images = torch.randn(2, 4, 9, 9).contiguous(memory_format=torch.channels_last)
     assert convolution(images).is_contiguous(memory_format=torch.channels_last)
 

@@ -167,7 +167,7 @@ _NAN = torch.full((4, 4, 3, 3), float("nan"))
         (_state(conv2__weight=_NAN), None, "conv2.weight has 144 values that"),
         (_state(norm__running_var=torch.full((4,), float("inf"))), None, "4 values that are NaN"),
         (_state(conv2__weight=_ONES.double()), None, "torch.float64 in the state and"),
-        (_state(conv2__weight=_ONES.cfloat()), None, "torch.complex64 in the state"),
+        (_state(conv2__weight=_ONES.to(torch.cfloat)), None, "torch.complex64 in the state"),
         (_state(conv2__weight=_ONES[:2]), None, "2×4×3×3, but 4×4×3×3 in the network"),
         (_without("conv2.weight"), None, r"it has no conv2\.weight \(1 names differ\)"),
         (_state(other=_ONES), None, r"it has other, which the network has not \(1 names"),

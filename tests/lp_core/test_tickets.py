@@ -305,7 +305,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
 
 
 @pytest.mark.parametrize("changed", [("resnet20", 4, 1), ("resnet8", 5, 1), ("resnet8", 4, 3)])
-def test_another_network_is_refused_and_left_as_it_was(changed):
+def test_another_network_is_refused_and_left_as_it_was(changed: tuple[str, int, int]) -> None:
     ticket = Ticket.of(build("resnet8", 4, 1, 8, seed=0), {}, {})
     other = build(*changed, 8, seed=1)
     before = bits(other.state_dict())

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +46,7 @@ def images(count: int, seed: int) -> Split:
     return Split(pixels.permute(0, 3, 1, 2), labels)
 
 
-def plain_network() -> nn.Module:
+def plain_network() -> nn.Sequential:
     """Without batch norm: every image counts alike, whoever shares its batch."""
     torch.manual_seed(0)
     return nn.Sequential(
@@ -119,7 +120,7 @@ class TinyRun:
     def ticket(self) -> Ticket:
         return Ticket.of(self.model, self.mask, {"noise": self.noise})
 
-    def again(self, **changes: object) -> "TinyRun":
+    def again(self, **changes: Any) -> "TinyRun":
         """The same settings with a fresh network."""
         return replace(self, **changes)
 
@@ -128,7 +129,10 @@ def without_time(curve: list[Epoch]) -> list[dict[str, float]]:
     return [{k: v for k, v in asdict(epoch).items() if k != "seconds"} for epoch in curve]
 
 
-LONG = {"epochs": 15, "compute": ComputeSpec("cpu", "bf16", channels_last=True, threads=1)}
+LONG: dict[str, Any] = {
+    "epochs": 15,
+    "compute": ComputeSpec("cpu", "bf16", channels_last=True, threads=1),
+}
 
 
 def killable(state: Path, ticket: Path) -> None:

@@ -238,7 +238,7 @@ def sup_tickets(
         scoring={"search": "halving", "batch_norm": "re-estimate", "calibration_images": 512},
     )
     pooling = expected["pooling"] | {"variants": []}
-    only_base = {"variants": {"base": {}}}
+    only_base: dict[str, Any] = {"variants": {"base": {}}}
     return expected | only_base | {"pooling": pooling, "sup_tickets": section}
 
 

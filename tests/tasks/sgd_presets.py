@@ -59,10 +59,12 @@ def sgd_noise_published(model: str, dataset: str) -> dict[str, Any]:
         factors[0]["train.momentum"] |= {"mu09": 0.9, "mu095": 0.95}
         sizes = (8, 32, 100, 256, 1024, 2048)
         factors[0]["train.batch_size"] = {f"bs{size}": size for size in sizes}
+        both: dict[str, dict[str, Any]]
         both = {"train.momentum": sgd_settings.PAIR, "train.batch_size": sgd_settings.SIZES}
         factors.append(shorter | both | init)
     elif tiny:
         for momentum, size in ((("mu0", 0.0), 256), (("mu09", 0.9), 100)):
+            one: dict[str, dict[str, Any]]
             one = {"train.momentum": dict([momentum]), "train.batch_size": {f"bs{size}": size}}
             factors.append(shorter | one | init)
     variants = sgd_settings.grid(*factors[0].values())

@@ -122,7 +122,7 @@ TWO_MORE = questions("Two more")
 @pytest.fixture
 def sparse_trainings(tmp_path: Path) -> Path:
     """Tables of two methods, two endings and two seeds, of which cheap tickets win 10 points."""
-    whose = [
+    whose: list[dict[str, Any]] = [
         {"method": method, "ending": ending}
         for method, ending in product(("dense", "rigl"), ("plain", "cia"))
     ]
@@ -130,7 +130,7 @@ def sparse_trainings(tmp_path: Path) -> Path:
     cheap = {"accuracy": 0.5, "average_accuracy": 0.7, "epoch": 5.0}
     cost = {"train_flops": 3, "test_flops": 1, "train_fraction": 0.3, "test_fraction": 0.1}
     how = {"average": "cia", "cycle": 1, "tickets": 2, "converged": True, "train_seconds": 1.0}
-    layer = {"epoch": 5, "layer": "stem.0.weight", "weights": 432, "density": 0.8}
+    layer: dict[str, Any] = {"epoch": 5, "layer": "stem.0.weight", "weights": 432, "density": 0.8}
     apart = {"a": 1, "b": 2, "disagreement": 0.1, "kl": 0.2}
     rows: dict[str, list[dict[str, Any]]] = {
         "sup_tickets": [

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lp_core import faces
+from lp_core.data.store import Split
 from lp_core.models.ensembles.spec import ENSEMBLES
 from tasks import efficient_ensemble
 from tasks.kit import paths
@@ -61,6 +62,8 @@ def test_the_mean_of_the_members_is_what_the_network_answers():
     bench = Bench(Params("base"))
     ensemble = efficient_ensemble.make("batch-ensemble", bench, seed=3)
     logits = efficient_ensemble.member_logits(ensemble, bench)
-    images = torch.cat([x for x, _ in bench._batches(bench.dataset.parts["test"])])
+    test = bench.dataset.parts["test"]
+    assert isinstance(test, Split)
+    images = torch.cat([x for x, _ in bench._batches(test)])
     with torch.no_grad():
         torch.testing.assert_close(torch.stack(list(logits.values())).mean(0), ensemble(images))

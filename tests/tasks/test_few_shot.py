@@ -197,8 +197,8 @@ def test_a_training_that_is_over_goes_on_from_its_state_whatever_was_trained_sin
     seen, monkeypatch
 ):
     """DVC may not have recorded it: until the stage `tables` reads its rows, it may run again."""
-    items = ((25, "ticket", "random"), (50, "ticket", "random"), (25, "permuted", "random"))
-    items += ((25, "ticket", "least-forgotten"),)
+    items = [(25, "ticket", "random"), (50, "ticket", "random"), (25, "permuted", "random")]
+    items.append((25, "ticket", "least-forgotten"))
     forgotten(torch.arange(32) % 5, torch.arange(32) % 3)
     states, rows = set(), []
     for percent, network, selection in items:

@@ -121,8 +121,8 @@ def test_other_test_images_make_another_report_and_the_same_pooled_tickets(metho
         generator = torch.Generator().manual_seed(seed)
         shape = dataset.split("test").images.shape
         pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-        test = Split(pixels, torch.randint(0, 4, shape[:1], generator=generator))
-        replace(dataset, parts={**dataset.parts, "test": test}).save(paths.dataset("noise"))
+        drawn = Split(pixels, torch.randint(0, 4, shape[:1], generator=generator))
+        replace(dataset, parts={**dataset.parts, "test": drawn}).save(paths.dataset("noise"))
         rows, tickets = _pooled(method, range(3))
         reported = {
             split: [row for row in rows["pools"] if row["split"] == split]

@@ -122,7 +122,9 @@ def test_where_nobody_told_what_is_hard_it_is_missed():
 @pytest.mark.parametrize(
     "changes", [("other", 0, "rewind"), ("base", 1, "rewind"), ("base", 0, "1")]
 )
-def test_what_another_runs_forks_tell_is_refused(changes):
+def test_what_another_runs_forks_tell_is_refused(
+    changes: tuple[str, int, str],
+) -> None:
     path = paths.difficulty(*changes)
     counts = [Forgotten.load(Fork("base", 0, "rewind", 1).folder / paths.FORGETTING)]
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from lp_core import torchvision_ops
 from lp_core.analysis.probe_spec import ProbeSpec
 from lp_core.analysis.probes import features, probe_accuracy, train_probes
 from lp_core.compute import Compute
-from lp_core.compute_spec import ComputeSpec
+from lp_core.compute_spec import ComputeSpec, Precision
 from lp_core.errors import InputError
 from lp_core.models.cutting import blocks
 from lp_core.models.factory import build
@@ -21,7 +21,7 @@ CLASSES = 3
 SPEC = ProbeSpec(epochs=3, batch_size=16, lr=0.1)
 
 
-def compute(precision: str = "fp32") -> Compute:
+def compute(precision: Precision = "fp32") -> Compute:
     return Compute(ComputeSpec("cpu", precision, channels_last=True, threads=1))
 
 

@@ -309,7 +309,7 @@ def test_no_damage_of_a_pickle_is_more_than_one_line(tmp_path):
 
 
 def test_a_mapping_without_end_is_refused(tmp_path):
-    content = {}
+    content: dict[str, object] = {}
     content["state_dict"] = content
     torch.save(content, tmp_path / "a.pt")
     with pytest.raises(InputError, match=r"a\.pt: its mappings have no end"):

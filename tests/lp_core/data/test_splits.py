@@ -77,7 +77,7 @@ def test_the_only_published_split_is_the_test_split(published, sizes):
 
 def test_splits_of_one_whole_set_share_no_image():
     splits = three_splits({"train": _examples(np.arange(100) % 4)}, 0.1, 0.2, 0)
-    images = np.concatenate([part.images.reshape(-1) for part in splits.values()])
+    images = np.concatenate([np.asarray(part.images).reshape(-1) for part in splits.values()])
     assert sorted(images) == list(range(100))
 
 

@@ -10,6 +10,7 @@ import torch
 from hypothesis import strategies as st
 
 from lp_core.pooling.coefficients import BestCoefficient, exhaustive
+from lp_core.pooling.result import PoolResult
 from lp_core.tickets import Ticket
 
 Weights = dict[str, np.ndarray]
@@ -60,6 +61,34 @@ class Sliced:
     def __call__(self, ticket: Ticket) -> float:
         correct = sum(self.correct_and_loss(ticket, i)[0] for i in range(len(self.sizes)))
         return correct / sum(self.sizes)
+
+
+@dataclass
+class Unsliced:
+    """A score of tickets as wholes, which knows of no slices."""
+
+    score: Callable[[Ticket], float]
+    slices: Sequence[Sequence[int]] = ()
+    best_coefficient: BestCoefficient = exhaustive
+
+    def calibrate(self, ticket: Ticket) -> Ticket:
+        return ticket
+
+    def correct_and_loss(self, ticket: Ticket, piece: int) -> tuple[int, float]:
+        raise AssertionError(f"{ticket.meta} has no slice {piece}")
+
+    def __call__(self, ticket: Ticket) -> float:
+        return self.score(ticket)
+
+
+def accepted(result: PoolResult) -> list[float]:
+    """The accuracies of the steps that were."""
+    found = []
+    for step in result.trace:
+        if step.accepted:
+            assert step.val_accuracy is not None
+            found.append(step.val_accuracy)
+    return found
 
 
 # Few images and many: a halving does not treat them alike.

@@ -8,12 +8,15 @@ from lp_core.pooling.recipes.ema import Ema
 from lp_core.pooling.recipes.ema_newcomer import EmaNewcomer
 from lp_core.pooling.recipes.swa import Swa
 from lp_core.tickets import Ticket
-from tests.lp_core.pooling.made_up import random_ticket
+from tests.lp_core.pooling.made_up import Unsliced, random_ticket
 from tests.lp_core.strategies import families, state, tickets
 
 
-def unread(_: Ticket) -> float:
+def _read(_: Ticket) -> float:
     raise AssertionError("a running average scores nothing")
+
+
+unread = Unsliced(_read)
 
 
 dense = st.lists(tickets(finite=True), min_size=1, max_size=6)

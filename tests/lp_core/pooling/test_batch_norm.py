@@ -21,6 +21,7 @@ BATCHES = IMAGES.split([16, 8])
 
 def _network(norm: nn.Module) -> nn.Module:
     """What normalises the images themselves, in the shape that it takes."""
+    shapes: dict[type[nn.Module], tuple[int, ...]]
     shapes = {nn.BatchNorm1d: (3, 64), nn.BatchNorm3d: (3, 2, 4, 8)}
     torch.manual_seed(0)
     return nn.Sequential(
@@ -42,7 +43,8 @@ def _ticket(network: nn.Module) -> Ticket:
 
 def _variance(parts: tuple[Tensor, ...]) -> Tensor:
     """Mean over images of their batch's variance."""
-    return sum(len(x) / 24 * x.transpose(0, 1).flatten(1).var(1) for x in parts)
+    shares = (len(x) / 24 * x.transpose(0, 1).flatten(1).var(1) for x in parts)
+    return sum(shares, start=torch.zeros(()))
 
 
 @pytest.mark.parametrize(

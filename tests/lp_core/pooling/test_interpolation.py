@@ -59,8 +59,8 @@ def test_all_of_one_parent_is_that_parent(pair):
 @given(pair=pairs, alpha=st.floats(0, 1))
 def test_the_layout_changes_no_number(pair, alpha):
     a, b = pair
-    laid_out = [t.to(torch.device("cpu"), torch.channels_last) for t in pair]
-    plain, other = interpolate(a, b, alpha, a.kept), interpolate(*laid_out, alpha, a.kept)
+    c, d = (t.to(torch.device("cpu"), torch.channels_last) for t in pair)
+    plain, other = interpolate(a, b, alpha, a.kept), interpolate(c, d, alpha, a.kept)
     assert state(plain) == state(other)
 
 
@@ -130,5 +130,6 @@ def test_tickets_whose_tensors_differ_in_name_or_shape_are_refused(pair, data):
     | st.just(float("nan")),
 )
 def test_a_weight_outside_0_to_1_is_an_error(pair, alpha):
+    a, b = pair
     with pytest.raises(ValueError, match=r"^alpha is .*between 0 and 1"):
-        interpolate(*pair, alpha, 1)
+        interpolate(a, b, alpha, 1)

@@ -22,6 +22,7 @@ from lp_core.pooling.recipes import GreedySoup, Search
 from lp_core.sparsity.magnitude import magnitude_mask
 from lp_core.sparsity.rounds import next_mask
 from lp_core.tickets import Ticket
+from tests.lp_core.pooling.made_up import accepted
 from tests.lp_core.strategies import bits, nonzero, state
 from tests.lp_core.tiny import images, residual_network
 
@@ -139,7 +140,7 @@ def test_a_loader_that_shuffles_or_can_be_read_once_gives_the_same_score(trail):
     torch.manual_seed(3)
     shuffled = _pool(trail, _loader(2, shuffle=True), _loader(1))
     for result in shuffled:
-        steps = [step.val_accuracy for step in result.trace if step.accepted]
+        steps = accepted(result)
         assert steps == sorted(steps)
 
 
@@ -184,7 +185,7 @@ def test_a_network_that_views_what_it_convolves_is_pooled_as_one_that_reshapes_i
         )
         for t in trail
     ]
-    settings = {"precision": "fp32", "recipe": Search(coefficients=[0.5])}
+    settings: dict[str, Any] = {"precision": "fp32", "recipe": Search(coefficients=[0.5])}
     for mine, expected in zip(
         pool(trail, Viewing(), _loader(2), **settings),
         pool(same, flat, _loader(2), **settings),
@@ -246,7 +247,7 @@ def test_a_large_held_out_set_is_searched_slice_by_slice_as_a_data_sets_is(searc
         with torch.no_grad():
             for i, parameter in enumerate(network.parameters()):
                 generator = torch.Generator().manual_seed(100 * number + i)
-                parameter += 0.03 * torch.randn(parameter.shape, generator=generator)
+                parameter.add_(0.03 * torch.randn(parameter.shape, generator=generator))
         weights = {name: network.get_parameter(name) for name in names}
         total = sum(map(torch.numel, weights.values()))
         mask = magnitude_mask(weights, round(share * total))
@@ -359,16 +360,21 @@ def test_other_things_in_their_place_are_one_clear_line(tickets, network, told):
 
 
 def test_what_a_network_raises_is_one_clear_line(trail):
+    def forward(x: Tensor) -> Tensor:
+        raise KeyError(x.ndim)
+
     network = Own()
-    network.forward = lambda x: {}[x.ndim]  # type: ignore[method-assign]
+    network.forward = forward  # type: ignore[method-assign]
     with pytest.raises(InputError, match="does not take validation's images of 2×6×6: KeyError: 4"):
         pool(trail, network, _loader(2))
 
 
 def test_a_network_without_logits_is_one_clear_line(trail):
-    network = Own()
-    network.forward = lambda x: (x,)  # type: ignore[method-assign]
+    class Tuples(Own):
+        def forward(self, x: Tensor) -> tuple[Tensor]:  # type: ignore[override]
+            return (x,)
+
     with pytest.raises(
         InputError, match="the network gives a tuple for 2 images of 2×6×6; it must"
     ):
-        pool(trail, network, _loader(2))
+        pool(trail, Tuples(), _loader(2))

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -13,7 +14,7 @@ from lp_core.pooling.recipes.ema_newcomer import EmaNewcomer
 from lp_core.pooling.recipes.search import Search
 from lp_core.pooling.spec import RECIPES, recipe_class
 
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "search": {"candidates": 2, "coefficients": [0.5], "prune": "after"},
     "swa": {"candidates": 2},
     "ema": {"candidates": 2, "decay": 0.9},

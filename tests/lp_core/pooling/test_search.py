@@ -256,7 +256,12 @@ def test_the_order_of_candidates_is_that_of_the_papers_example():
 
 @given(wrong=st.just([]) | st.tuples(st.just(0.5), st.floats().filter(lambda x: not 0 <= x <= 1)))
 def test_a_search_without_coefficients_or_with_impossible_ones_is_an_error(wrong):
-    scored = []
+    scored: list[Ticket] = []
+
+    def score(ticket: Ticket) -> float:
+        scored.append(ticket)
+        return 0.0
+
     with pytest.raises(ValueError, match=r"^coefficients is .*; give at least one, each in 0–1"):
-        search(random_ticket(0, 0.5), [random_ticket(1, 0.5)], wrong, scored.append)
+        search(random_ticket(0, 0.5), [random_ticket(1, 0.5)], wrong, score)
     assert not scored

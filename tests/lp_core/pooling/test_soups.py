@@ -8,11 +8,12 @@ import torch
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from lp_core.pooling.coefficients import HeldOutScore
 from lp_core.pooling.recipes.greedy_soup import GreedySoup
 from lp_core.pooling.recipes.uniform_soup import UniformSoup
 from lp_core.pooling.result import PoolResult, Step
 from lp_core.tickets import Ticket
-from tests.lp_core.pooling.made_up import Sliced, accuracies, random_ticket
+from tests.lp_core.pooling.made_up import Sliced, Unsliced, accepted, accuracies, random_ticket
 from tests.lp_core.strategies import PRUNABLE, families, state
 
 Whole = dict[str, np.ndarray]
@@ -21,13 +22,13 @@ Whole = dict[str, np.ndarray]
 _SIXTIETHS = 60
 
 
-def greedy_soup(run: list[Ticket], score: Callable[[Ticket], float]) -> PoolResult:
+def greedy_soup(run: list[Ticket], score: HeldOutScore) -> PoolResult:
     """Of the target, the first of the run, and its siblings."""
     return GreedySoup().pool(run[0], run[1:], score)
 
 
 def uniform_soup(run: list[Ticket]) -> PoolResult:
-    return UniformSoup().pool(run[0], run[1:], lambda _: 0.0)
+    return UniformSoup().pool(run[0], run[1:], Unsliced(lambda _: 0.0))
 
 
 @st.composite
@@ -51,7 +52,7 @@ def sixtieths(ticket: Ticket) -> Whole:
 
 
 def mean(soup: list[Whole]) -> Whole:
-    return {name: sum(weights[name] for weights in soup) // len(soup) for name in soup[0]}
+    return {n: np.sum([weights[n] for weights in soup], axis=0) // len(soup) for n in soup[0]}
 
 
 def magnitude_pruning(weights: Whole, keep: int) -> Whole:
@@ -106,7 +107,7 @@ def same(ticket: Ticket, weights: Whole) -> bool:
 @given(run=runs(), accuracy=scores)
 def test_the_greedy_soup_is_recipe_1_ticket_by_ticket(run, accuracy):
     weights, trace = recipe_1([sixtieths(t) for t in run], accuracy, run[0].kept)
-    result = greedy_soup(run, lambda t: accuracy(sixtieths(t)))
+    result = greedy_soup(run, Unsliced(lambda t: accuracy(sixtieths(t))))
     assert result.trace == trace
     assert same(result.ticket, weights)
     assert result.members == [step.candidate for step in trace if step.accepted]
@@ -129,7 +130,7 @@ def test_the_uniform_soup_is_the_plain_mean_of_all_pruned(run):
 @settings(deadline=None, max_examples=40)
 @given(run=runs())
 def test_a_greedy_soup_that_nothing_spoils_is_the_uniform_soup(run):
-    greedy = greedy_soup(run, lambda _: 0.5)
+    greedy = greedy_soup(run, Unsliced(lambda _: 0.5))
     assert state(greedy.ticket) == state(uniform_soup(run).ticket)
 
 
@@ -138,7 +139,7 @@ def test_a_greedy_soup_that_nothing_spoils_is_the_uniform_soup(run):
 def test_the_trace_tells_the_accuracy_that_the_soup_has(run, salt, sizes):
     score = Sliced(accuracies(1000, salt), sizes)
     result = greedy_soup(run, score)
-    taken = [step.val_accuracy for step in result.trace if step.accepted]
+    taken = accepted(result)
     assert taken[-1] == score(result.ticket)
     assert taken == sorted(taken)
     assert all(step.images == sum(sizes) for step in result.trace)
@@ -147,10 +148,10 @@ def test_the_trace_tells_the_accuracy_that_the_soup_has(run, salt, sizes):
 def test_statistics_are_marked_where_weights_were_removed_and_nowhere_else():
     run = [random_ticket(seed, density) for seed, density in ((0, 0.5), (1, 0.9), (2, 0.2))]
 
-    def alone(best: int) -> Callable[[Ticket], float]:
+    def alone(best: int) -> HeldOutScore:
         """One ticket is right, as long as it is alone."""
         known = run[best].weights["bias"]
-        return lambda ticket: float(torch.equal(ticket.weights["bias"], known))
+        return Unsliced(lambda ticket: float(torch.equal(ticket.weights["bias"], known)))
 
     target, denser, sparser = (greedy_soup(run, alone(i)) for i in range(3))
     assert [r.trace[0].candidate for r in (target, denser, sparser)] == [0, 1, 2]
@@ -162,4 +163,4 @@ def test_statistics_are_marked_where_weights_were_removed_and_nowhere_else():
     assert sparser.ticket.meta == {"ticket": 0}
     assert torch.equal(sparser.ticket.weights["conv"], run[2].weights["conv"])
     assert sparser.ticket.kept == run[0].kept > int(run[2].weights["conv"].count_nonzero())
-    assert greedy_soup(run, lambda _: 1.0).ticket.meta["batch_norm"] == "averaged"
+    assert greedy_soup(run, Unsliced(lambda _: 1.0)).ticket.meta["batch_norm"] == "averaged"

@@ -41,9 +41,10 @@ def layers(draw: st.DrawFn) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
         grid = draw(st.booleans())
         mask = torch.tensor(random.random(shape) < density)
         parts = (mask, draw(values(shape, grid)).where(mask, 0.0), draw(values(shape, grid)))
-        made[name] = tuple(
+        mask, weights, scores = (
             part.contiguous(memory_format=layout) if part.ndim == 4 else part for part in parts
         )
+        made[name] = (mask, weights, scores)
     return made
 
 

@@ -15,7 +15,9 @@ from lp_core.compute import Compute
 from lp_core.errors import InputError
 from lp_core.models.structure import prunable
 from lp_core.sparsity.densities import erk_densities, kept_counts
+from lp_core.sparsity.dynamic import DynamicMethod
 from lp_core.sparsity.method_spec import METHODS, method_class
+from lp_core.sparsity.methods.granet import Granet
 from tests.lp_core.sparse import (
     COMPUTE,
     DYNAMIC,
@@ -49,10 +51,14 @@ def test_a_method_takes_its_own_settings_and_no_others(name):
 
 def test_published_settings_are_the_defaults():
     for name in DYNAMIC:
-        made = method_class(name)(density=0.1, **({"until": 110} if name == "granet" else {}))
+        more = {"until": 110} if name == "granet" else {}
+        made = method_class(name)(density=0.1, **more)
+        assert isinstance(made, DynamicMethod)
         found = (made.interval, made.prune_rate, made.decay, made.layers, made.last_update)
         assert found == (1000, 0.5, "cosine", "erk", None)
-    assert method_class("granet")(density=0.1, until=110).initial_density == 0.5
+        if name == "granet":
+            assert isinstance(made, Granet)
+            assert made.initial_density == 0.5
 
 
 @pytest.mark.parametrize(

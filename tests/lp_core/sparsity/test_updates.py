@@ -2,6 +2,7 @@
 asked for on update steps alone, and a run may be cut anywhere."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lp_core.analysis.masks import compare_masks
+from lp_core.sparsity.dynamic import DynamicMethod
 from lp_core.sparsity.method import SparseMethod
 from lp_core.sparsity.updates import Updates
 from lp_core.training.hooks import Hook, Progress
@@ -41,7 +43,7 @@ class Watch(Hook):
             self.dense.append(progress.step)
 
 
-def watched(sparse: SparseMethod, **changes: object) -> tuple[TinyRun, Watch]:
+def watched(sparse: SparseMethod, **changes: Any) -> tuple[TinyRun, Watch]:
     run = sparse_run(sparse, others=lambda: [Watch()], **changes)
     run.train()
     watch = hook(run, "Watch")
@@ -117,7 +119,9 @@ def test_layers_keep_their_numbers_and_exchange_no_more_than_the_prune_rate(name
 
 
 def test_the_prune_rate_falls_along_a_cosine_over_the_whole_training():
-    rigl = method("rigl", prune_rate=0.5)
+    rigl, constant = method("rigl", prune_rate=0.5), method("rigl", decay="constant")
+    assert isinstance(rigl, DynamicMethod)
+    assert isinstance(constant, DynamicMethod)
     rates = [rigl.prune_rate_at(step, 100) for step in range(101)]
     # PyTorch's own annealing, which the authors' code steps along.
     parameter = torch.nn.Parameter(torch.zeros(1))
@@ -128,7 +132,7 @@ def test_the_prune_rate_falls_along_a_cosine_over_the_whole_training():
         optimizer.step()
         annealing.step()
     assert math.isclose(rates[100], 0.005)
-    assert method("rigl", decay="constant").prune_rate_at(99, 100) == 0.5
+    assert constant.prune_rate_at(99, 100) == 0.5
 
 
 class Momentum(Hook):
@@ -173,7 +177,9 @@ def test_a_static_mask_stays(name):
 
 def test_set_grows_elsewhere_for_another_seed():
     runs = [sparse_run(method("set")) for _ in range(2)]
-    runs[1].hooks = lambda: [method("set").updates(EPOCHS * STEPS, STEPS, seed=1)]
+    updates = method("set").updates(EPOCHS * STEPS, STEPS, seed=1)
+    assert updates is not None
+    runs[1].hooks = lambda: [updates]
     for run in runs:
         run.train()
     first, second = (dict(run.trainer.progress.masks) for run in runs)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,7 +142,7 @@ def test_with_sup_tickets_a_training_takes_as_many_steps_as_without(name):
 )
 def test_tickets_are_taken_where_the_rate_is_lowest(name, tickets, cycle, average_by, schedule):
     tickets = max(tickets, 2) if average_by == "search" else tickets
-    more = {"beta": 0.5} if average_by == "cima" else {}
+    more: dict[str, Any] = {"beta": 0.5} if average_by == "cima" else {}
     ending = EndingSpec(tickets=tickets, cycle=cycle, average=average_by, schedule=schedule, **more)
     first = (EPOCHS - ending.superposing) * STEPS
     run, watch, cheap = trained(name, ending)

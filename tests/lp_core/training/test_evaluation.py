@@ -101,9 +101,11 @@ def _near_classes() -> nn.Sequential:
     model = nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
     )
+    head = model[-1]
+    assert isinstance(head, nn.Linear)
     with torch.no_grad():
-        model[-1].weight[1] = model[-1].weight[0] * (1 + 2**-12)
-        model[-1].bias.copy_(torch.tensor([1.0, 1.0, -9.0]))
+        head.weight[1] = head.weight[0] * (1 + 2**-12)
+        head.bias.copy_(torch.tensor([1.0, 1.0, -9.0]))
     return model
 
 
@@ -175,6 +177,7 @@ def test_every_family_of_networks_ends_in_the_layer_that_makes_the_logits(name):
 def test_of_an_own_network_the_layer_counts_whose_output_is_the_logits():
     model = build("tests.lp_core.own_networks:HeadFirst", 3, 3, 6, seed=0)
     head, compute = model.get_submodule("head"), Compute(ComputeSpec("cpu", "bf16", threads=1))
+    assert isinstance(head, nn.Linear)
     with torch.no_grad():
         head.weight[1] = head.weight[0] * (1 + 2**-12)
         head.bias.copy_(torch.tensor([1.0, 1.0, -9.0]))

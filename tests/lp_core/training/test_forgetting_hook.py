@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lp_core.compute_spec import ComputeSpec
+from lp_core.compute_spec import ComputeSpec, Precision
 from lp_core.data.epoch import Batch
 from lp_core.training.distributed import Workers
 from lp_core.training.forgetting import Forgetting
@@ -52,8 +52,8 @@ def fed(epochs: list[list[Seen]], samples: int, batch_size: int = 3) -> Forgetti
 
 
 def counted(hook: Forgetting) -> Count:
-    tensors = (hook.events, hook.learned, hook.presented)
-    return Count(*(tensor.tolist() for tensor in tensors), hook.by_epoch)
+    events, learned, presented = hook.events, hook.learned, hook.presented
+    return Count(events.tolist(), learned.tolist(), presented.tolist(), hook.by_epoch)
 
 
 def test_a_sequence_by_hand_is_counted_as_by_hand():
@@ -152,7 +152,7 @@ def _hooks() -> list[Hook]:
     return [Predictions(), Forgetting(TRAINING_IMAGES)]
 
 
-def _run(precision: str = "fp32") -> TinyRun:
+def _run(precision: Precision = "fp32") -> TinyRun:
     """One that learns, and so fast that it forgets."""
     compute = ComputeSpec("cpu", precision, channels_last=True, threads=1)
     return TinyRun(epochs=5, lr=0.2, compute=compute, hooks=_hooks)

@@ -117,7 +117,7 @@ class Notes(Hook):
             logits = progress.model(images)
             assert torch.equal(progress.logits, logits)
             assert progress.loss == torch.nn.functional.cross_entropy(logits, labels)
-        assert all(p.grad.any() for p in progress.model.parameters())
+        assert all(p.grad is not None and p.grad.any() for p in progress.model.parameters())
         assert progress.lr == 0.01
         self.before = [p.detach().clone() for p in progress.model.parameters()]
         self._note("after_backward", progress)
@@ -144,7 +144,9 @@ def test_a_hook_is_called_at_its_four_points_and_sees_the_step_as_it_is():
         steps = range(epoch * STEPS, (epoch + 1) * STEPS)
         expected += [(point, epoch, step) for step in steps for point in points]
         expected.append(("after_epoch", epoch, steps[-1]))
-    assert run.trainer.hooks[0].notes == expected
+    (hook,) = run.trainer.hooks
+    assert isinstance(hook, Notes)
+    assert hook.notes == expected
 
 
 def test_hooks_that_do_nothing_change_nothing():
@@ -169,7 +171,9 @@ def test_forgetting_counts_what_a_count_over_saved_predictions_gives():
             history[index].append(right)
     assert all(len(answers) == 6 for answers in history.values())
     expected = [sum(a and not b for a, b in pairwise(answers)) for answers in history.values()]
-    assert run.trainer.hooks[0].forgotten.tolist() == expected
+    hook = run.trainer.hooks[0]
+    assert isinstance(hook, Forgetting)
+    assert hook.forgotten.tolist() == expected
 
 
 def test_two_hooks_of_one_name_are_refused():
@@ -194,6 +198,7 @@ class Asks(Hook):
         self.dense_steps.append(progress.dense_steps)
         for name, kept in progress.masks.items():
             parameter = progress.model.get_parameter(name)
+            assert parameter.grad is not None
             assert not parameter.grad[~kept].any()
             assert not progress.optimizer.momenta[parameter][~kept].any()
 
@@ -201,7 +206,9 @@ class Asks(Hook):
 def test_steps_that_ask_for_dense_gradients_are_counted_and_the_optimiser_sees_none():
     run = TinyRun(epochs=2, hooks=lambda: [Asks()])
     run.train()
-    assert run.trainer.hooks[0].dense_steps == [0, 1, 1, 2, 2, 3]
+    (hook,) = run.trainer.hooks
+    assert isinstance(hook, Asks)
+    assert hook.dense_steps == [0, 1, 1, 2, 2, 3]
 
 
 class Writes(Hook):
@@ -211,7 +218,7 @@ class Writes(Hook):
     def _write(self, progress: Progress) -> None:
         for name in progress.masks:
             parameter = progress.model.get_parameter(name)
-            parameter += 1.0
+            parameter.add_(1.0)
 
     before_step = after_backward = after_step = after_epoch = _write
 

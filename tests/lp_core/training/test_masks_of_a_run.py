@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from lp_core.training.masks import Masks
 from lp_core.training.sgd import SGD
@@ -12,10 +13,10 @@ from lp_core.training.sgd import SGD
 LAYOUTS = [torch.channels_last, torch.contiguous_format]
 
 
-def _network(layout: torch.memory_format) -> tuple[nn.Module, SGD]:
+def _network(layout: torch.memory_format) -> tuple[nn.Conv2d, SGD]:
     """One convolution after a step with momentum."""
     torch.manual_seed(0)
-    model = nn.Conv2d(3, 4, 3).to(memory_format=layout)
+    model = convert_conv2d_weight_memory_format(nn.Conv2d(3, 4, 3), layout)
     optimizer = SGD(model.parameters(), momentum=0.9, weight_decay=0.0)
     model(torch.randn(2, 3, 5, 5)).square().sum().backward()
     optimizer.step(0.1)
@@ -33,7 +34,8 @@ def test_weights_that_leave_or_come_and_their_momentum_are_zero_and_the_others_u
 ):
     model, optimizer = _network(layout)
     masks = Masks(model, optimizer, {"weight": _mask(first)})
-    old, momentum = model.weight.detach().clone(), optimizer.momenta[model.weight]
+    old = model.weight.detach().clone()
+    momentum = optimizer.momenta[model.get_parameter("weight")]
     before = momentum.clone()
     masks.change({"weight": _mask(second)})
     stays = _mask(first) & _mask(second)
@@ -70,11 +72,12 @@ def test_masked_gradients_move_kept_weights_to_the_bit_as_dense_ones_and_no_othe
         dense.step(0.1)
         theirs.apply()
     kept = _mask(seed)
-    assert torch.equal(model.weight[kept], other.weight[kept])
-    assert not model.weight[~kept].any()
-    assert not optimizer.momenta[model.weight][~kept].any()
-    assert torch.equal(optimizer.momenta[model.weight][kept], dense.momenta[other.weight][kept])
-    assert torch.equal(model.bias, other.bias)
+    weight, wanted = model.get_parameter("weight"), other.get_parameter("weight")
+    assert torch.equal(weight[kept], wanted[kept])
+    assert not weight[~kept].any()
+    assert not optimizer.momenta[weight][~kept].any()
+    assert torch.equal(optimizer.momenta[weight][kept], dense.momenta[wanted][kept])
+    assert torch.equal(model.get_parameter("bias"), other.get_parameter("bias"))
 
 
 def test_a_layer_without_gradients_is_passed_over():

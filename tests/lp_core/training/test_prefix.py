@@ -3,6 +3,7 @@
 import pytest
 
 from lp_core.errors import MissingInputError
+from lp_core.training.curve import Epoch
 from lp_core.training.resume import StateError
 from lp_core.training.schedules import superposing_lr
 from tests.lp_core.strategies import bits
@@ -53,6 +54,8 @@ def test_an_ending_may_have_hooks_that_the_prefix_had_not_and_the_other_way_roun
     averaged = prefix.again(**start, hooks=lambda: [PruneAndGrow(), RunningAverage()])
     averaged.train()
     grow, average = averaged.trainer.hooks
+    assert isinstance(grow, PruneAndGrow)
+    assert isinstance(average, RunningAverage)
     assert (grow.updates, average.count) == (EPOCHS * STEPS // 2, EPOCHS - CUT)
 
 
@@ -75,7 +78,7 @@ def test_an_ending_that_was_killed_goes_on_from_its_own_state(tmp_path):
     prefix.trainer.save(tmp_path / "prefix")
     ending = whole.again(start=tmp_path / "prefix", state=tmp_path / "state")
     ending.again(stop=CUT + 1).train()
-    told = []
+    told: list[Epoch] = []
     resumed = ending.again(on_epoch=told.append)
     resumed.train()
     assert [epoch.epoch for epoch in told] == [EPOCHS - 1]

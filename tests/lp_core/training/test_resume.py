@@ -171,9 +171,10 @@ def test_from_a_spoilt_state_a_run_starts_over_and_says_so(spoil, tmp_path, caps
 
 @pytest.fixture(scope="module")
 def whole_state(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinyRun, bytes]:
-    run = TinyRun(epochs=1, network=plain_network, state=tmp_path_factory.mktemp("run") / "state")
+    state = tmp_path_factory.mktemp("run") / "state"
+    run = TinyRun(epochs=1, network=plain_network, state=state)
     run.train()
-    return run, run.state.read_bytes()
+    return run, state.read_bytes()
 
 
 @settings(deadline=None, max_examples=60)

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from lp_core.training.sgd import SGD
 from tests.lp_core.strategies import bits
@@ -23,7 +24,7 @@ from tests.lp_core.tiny import ROOT, plain_network
     frozen=st.booleans(),
 )
 def test_steps_are_those_of_pytorchs_sgd_to_the_bit(momentum, weight_decay, layout, rates, frozen):
-    models = [plain_network().to(memory_format=layout) for _ in range(2)]
+    models = [convert_conv2d_weight_memory_format(plain_network(), layout) for _ in range(2)]
     ours = SGD(models[0].parameters(), momentum, weight_decay)
     theirs = torch.optim.SGD(
         models[1].parameters(), lr=1.0, momentum=momentum, weight_decay=weight_decay, foreach=True

@@ -9,6 +9,7 @@ from lp_core.compute_spec import ComputeSpec
 from lp_core.data.epoch import Batch
 from lp_core.data.memory import MemoryLoader
 from lp_core.seeds import noise_seed
+from lp_core.training.curve import Epoch
 from lp_core.training.schedules import Schedule, learning_rate
 from tests.lp_core.strategies import bits, state
 from tests.lp_core.tiny import TinyRun, plain_network, without_time
@@ -84,7 +85,7 @@ def test_the_global_generator_is_left_alone():
 
 
 def test_a_run_learns_and_its_curve_tells():
-    told = []
+    told: list[Epoch] = []
     run = TinyRun(epochs=8, lr=0.05, density=1.0, on_epoch=told.append)
     curve = run.train()
     assert told == curve
@@ -105,10 +106,13 @@ def test_one_step_is_sgd_with_momentum_and_weight_decay_on_what_the_mask_keeps()
     )
     labels: list[torch.Tensor] = []
     entropy = nn.functional.cross_entropy
+
+    def noted(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        labels.append(y)
+        return entropy(x, y)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            nn.functional, "cross_entropy", lambda x, y: (labels.append(y), entropy(x, y))[1]
-        )
+        patch.setattr(nn.functional, "cross_entropy", noted)
         run.train()
     by_hand = run.again()
     weights = dict(by_hand.model.named_parameters())
@@ -133,7 +137,7 @@ def test_one_step_is_sgd_with_momentum_and_weight_decay_on_what_the_mask_keeps()
 @pytest.mark.parametrize("lr", [1e4, 1e30])
 @pytest.mark.parametrize("compute", COMPUTE.values(), ids=COMPUTE)
 def test_a_run_that_diverges_is_a_result(lr, compute, tmp_path):
-    told = []
+    told: list[Epoch] = []
     run = TinyRun(network=plain_network, lr=lr, epochs=40, compute=compute)
     run.on_epoch, run.state = told.append, tmp_path / "state"
     curve = run.train()

@@ -118,7 +118,11 @@ def test_an_edit_while_the_stage_runs_fails_it_and_names_the_file() -> None:
 
 
 def test_so_does_one_that_the_stage_code_has_seen_meanwhile() -> None:
-    assert _ended(_train, lambda: (_edit("rate = 2\n"), _record())) == (1, [CHANGED])
+    def edit() -> None:
+        _edit("rate = 2\n")
+        _record()
+
+    assert _ended(_train, edit) == (1, [CHANGED])
 
 
 def test_an_edit_that_was_taken_back_leaves_the_result_what_it_is() -> None:
@@ -201,8 +205,11 @@ def test_each_parameter_that_changed_is_named_with_both_values(
 
 
 def test_an_edit_before_the_stage_reads_is_what_it_ran_with() -> None:
-    edit = {"train": {"lr": 0.2}}
-    assert _ended(lambda: None, lambda: (_write(edit), _train())) == (0, [])
+    def edit() -> None:
+        _write({"train": {"lr": 0.2}})
+        _train()
+
+    assert _ended(lambda: None, edit) == (0, [])
 
 
 def test_a_section_that_the_stage_does_not_read_may_change() -> None:
@@ -219,7 +226,7 @@ def test_another_round_may_be_added_unless_the_stage_asks_for_the_rounds() -> No
     longer = {"imp": {"fraction": 0.2, "rounds": [*PARAMS["imp"]["rounds"], {"ticket": 1}]}}
 
     def read(key: str) -> Callable[[], Any]:
-        return lambda: Params("base").section(key, Any)  # type: ignore[arg-type]
+        return lambda: Params("base").section(key, Any)
 
     assert _ended(read("imp.fraction"), lambda: _write(longer)) == (0, [])
     _, lines = _ended(read("imp.rounds"), lambda: _write(longer))
@@ -259,7 +266,7 @@ def test_among_several_processes_the_first_tells(monkeypatch: pytest.MonkeyPatch
 
 
 def _unpack() -> None:
-    _, _ = [1, 2, 3]
+    _, _ = [1, 2, 3]  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ def test_other_initial_weights_are_another_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_tickets(tmp_path, monkeypatch, {})
-    train = {"epochs": 2, "batch_size": 8, "momentum": 0.9, "weight_decay": 0.0}
+    train: dict[str, Any] = {"epochs": 2, "batch_size": 8, "momentum": 0.9, "weight_decay": 0.0}
     train |= {"schedule": {"lr": 0.1}, "augment": {"crop": 0, "flip": False}}
     weights = tmp_path / "w.pt"
     model = {"name": "resnet8", "weights": str(weights)}

@@ -37,7 +37,7 @@ def tables() -> Tables:
         for a in (0, 1, 2, 5)
         for b in (0, 1, 2, 5)
     ]
-    forks = [
+    forks: list[Row] = [
         RUN
         | {"start": start, "removed": removed, "noise_a": a, "noise_b": b}
         | {"split": split, "error_barrier": height + shift}

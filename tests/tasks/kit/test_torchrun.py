@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ if __name__ == "__main__":
 
 
 def _run(folder: Path, devices: int, *arguments: str) -> subprocess.CompletedProcess[str]:
-    train = {"epochs": 1, "batch_size": 4, "momentum": 0.9, "weight_decay": 0.0}
+    train: dict[str, Any] = {"epochs": 1, "batch_size": 4, "momentum": 0.9, "weight_decay": 0.0}
     train |= {"schedule": {"lr": 0.1}, "augment": {}, "devices": devices}
     params = {"train": train, "variants": {"base": {}}}
     (folder / "params.yaml").write_text(json.dumps(params))

@@ -109,10 +109,12 @@ class Made:
                 rng = np.random.default_rng([seed, number, self.tickets])
                 run = _Run(self, rng, barrier, variant in self.pooled)
                 self._add(tables, variant, seed, run.rows())
-        for variant, seed in product(self.sup.variants, self.sup.seeds) if self.sup else ():
-            self._add(tables, variant, seed, self.sup.rows(variant, seed))
-        for variant, seed in product(self.sgd.grid, self.sgd.seeds) if self.sgd else ():
-            self._add(tables, variant, seed, self.sgd.rows(variant, seed))
+        if self.sup:
+            for variant, seed in product(self.sup.variants, self.sup.seeds):
+                self._add(tables, variant, seed, self.sup.rows(variant, seed))
+        if self.sgd:
+            for variant, seed in product(self.sgd.grid, self.sgd.seeds):
+                self._add(tables, variant, seed, self.sgd.rows(variant, seed))
         return tables
 
     def _add(self, tables: _Tables, variant: str, seed: int, more: Mapping[str, _Rows]) -> None:
@@ -275,7 +277,7 @@ def write_published(folder: Path) -> None:
     for pattern in ("sup_tickets*.csv", "sgd_noise*.csv"):
         for path in _PUBLISHED.glob(pattern):
             shutil.copy(path, folder)
-    setting = {"source": "Paper, table 6", "dataset": "cifar100", "model": "vgg16"}
+    setting: dict[str, Any] = {"source": "Paper, table 6", "dataset": "cifar100", "model": "vgg16"}
     pd.DataFrame(
         [
             setting | {"method": m, "density": round(0.8**k, 4), "accuracy": 0.7311, "std": 0.0022}

@@ -49,7 +49,7 @@ class MadeSgd:
     @property
     def grid(self) -> dict[str, Row]:
         """Overlays by variant, the shorter searches last."""
-        grid = {
+        grid: dict[str, Row] = {
             f"mu{mu:g}-bs{bs}-{'rewind' + str(e) if e else 'init'}": {
                 "train": {"momentum": mu, "batch_size": bs},
                 "rewind": {"epochs": e},

@@ -195,7 +195,7 @@ class _Run:
     def _diversity(self) -> Iterable[Row]:
         for (method, ending), _ in self.accuracy.items():
             count = ENDING[ending]["tickets"]
-            row = {"kind": "cheap", "method": method, "ending": ending}
+            row: Row = {"kind": "cheap", "method": method, "ending": ending}
             yield from self._pairs(row, permutations(range(1, count + 1), 2), 0.05)
         for method in self.made.ensembles:
             row = {"kind": "seeds", "method": method, "ending": "plain"}

@@ -45,10 +45,9 @@ def test_a_saved_set_is_the_parquet_set_it_was_made_of(tmp_path, cifar_parquet, 
         for name, part in published.splits.items()
     }
     _save(tmp_path / "saved", rows, shards)
-    made, same = (
-        build_dataset("own", DatasetSpec(source=source, watch="pins", path=str(path)))
-        for source, path in (("arrow", tmp_path / "saved"), ("parquet", cifar_parquet))
-    )
+    arrow = DatasetSpec(source="arrow", watch="pins", path=str(tmp_path / "saved"))
+    parquet = DatasetSpec(source="parquet", watch="pins", path=str(cifar_parquet))
+    made, same = build_dataset("own", arrow), build_dataset("own", parquet)
     assert made.classes == NAMES
     assert (made.mean, made.std) == (same.mean, same.std)
     for split in ("train", "val", "test"):

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from tasks.reporting.no_data import NoData
 from tasks.reporting.sgd_noise.figures import (
@@ -14,6 +15,7 @@ from tasks.reporting.sgd_noise.figures import (
     tickets,
 )
 from tasks.reporting.sgd_noise.figures.catalogue import CHAPTERS
+from tests.tasks.reporting.drawn import bars, xs, ys
 from tests.tasks.reporting.made_sgd import MadeSgd
 from tests.tasks.reporting.sgd_noise.noise_results import SMALL, changed, made_of, results_of
 
@@ -118,11 +120,11 @@ def test_barriers_have_a_row_of_panels_for_each_start_and_the_threshold():
             for bs in (32, 128)
             for rewound in ("init", "rewind2")
         ]
-        bars = sorted(axis.patches, key=lambda bar: bar.get_x())
-        assert [bar.get_height() for bar in bars] == pytest.approx(expected)
+        heights = [bar.get_height() for bar in sorted(bars(axis), key=Rectangle.get_x)]
+        assert heights == pytest.approx(expected)
         if start == "2":
             assert [text.get_text() for text in axis.get_xticklabels()] == ["32", "128"]
-        assert any(line.get_linestyle() == "--" and line.get_ydata()[0] == 2 for line in axis.lines)
+        assert any(line.get_linestyle() == "--" and ys(line)[0] == 2 for line in axis.lines)
 
 
 def test_a_start_whose_pairs_all_diverged_is_marked_and_has_no_bar():
@@ -164,20 +166,20 @@ def test_forgetting_is_of_the_forks_at_the_rewind_point_from_their_first_epoch()
 
 def test_subsets_are_drawn_beside_all_images():
     (figure,) = drawn("Without the easiest or the hardest samples").values()
-    paths, bars, scores = figure.axes
+    paths, barriers, scores = figure.axes
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["Trained on all images", "Without the easiest 30%", "Without the hardest 30%"]
     rows = FRAMES["instability"].query(
         "variant == 'mu0-bs32-init' and start == 'rewind' and split == 'test'"
     )
     means = rows.groupby(rows["removed"].fillna(""))["error_barrier"].mean()
-    heights = [bar.get_height() for bar in bars.patches]
+    heights = [bar.get_height() for bar in bars(barriers)]
     assert heights == pytest.approx([100 * means[k] for k in ("", "easiest-30", "hardest-30")])
     assert heights[2] < 0.6 * heights[0]
     assert not scores.patches  # bars would have to begin at zero
-    accuracy = [point.get_ydata()[0] for point in scores.lines if point.get_marker() in "s^P"]
+    accuracy = [ys(point)[0] for point in scores.lines if point.get_marker() in ("s", "^", "P")]
     assert accuracy[0] == pytest.approx(accuracy[1] + 2)
-    assert len([line for line in paths.lines if len(line.get_xdata()) == 11]) == 3
+    assert len([line for line in paths.lines if len(xs(line)) == 11]) == 3
 
 
 def test_a_search_that_found_no_stable_epoch_has_no_line_for_one():
@@ -250,9 +252,9 @@ def test_transfer_is_of_the_sparsest_ticket_beside_the_dense_networks():
     rows = FRAMES["transfer"].query("split == 'test' and target == 'eurosat'")
     means = 100 * rows.groupby(["variant", "network", "ticket"])["accuracy"].mean()
     (axis,) = [a for a in figure.axes if a.get_title() == "eurosat, μ 0.9"]
-    bars = sorted(axis.patches, key=lambda bar: bar.get_x())
-    assert bars[0].get_height() == pytest.approx(means["mu0.9-bs32-init", "ticket", 3])
-    marks = {line.get_marker(): float(line.get_ydata()[0]) for line in reversed(axis.lines)}
+    first = min(bars(axis), key=Rectangle.get_x)
+    assert first.get_height() == pytest.approx(means["mu0.9-bs32-init", "ticket", 3])
+    marks = {line.get_marker(): float(ys(line)[0]) for line in reversed(axis.lines)}
     assert marks["D"] == pytest.approx(means["mu0.9-bs32-init", "trained", 0])
     assert marks["o"] == pytest.approx(means["mu0.9-bs32-init", "ticket", 0])
     assert marks["v"] == pytest.approx(means["mu0.9-bs32-init", "permuted", 3])

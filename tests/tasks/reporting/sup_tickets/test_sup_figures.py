@@ -1,6 +1,7 @@
 """Every figure of sparse training: what it draws, and what it does without rows."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +12,13 @@ from tasks.reporting.sup_tickets.figures import ablations, accuracy, costs, cycl
 from tasks.reporting.sup_tickets.figures.catalogue import CHAPTERS
 from tasks.reporting.sup_tickets.figures.diversity import diversity, groups_of
 from tasks.reporting.sup_tickets.figures.layers import layers
+from tests.tasks.reporting.drawn import bars, xs, ys
 from tests.tasks.reporting.made_sup import MadeSup
 from tests.tasks.reporting.sup_tickets.results_of import FEW, fail, made_of, results_of
 
 ENTRIES = [entry for chapter in CHAPTERS for entry in chapter.entries]
 TWO_DENSITIES = replace(FEW, methods=("dense", "rigl", "rigl-95"))
-LOST = [
+LOST: list[dict[str, Any]] = [
     {"method": "dense"},
     {"seed": 1},
     {"method": "rigl", "ending": "cia", "seed": 0},
@@ -74,9 +76,9 @@ def test_hollow_is_plain_and_filled_is_superposed():
     rows = made_of(FEW).frames()["sup_tickets"].query("split == 'test'")
     left, right = figure.axes
     marks = [
-        line for line in left.lines if len(line.get_xdata()) == 1 and line.get_marker() in "osX"
+        line for line in left.lines if len(xs(line)) == 1 and line.get_marker() in ("o", "s", "X")
     ]
-    shown = {(line.get_markerfacecolor() == "white", float(line.get_xdata()[0])) for line in marks}
+    shown = {(line.get_markerfacecolor() == "white", float(xs(line)[0])) for line in marks}
     expected = {
         (ending == "plain", round(100 * part["accuracy"].mean(), 6))
         for (_, ending), part in rows.query("ending in ('plain', 'cia')").groupby(
@@ -84,8 +86,7 @@ def test_hollow_is_plain_and_filled_is_superposed():
         )
     }
     assert {(hollow, round(x, 6)) for hollow, x in shown} == expected
-    bars = [patch.get_width() for patch in right.patches]
-    assert len(bars) == len(FEW.methods)
+    assert len(bars(right)) == len(FEW.methods)
     assert [text.get_text() for text in left.get_yticklabels()] == [
         "Dense",
         "RigL 10%",
@@ -107,11 +108,11 @@ def test_the_last_epochs_begin_before_the_endings_part_and_show_every_cycle():
         plain, sup, parting, cheap, average = axis.lines
         assert parting.get_linestyle() == ":"
         assert cheap.get_markersize() > average.get_markersize()
-        assert plain.get_xdata().tolist() == sup.get_xdata().tolist() == list(range(21, 31))
-        assert plain.get_ydata()[:4].tolist() == sup.get_ydata()[:4].tolist()
-        assert list(parting.get_xdata()) == [24, 24]
-        assert cheap.get_xdata().tolist() == average.get_xdata().tolist() == [26, 28, 30]
-        shaded = sorted((p.get_x(), p.get_x() + p.get_width()) for p in axis.patches)
+        assert xs(plain).tolist() == xs(sup).tolist() == list(range(21, 31))
+        assert ys(plain)[:4].tolist() == ys(sup)[:4].tolist()
+        assert xs(parting).tolist() == [24, 24]
+        assert xs(cheap).tolist() == xs(average).tolist() == [26, 28, 30]
+        shaded = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars(axis))
         assert shaded == [(24, 26), (28, 30)]
 
 
@@ -127,9 +128,9 @@ def test_the_number_of_tickets_stands_beside_their_own_accuracy():
     figure = ablations.numbers(results_of(FEW))["sup-numbers-base"]
     rows = made_of(FEW).frames()["cheap_tickets"].query("method == 'rigl' and split == 'test'")
     right = figure.axes[1].lines[0]
-    assert right.get_xdata().tolist() == [1, 2, 3]
+    assert xs(right).tolist() == [1, 2, 3]
     for count, ending, shown in zip(
-        (1, 2, 3), ("tickets-1", "tickets-2", "cia"), right.get_ydata(), strict=True
+        (1, 2, 3), ("tickets-1", "tickets-2", "cia"), ys(right), strict=True
     ):
         own = rows[rows["ending"] == ending]
         assert len(own) == 2 * count
@@ -156,7 +157,7 @@ def test_an_accepted_sup_ticket_is_filled():
     marks = {line.get_markerfacecolor(): line for line in right.lines if line.get_marker() == "s"}
     hollow = marks.pop("white")
     (filled,) = marks.values()
-    assert sorted({round(float(x) / 4) for x in filled.get_xdata()}) == [16, 25]
-    assert hollow.get_ydata().tolist() == [0.0] * 4
-    places = [*filled.get_xdata(), *hollow.get_xdata()]
+    assert sorted({round(float(x) / 4) for x in xs(filled)}) == [16, 25]
+    assert ys(hollow).tolist() == [0.0] * 4
+    places = [*xs(filled), *xs(hollow)]
     assert len({round(float(x), 6) for x in places}) == 8  # two seeds of a ticket lie apart

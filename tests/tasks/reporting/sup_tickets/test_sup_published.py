@@ -1,6 +1,7 @@
 """The paper's numbers stand beside numbers of the same setting and no other."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -8,11 +9,12 @@ from tasks.reporting.sup_tickets.figures.ablations import cycles, schedules
 from tasks.reporting.sup_tickets.figures.accuracy import accuracy
 from tasks.reporting.sup_tickets.numbers import paper_tables
 from tasks.reporting.sup_tickets.published import read_published
+from tests.tasks.reporting.drawn import xs
 from tests.tasks.reporting.made_sup import MadeSup
 from tests.tasks.reporting.sup_tickets.results_of import PUBLISHED, results_of
 
 PAPERS = MadeSup(scale=4, methods=("dense", "rigl"), corruptions=("fog",))
-SETTING = {"dataset": "cifar100", "model": "vgg16"}
+SETTING: dict[str, Any] = {"dataset": "cifar100", "model": "vgg16"}
 CIA = {"tickets": 3, "cycle": 8, "average": "cia", "schedule": "triangular"}
 CIA |= {"lr1": 0.001, "lr2": 0.005, "prune_rate": 0.5, "batch_norm": "average"}
 
@@ -66,7 +68,7 @@ def test_the_papers_numbers_are_drawn_and_printed_where_the_setting_is_the_paper
             float(x)
             for line in figure.axes[0].lines
             if line.get_marker() == "d" and line.get_color() == "0.55"
-            for x in line.get_xdata()
+            for x in xs(line)
         ]
         for draw in (accuracy, cycles, schedules)
         for name, figure in draw(results).items()

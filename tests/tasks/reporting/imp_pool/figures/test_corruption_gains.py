@@ -4,6 +4,7 @@ import pytest
 
 from lp_core.corruptions.names import FAMILIES
 from tasks.reporting.imp_pool.figures.corruptions import corrupted_gains, corruptions
+from tests.tasks.reporting.drawn import bars
 from tests.tasks.reporting.made import Made, results
 
 MADE = Made(tickets=3)
@@ -22,6 +23,6 @@ def test_gains_are_over_the_same_seeds_ticket_on_the_same_images():
 
 def test_corruptions_are_sorted_by_what_they_gain():
     axis = corruptions(results(MADE))["corruptions-base"].axes[0]
-    widths = [bar.get_width() for bar in axis.patches]
+    widths = [bar.get_width() for bar in bars(axis)]
     assert len(widths) == 19
     assert widths == sorted(widths)

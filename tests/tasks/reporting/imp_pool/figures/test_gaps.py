@@ -1,5 +1,7 @@
 """Every figure of an experiment from which tickets, seeds or a variant are missing."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -13,7 +15,7 @@ from tests.tasks.reporting.made import Made, results
 
 MADE = Made(tickets=4, pooled=("base", "no-rewind"), corruptions=("fog", "snow"))
 ENTRIES = [entry for chapter in CHAPTERS for entry in chapter.entries]
-LOST = [
+LOST: list[dict[str, Any]] = [
     {"ticket": 0},
     {"variant": "base", "seed": 0},
     {"variant": "no-rewind", "ticket": 1},

@@ -13,6 +13,7 @@ from tasks.reporting.imp_pool.figures.ensembles import ensembles
 from tasks.reporting.imp_pool.figures.masks import masks, moved_by_ticket
 from tasks.reporting.imp_pool.figures.uncertainty import uncertainty
 from tasks.reporting.style import density_axis, styles
+from tests.tasks.reporting.drawn import xs, ys
 from tests.tasks.reporting.imp_pool.figures.failing import failing
 from tests.tasks.reporting.made import METHODS, Made, results
 
@@ -77,7 +78,7 @@ def test_methods_look_different_and_the_known_ones_always_alike():
 def test_the_lines_between_tickets_lie_end_to_end():
     made = replace(MADE, variants=("base",))
     axis = interpolation(results(made))["interpolation"].axes[0]
-    x, y = axis.lines[0].get_data()
+    x, y = xs(axis.lines[0]), ys(axis.lines[0])
     assert len(x) == 3 * 11
     assert all(before >= after * (1 - 1e-9) for before, after in pairwise(x))
     rows = made.frames()["interpolation"].query("split == 'test'")
@@ -92,9 +93,9 @@ def test_the_lines_between_tickets_lie_end_to_end():
 def test_no_line_bridges_the_place_of_a_ticket_that_did_not_converge():
     made_results = failing(replace(MADE, tickets=6, variants=("base",)), ticket=2)
     axis = interpolation(made_results)["interpolation"].axes[0]
-    y = axis.lines[0].get_ydata()
-    assert np.isnan(y).tolist() == [False] * 11 + [True] + [False] * 22
-    assert 100 * 0.8**2 not in axis.lines[0].get_xdata()
+    (line,) = axis.lines[:1]
+    assert np.isnan(ys(line)).tolist() == [False] * 11 + [True] + [False] * 22
+    assert 100 * 0.8**2 not in xs(line)
 
 
 def test_the_share_of_a_mask_that_moved_weighs_layers_by_their_kept_weights():
