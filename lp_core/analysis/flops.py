@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
-from lp_core.analysis.multiply_adds import multiply_adds
 from lp_core.errors import InputError
 from lp_core.models.structure import CONVOLUTIONS, PROJECTIONS, TRANSPOSED, prunable
 
@@ -64,9 +65,11 @@ def layer_uses(model: nn.Module, input_shape: Sequence[int]) -> Uses:
     weights = dict.fromkeys(names.values(), 0)
 
     def count(module: nn.Module, inputs: tuple[Any, ...], given: dict[str, Any], out: Any) -> None:
-        for weight, times in _times(module, inputs, given, out):
-            if id(weight) in names:
-                weights[names[id(weight)]] += times
+        own = dict(module.named_parameters())
+        for attribute, times in _times(module, inputs, given, out):
+            # A weight that is computed from others is none of the module's parameters.
+            if attribute in own and id(own[attribute]) in names:
+                weights[names[id(own[attribute])]] += times
 
     # A real image, not one on the meta device: that imports the compiler, which takes seconds.
     some = next(model.parameters())
@@ -75,7 +78,7 @@ def layer_uses(model: nn.Module, input_shape: Sequence[int]) -> Uses:
     hooks = [m.register_forward_hook(count, with_kwargs=True) for m in model.modules()]
     model.eval()
     try:
-        every = multiply_adds(model, image)
+        every = _multiply_adds(model, image)
     finally:
         for handle in hooks:
             handle.remove()
@@ -85,24 +88,33 @@ def layer_uses(model: nn.Module, input_shape: Sequence[int]) -> Uses:
     return Uses(weights, max(0, every - layers))
 
 
+def _multiply_adds(model: nn.Module, image: Tensor) -> int:
+    """Of one forward pass, whoever asks for them, a layer or `@`."""
+    # The counter knows no fused kernel of attention on the CPU, nor the one that
+    # `nn.MultiheadAttention` has where nobody asks for gradients.
+    counter = FlopCounterMode(display=False)
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        model(image.requires_grad_() + 0)
+    return counter.get_total_flops() // 2
+
+
 def _layers(model: nn.Module) -> list[str]:
     return prunable(model, "conv+linear")
 
 
 def _times(
     module: nn.Module, inputs: tuple[Any, ...], given: dict[str, Any], out: Any
-) -> Iterator[tuple[Tensor, int]]:
-    """How many times a call of a module has multiplied each of its own weights."""
+) -> Iterator[tuple[str, int]]:
+    """How many times a call of a module has multiplied each of its own weights, by their names."""
     if isinstance(module, TRANSPOSED):
-        yield module.weight, inputs[0].numel() // module.in_channels
+        yield "weight", inputs[0].numel() // module.in_channels
     elif isinstance(module, CONVOLUTIONS):
-        yield module.weight, out.numel() // module.out_channels
+        yield "weight", out.numel() // module.out_channels
     elif isinstance(module, nn.Linear):
-        yield module.weight, out.numel() // module.out_features
+        yield "weight", out.numel() // module.out_features
     elif isinstance(module, nn.MultiheadAttention):
         named = dict(zip(("query", "key", "value"), inputs, strict=False)) | given
         of_each = [named[n].numel() // named[n].shape[-1] for n in ("query", "key", "value")]
-        for attribute, tokens in zip(PROJECTIONS, (sum(of_each) // 3, *of_each), strict=True):
-            yield getattr(module, attribute), tokens
+        yield from zip(PROJECTIONS, (sum(of_each) // 3, *of_each), strict=True)
         # Not called as a module: its weight is handed on.
-        yield module.out_proj.weight, of_each[0]
+        yield "out_proj.weight", of_each[0]
