@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from flows import mending, parsed
 from flows.dvc import is_running
 from flows.targets import select
-from lp_core.errors import InputError
+from lp_core.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -278,8 +278,8 @@ def _causes(error: BaseException) -> str:
     texts: list[str] = []
     cause: BaseException | None = error
     while cause is not None:
-        text = " ".join(str(cause).split())
-        if text and text not in texts:
+        text = one_line(cause)
+        if text not in texts:
             texts.append(text)
         cause = cause.__cause__
     return ": ".join(texts)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import lockfile
-from lp_core.errors import InputError
+from lp_core.errors import InputError, one_line
 from lp_core.files import atomic_write
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _fault(path: Path) -> str | None:
     except YAMLError:
         return "no YAML"
     except Invalid as error:
-        return f"not as DVC writes it ({_one_line(error)})"
+        return f"not as DVC writes it ({one_line(error)})"
     return None
 
 
@@ -245,7 +245,3 @@ def _content(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lp_core.errors import InputError
+from lp_core.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from dvc.output import Output
@@ -175,7 +175,7 @@ def transferring(what: str) -> Iterator[None]:
     except (TransferError, LockError):
         raise
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error)
         raise TransferError(f"cannot {what}: {reason}") from error
 
 

@@ -32,7 +32,7 @@ from flows.processes import Commands, StoppedError
 from flows.stage import Seat, stage_environment
 from flows.worker_exit import exit_in_time
 from flows.workspace import Facts, Order, Workspace, find_workspace, is_shared, working_root
-from lp_core.errors import InputError
+from lp_core.errors import InputError, typed_line
 
 HEALTH_SECONDS = 10.0
 
@@ -65,7 +65,7 @@ def starter(stages: StageWorker) -> WorkerPlugin:
                 if self.ended:  # meanwhile
                     await stages.teardown(worker)
             except Exception as error:
-                line = " ".join(f"{type(error).__name__}: {error}".split())
+                line = typed_line(error)
                 if isinstance(error, ImportError):
                     line += "; start it in the project's folder, in the project's environment"
                 worker.log_event(topic, {"worker": worker.address, "refused": line})

@@ -3,6 +3,16 @@
 from pathlib import Path
 
 
+def one_line(error: BaseException) -> str:
+    """What an error says, without line breaks; its type where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def typed_line(error: BaseException) -> str:
+    """An error's type and what it says, without line breaks."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 class InputError(ValueError):
     """Bad input: a parameter, an argument or a file is not what it must be.
 

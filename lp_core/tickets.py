@@ -18,11 +18,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lp_core.checksums import sealed, unsealed
-from lp_core.errors import DamagedError, InputError, MissingInputError
+from lp_core.errors import DamagedError, InputError, MissingInputError, one_line
 from lp_core.files import atomic_write
 from lp_core.packing import digest, packed, unpacked
 
 _FORMAT = "lottery-pools ticket 3"
+_ZIP = b"PK\x03\x04"  # torch.save's
 
 
 class TicketError(DamagedError):
@@ -186,7 +187,8 @@ class Ticket:
         """Read a ticket onto the CPU.
 
         Raises MissingInputError if there is none, TicketError (naming the file) if the file is
-        truncated, is something else, or holds other tensors than those that were saved.
+        truncated, is something else, or holds other tensors than those that were saved. Weights
+        that another program saved are an InputError that says how to make a ticket of them.
         """
         with _opened(path) as (file, header):
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
@@ -222,17 +224,24 @@ def _opened(path: str | Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     """A ticket's file and its header. Faults met while it is open are one clear error."""
     if not Path(path).is_file():
         raise MissingInputError(f"{path}: no such ticket; run its stage first")
+    # Who takes a checkpoint for a ticket must not be told to remove it.
+    others = InputError(f"{path}: weights, but no ticket; make one with Ticket.from_state_dict")
+    with open(path, "rb") as started:
+        if started.read(len(_ZIP)) == _ZIP:
+            raise others
     try:
         with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("ticket", "")
+            told = file.metadata() or {}
+            if told.keys() <= {"format"}:  # what safetensors and transformers write
+                raise others
+            text = told.get("ticket", "")
             header = unsealed(text, "format", "digest", "layout", "meta")
             if header["format"] != _FORMAT:
                 raise ValueError(f"it is of format {header['format']!r}, not {_FORMAT!r}")
             if not isinstance(header["meta"], dict) or not isinstance(header["digest"], str):
                 raise TypeError("its header has no meta or no digest")
             yield file, header
-    except TicketError:
+    except InputError:
         raise
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise TicketError(Path(path), f"not a whole ticket ({reason})") from error
+        raise TicketError(Path(path), f"not a whole ticket ({one_line(error)})") from error

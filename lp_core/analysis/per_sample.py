@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lp_core.checksums import sealed, tensors_digest, unsealed
-from lp_core.errors import DamagedError, MissingInputError
+from lp_core.errors import DamagedError, MissingInputError, one_line
 from lp_core.files import atomic_write
 
 _FORMAT = "lottery-pools {} 2"
@@ -49,7 +49,7 @@ def load_per_sample(
                 raise ValueError(f"it is of format {header['format']!r}, not {form!r}")
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise DamagedError(path, f"no whole {kind} file ({reason})") from error
     if header["digest"] != tensors_digest(form, tensors):
         raise DamagedError(path, "damaged: its numbers are not those that were saved")

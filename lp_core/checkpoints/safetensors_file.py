@@ -6,7 +6,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from lp_core.checkpoints.checkpoint import Checkpoint
-from lp_core.errors import InputError
+from lp_core.errors import InputError, one_line
 from lp_core.tickets import Ticket
 
 
@@ -16,7 +16,7 @@ def load(path: Path) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise InputError(f"{path}: not a whole safetensors file ({reason})") from error
 
 
@@ -27,7 +27,7 @@ def ticket(path: Path) -> Checkpoint | None:
             if "ticket" not in (file.metadata() or {}):
                 return None
     except (SafetensorError, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise InputError(f"{path}: not a whole safetensors file ({reason})") from error
     found = Ticket.load(path)
     return Checkpoint(path, found.weights | found.buffers, found.mask)

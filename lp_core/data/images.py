@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from lp_core.errors import InputError
+from lp_core.errors import InputError, one_line
 
 # Pictures that a thread takes at a time: enough to be busy for a while, and few enough for each
 # thread to get several turns, so that none is idle for long at the end.
@@ -39,7 +39,7 @@ def open_picture(picture: Picture) -> Image.Image:
             return _eight_bit(image)
     except Exception as error:  # Pillow has no one error for a broken file: OSError, SyntaxError, …
         unknown = isinstance(error, UnidentifiedImageError)
-        told = getattr(error, "strerror", None) or " ".join(str(error).split())
+        told = getattr(error, "strerror", None) or one_line(error)
         reason = "no known format" if unknown else told
         raise InputError(
             f"{picture.where} cannot be read as an image ({reason}); replace or remove it"

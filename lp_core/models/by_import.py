@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from lp_core.errors import InputError
+from lp_core.errors import InputError, typed_line
 from lp_core.models.checks import require_classifies
 from lp_core.models.spec import ModelSpec
 
@@ -192,7 +192,7 @@ def _where(error: BaseException) -> str:
     """An error in a line, with the last place that is in nobody's package."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if f.filename != __file__ and not _installed(f.filename)]
-    said = " ".join(f"{type(error).__name__}: {error}".split())
+    said = typed_line(error)
     return f"{said} ({own[-1].filename}, line {own[-1].lineno})" if own else said
 
 

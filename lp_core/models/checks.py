@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from lp_core.errors import InputError
+from lp_core.errors import InputError, typed_line
 from lp_core.models.classifier import mark_classifier
 
 
@@ -58,7 +58,7 @@ def _require_any_layout(
     try:
         torch.func.functional_call(model, lying, (images.to(memory_format=torch.channels_last),))
     except Exception as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())
+        said = typed_line(error)
         raise InputError(
             f"{name}: cannot take images that lie channels_last in memory ({said}); where it calls "
             "view, let it call reshape or flatten(1)"
@@ -70,7 +70,7 @@ def _answer(model: Any, images: Tensor, name: str, classes: int) -> Tensor:
     try:
         logits = model(images)
     except Exception as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())
+        said = typed_line(error)
         raise InputError(
             f"{name}: cannot take images of {shape} ({said}); resize them in the data set's "
             "settings, give the network what it takes (model.arguments), or choose another"

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lp_core.compute import Compute
 from lp_core.data.loading import EVAL_BATCH
-from lp_core.errors import InputError
+from lp_core.errors import InputError, typed_line
 from lp_core.pooling.batch_norm import keeping_statistics
 from lp_core.pooling.heldout import HeldOut, best_coefficient_by, slices_of
 from lp_core.pooling.spec import ScoringSpec
@@ -153,7 +153,7 @@ def _require_network_for(
         with compute.autocast():
             logits = network(some)
     except Exception as error:  # whatever somebody's own code raises
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = typed_line(error)
         raise InputError(
             f"the network does not take validation's images of {shape}: {reason}"
         ) from error

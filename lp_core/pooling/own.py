@@ -57,9 +57,9 @@ def pool(
     has as many prunable weights as its target; its meta says `method`, `members`, and whose
     batch-norm statistics it has.
 
-    Raises InputError, in one line, for fewer than two tickets, tickets of another network or pruned
-    in other layers; for no images, images that the network does not take or that are not finite,
-    and labels that are not numbers of its classes.
+    Raises InputError, in one line, for fewer than two tickets, equal ones, tickets of another
+    network or pruned in other layers; for no images, images that the network does not take or that
+    are not finite, and labels that are not numbers of its classes.
     """
     if not isinstance(network, nn.Module):
         raise InputError(
@@ -71,6 +71,7 @@ def pool(
     recipe, scoring = recipe or Search(), scoring or ScoringSpec()
     model = copy.deepcopy(network)
     fitted = _alike([*_fitted(tickets, model)])
+    _require_different(fitted)
     numbers = _numbers(fitted)
     by_number = {
         number: replace(ticket, meta=ticket.meta | {"ticket": number})
@@ -135,6 +136,14 @@ def _alike(tickets: Sequence[Ticket]) -> list[Ticket]:
         )
         for ticket in tickets
     ]
+
+
+def _require_different(tickets: Sequence[Ticket]) -> None:
+    """Raises InputError where two are equal: one counted twice weighs twice in every average."""
+    seen: dict[str, int] = {}
+    for i, ticket in enumerate(tickets):
+        if (first := seen.setdefault(ticket.digest, i)) != i:
+            raise InputError(f"tickets[{first}] and tickets[{i}] are equal; give each ticket once")
 
 
 def _numbers(tickets: Sequence[Ticket]) -> list[int]:

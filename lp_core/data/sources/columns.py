@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lp_core.data.images import Picture, require_file
 from lp_core.data.sources.examples import Examples, Published
-from lp_core.errors import InputError
+from lp_core.errors import InputError, one_line
 
 # What the hub calls its splits, and what they are here.
 SPLITS = {"train": "train", "valid": "val", "validation": "val", "val": "val", "test": "test"}
@@ -149,7 +149,7 @@ def _reading(form: Format, file: Path) -> Iterator[None]:
                 )
         yield
     except (pa.ArrowException, OSError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        reason = getattr(error, "strerror", None) or one_line(error)
         raise InputError(
             f"{file} is not a whole {form.name} file ({reason}); fetch it again"
         ) from error

@@ -335,6 +335,7 @@ def test_tickets_that_do_not_belong_together_are_one_clear_line(trail):
     for tickets, told in (
         ([], "there are 0 tickets"),
         (trail[:1], "there are 1 tickets; pooling takes at least two"),
+        ([*trail, trail[1]], r"tickets\[1\] and tickets\[3\] are equal; give each ticket once"),
         ([*trail, other], r"tickets\[3\]: the state is of another network"),
         ([replace(other, name="old.safetensors")], "old.safetensors: the state is of another"),
         ([trail[0].state_dict()], "tickets has a dict at 0; make it a ticket with"),
