@@ -13,10 +13,7 @@ from tests.dag.project import Project
 # What is damaged, and a stage that reads it and none of the others.
 READERS = {
     "tickets/base/0/1.safetensors": "landscape@base-0",
-    "pools/base/0/swa/0.safetensors": "ood_pool@base-0-swa",
     "data/digits-C/snow.npy": "ood@no-rewind-0-round0",
-    "endings/base/rigl/cia/0/cheap-1.safetensors": "ending_scores@base-0-rigl-cia",
-    "endings/base/rigl/plain/0/ticket.safetensors": "ending_scores@base-0-rigl-plain",
     "sparse/base/rigl/0.safetensors": "ending@base-0-rigl-plain",  # its ticket is gone then
     "rows/imp/base/0/0.json": "tables",
 }
