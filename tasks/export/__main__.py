@@ -123,12 +123,13 @@ def _export(source: Path, file: Path, kind: str) -> None:
     ticket = Ticket.load(source)
     network = ticket.network()
     images = test_images(ticket)
-    card = Card(ticket, source, kind, file.name)
+    card, beside = Card(ticket, source, kind, file.name), file.with_name(f"{file.name}.md")
     try:
-        with atomic_write(file) as temporary:
-            difference = export(card.network.build, network, kind, temporary, images, card.about)
-        with atomic_write(file.with_name(f"{file.name}.md")) as temporary:
-            temporary.write_text(card.text(network, len(images), difference))
+        with atomic_write(beside) as described, atomic_write(file) as made:
+            difference = export(card.network.build, network, kind, made, images, card.about)
+            described.write_text(card.text(network, len(images), difference))
+            # From here on a kill leaves a file without a card, never with another file's.
+            beside.unlink(missing_ok=True)
     except ExportError as error:
         raise ExportError(f"{source}: {error}") from error
     except InputError as error:

@@ -1,5 +1,6 @@
 """`python -m tasks.export`: what it writes computes what the ticket computes, on real images."""
 
+import errno
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from lp_core.sparsity.magnitude import magnitude_mask
 from lp_core.tables import write_table
 from lp_core.tickets import Ticket
 from tasks.export.__main__ import main
+from tasks.export.card import Card
 from tasks.kit import paths
 from tests.lp_core.strategies import bits
 from tests.tasks.small_run import METHOD, small_run
@@ -219,6 +221,21 @@ def test_a_file_that_computes_something_else_never_appears(kind, monkeypatch, ca
     assert code == 1
     assert re.search(f"the {kind} file gives other logits than the network", said)
     assert not [path for path in Path(f"wrong-{kind}").rglob("*") if path.is_file()]
+
+
+@pytest.mark.usefixtures("run")
+def test_a_disk_that_is_full_before_the_card_leaves_what_was_there(monkeypatch, capsys):
+    def full(*_: Any) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    files = [Path("full") / POOLED, Path("full") / f"{POOLED}.md"]
+    main([str(POOLED), "--to", "safetensors", "--output", "full"])
+    before = [file.stat().st_ino for file in files]
+    monkeypatch.setattr(Card, "text", full)
+    code, said = _errors([str(POOLED), "--to", "safetensors", "--output", "full"], capsys)
+    assert (code, said.endswith("cannot be written (No space left on device)\n")) == (2, True)
+    assert [file.stat().st_ino for file in files] == before
+    assert sorted(files[0].parent.iterdir()) == files
 
 
 @pytest.mark.usefixtures("run")
