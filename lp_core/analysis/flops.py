@@ -5,24 +5,22 @@ and linear layers, of which a masked weight needs none. Networks of other kinds 
 such a layer, too (attention, activations with each other): no mask saves any of that.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
+from lp_core.analysis.multiply_adds import MultiplyAdds, in_single_products
 from lp_core.errors import InputError
-from lp_core.models.structure import CONVOLUTIONS, PROJECTIONS, TRANSPOSED, prunable
+from lp_core.models.structure import prunable
 
 
 class Uses(NamedTuple):
-    """What one image asks of a network.
+    """What one image asks of a dense network, in multiply-adds.
 
-    weights: how many times it multiplies each weight of a layer, by the names that `prunable` gives
-    with "conv+linear": once for each position of a convolution's output (a transposed one's input),
-    and for each token. others: multiply-adds of which no such weight is a factor.
+    weights: of each weight of a layer, by the names that `prunable` gives with "conv+linear". Each
+    number of it takes an equal part in them. others: those of which no such weight is a factor.
     """
 
     weights: dict[str, int]
@@ -39,82 +37,38 @@ def flops(
     convolution multiplies with its padding counts. The model is left as it was. Raises InputError
     for a mask that belongs to no such weight or has another shape.
     """
-    multiplied = {name: model.get_parameter(name).numel() for name in _layers(model)}
+    uses = layer_uses(model, input_shape)
     for name, mask in (masks or {}).items():
-        if name not in multiplied:
+        if name not in uses.weights:
             raise InputError(
                 f"mask {name!r} belongs to no convolution or linear weight of the model"
             )
-        if mask.shape != model.get_parameter(name).shape:
+        weight = model.get_parameter(name)
+        if mask.shape != weight.shape:
             raise InputError(
                 f"mask {name!r} has shape {tuple(mask.shape)}, "
-                f"but its weight has {tuple(model.get_parameter(name).shape)}"
+                f"but its weight has {tuple(weight.shape)}"
             )
-        multiplied[name] = int(mask.count_nonzero())
-    uses = layer_uses(model, input_shape)
-    return 2 * (uses.others + sum(multiplied[name] * n for name, n in uses.weights.items()))
+        uses.weights[name] = uses.weights[name] * int(mask.count_nonzero()) // weight.numel()
+    return 2 * (uses.others + sum(uses.weights.values()))
 
 
 def layer_uses(model: nn.Module, input_shape: Sequence[int]) -> Uses:
     """What one image of input_shape (C, H, W) asks of the network, which is left as it was.
 
     Of attention whose keys are not as many as its queries, the one matrix of projections counts
-    with the mean of both.
+    as one: its parts are taken to be used alike.
     """
-    names = {id(model.get_parameter(name)): name for name in _layers(model)}
-    weights = dict.fromkeys(names.values(), 0)
-
-    def count(module: nn.Module, inputs: tuple[Any, ...], given: dict[str, Any], out: Any) -> None:
-        own = dict(module.named_parameters())
-        for attribute, times in _times(module, inputs, given, out):
-            # A weight that is computed from others is none of the module's parameters.
-            if attribute in own and id(own[attribute]) in names:
-                weights[names[id(own[attribute])]] += times
-
+    weights = {name: model.get_parameter(name) for name in prunable(model, "conv+linear")}
     # A real image, not one on the meta device: that imports the compiler, which takes seconds.
-    some = next(model.parameters())
+    some = next(weight for weight in model.parameters() if weight.is_floating_point())
     image = torch.zeros(1, *input_shape, device=some.device, dtype=some.dtype)
     modes = {module: module.training for module in model.modules()}
-    hooks = [m.register_forward_hook(count, with_kwargs=True) for m in model.modules()]
     model.eval()
     try:
-        every = _multiply_adds(model, image)
+        with torch.no_grad(), in_single_products(), MultiplyAdds(weights) as counted:
+            model(image)
     finally:
-        for handle in hooks:
-            handle.remove()
         for module, training in modes.items():
             module.training = training
-    layers = sum(model.get_parameter(name).numel() * times for name, times in weights.items())
-    return Uses(weights, max(0, every - layers))
-
-
-def _multiply_adds(model: nn.Module, image: Tensor) -> int:
-    """Of one forward pass, whoever asks for them, a layer or `@`."""
-    # The counter knows no fused kernel of attention on the CPU, nor the one that
-    # `nn.MultiheadAttention` has where nobody asks for gradients.
-    counter = FlopCounterMode(display=False)
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-        model(image.requires_grad_() + 0)
-    return counter.get_total_flops() // 2
-
-
-def _layers(model: nn.Module) -> list[str]:
-    return prunable(model, "conv+linear")
-
-
-def _times(
-    module: nn.Module, inputs: tuple[Any, ...], given: dict[str, Any], out: Any
-) -> Iterator[tuple[str, int]]:
-    """How many times a call of a module has multiplied each of its own weights, by their names."""
-    if isinstance(module, TRANSPOSED):
-        yield "weight", inputs[0].numel() // module.in_channels
-    elif isinstance(module, CONVOLUTIONS):
-        yield "weight", out.numel() // module.out_channels
-    elif isinstance(module, nn.Linear):
-        yield "weight", out.numel() // module.out_features
-    elif isinstance(module, nn.MultiheadAttention):
-        named = dict(zip(("query", "key", "value"), inputs, strict=False)) | given
-        of_each = [named[n].numel() // named[n].shape[-1] for n in ("query", "key", "value")]
-        yield from zip(PROJECTIONS, (sum(of_each) // 3, *of_each), strict=True)
-        # Not called as a module: its weight is handed on.
-        yield "out_proj.weight", of_each[0]
+    return Uses(counted.weights, counted.others)

@@ -48,13 +48,13 @@ class TrainingCost(Hook):
         """
         each = layer_uses(model, input_shape)
         total = 2 * 3 * self.steps * each.others
-        for name, uses in each.weights.items():
+        for name, dense in each.weights.items():
             size = model.get_parameter(name).numel()
             kept = self.kept.get(name, self.steps * size)
             kept_when_dense = self.kept_when_dense.get(name, self.dense_steps * size)
             # Dense gradients of the weights, in place of those of the kept ones.
             multiplied = 3 * kept + self.dense_steps * size - kept_when_dense
-            total += 2 * uses * multiplied
+            total += 2 * dense * multiplied // size
         return total * batch_size
 
     def dense_flops(self, model: nn.Module, input_shape: Sequence[int], batch_size: int) -> int:

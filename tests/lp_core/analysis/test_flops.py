@@ -5,6 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from lp_core.analysis.flops import flops
 from lp_core.models.factory import build
@@ -136,6 +138,64 @@ def test_networks_with_grouped_convolutions_cost_the_published_multiply_adds(
 ) -> None:
     model = build(f"torchvision:{name}", 1000, 3, 224, seed=0)
     assert flops(model, (3, 224, 224)) / 2e9 == pytest.approx(gmacs, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["swin_t", "vit_b_16", "efficientnet_b0"])
+def test_a_dense_network_costs_what_pytorchs_own_counter_says(name: str) -> None:
+    model = build(f"torchvision:{name}", 10, 3, 224, seed=0)
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counted:
+        model.eval()(torch.zeros(1, 3, 224, 224).requires_grad_())
+    assert flops(model, (3, 224, 224)) == counted.get_total_flops()
+    masks = {n: torch.zeros_like(model.get_parameter(n)) for n in prunable(model, "conv+linear")}
+    of_activations = {"swin_t": 0.28, "vit_b_16": 1.43, "efficientnet_b0": 0.0}[name]
+    assert flops(model, (3, 224, 224), masks) / 1e9 == pytest.approx(of_activations, rel=0.01)
+
+
+class Otherwise(nn.Module):
+    """Layers that are not called as PyTorch's own are, on images of 3×8×8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pooled = Pooled(3, 8, 3, padding=1)
+        self.pair = Pair(8, 8)
+        self.handed = nn.Linear(8, 6)
+        self.vector = nn.Parameter(torch.ones(6))
+        self.lstm = nn.LSTM(6, 5, batch_first=True)
+        self.bilinear = nn.Bilinear(5, 5, 7)
+
+    @torch.no_grad()
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.pair(self.pooled(images).flatten(2).mT)[0]  # 16 tokens of 8 numbers
+        x = nn.functional.linear(x, self.handed.weight[:3])
+        x = nn.functional.linear(x, self.handed.weight[:, :3].contiguous())
+        x = x * (x @ self.vector)[..., None]
+        x = self.lstm(x)[0][:, -1]
+        out: torch.Tensor = self.bilinear(x, x)
+        return out
+
+
+class Pooled(nn.Conv2d):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return nn.functional.max_pool2d(super().forward(images), 2)
+
+
+class Pair(nn.Linear):
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
+        return super().forward(x), None
+
+
+def test_it_is_the_weight_that_counts_and_not_how_its_layer_is_called() -> None:
+    model = Otherwise()
+    saved = {"pooled.weight": 64 * 8 * 27, "pair.weight": 16 * 8 * 8, "handed.weight": 16 * 3 * 8}
+    # A copy of a weight is a weight that the mask knows nothing of.
+    others = 16 * 3 * 6 + 16 * 6 + 16 * 4 * 5 * (6 + 5) + 7 * 5 * 5
+    whole = flops(model, (3, 8, 8))
+    assert whole == 2 * (sum(saved.values()) + others)
+    for name, macs in saved.items():
+        none = {name: torch.zeros_like(model.get_parameter(name))}
+        assert flops(model, (3, 8, 8), none) == whole - 2 * macs
+    with torch.inference_mode():
+        assert flops(model, (3, 8, 8)) == whole
 
 
 def test_a_weight_that_others_make_costs_what_it_costs_as_a_layer() -> None:
