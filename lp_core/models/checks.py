@@ -1,5 +1,7 @@
 """Whether a network maps images to logits: found by running it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,13 +12,28 @@ from lp_core.errors import InputError, typed_line
 from lp_core.models.classifier import mark_classifier
 
 
+@contextmanager
+def images_kept(images: Tensor, name: str) -> Iterator[Tensor]:
+    """Lends a copy of images to a network. Raises InputError where it has changed them in place:
+    whoever looks at its images next would see others. name: what the error calls the network."""
+    with torch.inference_mode(False):  # whose tensors do not count their changes
+        copy = images.clone()
+    version = copy._version
+    yield copy
+    if copy._version != version:
+        raise InputError(
+            f"{name}: changes the images that it is given; where its forward has x -= 0.5, say, "
+            "write x = x - 0.5, and give the layer that comes first no inplace=True"
+        )
+
+
 @torch.no_grad()
 def require_classifies(
     model: nn.Module, name: str, classes: int, channels: int, height: int, width: int
 ) -> None:
     """Raises InputError where a network on the CPU does not map images B×channels×height×width to
-    float32 logits B×classes, in training and in evaluation, there always to the same. Marks the
-    layer that makes them.
+    float32 logits B×classes, in training and in evaluation, there always to the same, or where it
+    changes the images. Marks the layer that makes the logits.
 
     name: what the error calls it. The network is left in training mode, its statistics as they
     were. Lazy layers take their shapes here.
@@ -67,14 +84,15 @@ def _require_any_layout(
 
 def _answer(model: Any, images: Tensor, name: str, classes: int) -> Tensor:
     shape = "×".join(map(str, images.shape))
-    try:
-        logits = model(images)
-    except Exception as error:
-        said = typed_line(error)
-        raise InputError(
-            f"{name}: cannot take images of {shape} ({said}); resize them in the data set's "
-            "settings, give the network what it takes (model.arguments), or choose another"
-        ) from error
+    with images_kept(images, name) as lent:
+        try:
+            logits = model(lent)
+        except Exception as error:
+            said = typed_line(error)
+            raise InputError(
+                f"{name}: cannot take images of {shape} ({said}); resize them in the data set's "
+                "settings, give the network what it takes (model.arguments), or choose another"
+            ) from error
     found = (
         "×".join(map(str, logits.shape)) if isinstance(logits, Tensor) else type(logits).__name__
     )

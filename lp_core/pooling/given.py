@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lp_core.compute import Compute
 from lp_core.data.loading import EVAL_BATCH
 from lp_core.errors import InputError, typed_line
+from lp_core.models.checks import images_kept
 from lp_core.pooling.batch_norm import keeping_statistics
 from lp_core.pooling.heldout import HeldOut, best_coefficient_by, slices_of
 from lp_core.pooling.spec import ScoringSpec
@@ -76,7 +77,8 @@ def _calibration(
                 "calibration has a batch of 1 image, of which batch norm has no deviation; give "
                 "larger ones, such as those of DataLoader(…, drop_last=True)"
             )
-        taken.append(_laid_out(images.to(compute.device, torch.float32), compute))
+        # A copy, as `cat` makes of validation's: what a network does to its images it does here.
+        taken.append(_laid_out(images.to(compute.device, torch.float32, copy=True), compute))
         if sum(map(len, taken)) >= count:
             break
     if not taken:
@@ -147,16 +149,18 @@ def _running(network: nn.Module, images: Tensor, compute: Compute) -> Compute:
 def _require_network_for(
     network: nn.Module, images: Tensor, labels: Tensor, compute: Compute
 ) -> None:
-    """Raises InputError unless the network gives these images a logit for each of their labels."""
+    """Raises InputError unless the network gives these images a logit for each of their labels,
+    and leaves them as they are."""
     some, shape = _laid_out(images[:2], compute), _shown(images.shape[1:])
-    try:
-        with compute.autocast():
-            logits = network(some)
-    except Exception as error:  # whatever somebody's own code raises
-        reason = typed_line(error)
-        raise InputError(
-            f"the network does not take validation's images of {shape}: {reason}"
-        ) from error
+    with images_kept(some, "the network") as lent:
+        try:
+            with compute.autocast():
+                logits = network(lent)
+        except Exception as error:  # whatever somebody's own code raises
+            reason = typed_line(error)
+            raise InputError(
+                f"the network does not take validation's images of {shape}: {reason}"
+            ) from error
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(some):
         told = _shown(logits.shape) if isinstance(logits, Tensor) else kind(logits)
         raise InputError(

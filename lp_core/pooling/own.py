@@ -59,7 +59,8 @@ def pool(
 
     Raises InputError, in one line, for fewer than two tickets, equal ones, tickets of another
     network or pruned in other layers; for no images, images that the network does not take or that
-    are not finite, and labels that are not numbers of its classes.
+    are not finite, and labels that are not numbers of its classes; for a network that changes its
+    images in place.
     """
     if not isinstance(network, nn.Module):
         raise InputError(

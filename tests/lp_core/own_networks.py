@@ -175,6 +175,14 @@ class Shapeless(Functional):
         self.unused = nn.LazyLinear(3)
 
 
+class InPlace(Functional):
+    """Changes the images that it is given."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        images -= 0.5
+        return super().forward(images)
+
+
 class Dropping(Functional):
     def forward(self, images: Tensor) -> Tensor:
         return F.dropout(super().forward(images))

@@ -90,6 +90,7 @@ HINT = r"; mend model\.arguments, or the network"
         ("Features", {}, "makes 1×4×8×8 of images 1×1×8×8; a network here makes logits, 1×5"),
         ("Auxiliary", {}, "makes tuple of images 2×1×8×8; a network here makes logits, 2×5"),
         ("Dropping", {}, "answers one image differently when it is asked again in evaluation mode"),
+        ("InPlace", {}, "changes the images that it is given; … x -= 0.5, say, write x = x - 0.5"),
         ("Viewing", {}, "cannot take images that lie channels_last … call reshape or flatten(1)"),
         ("Shapeless", {}, "unused.weight has no shape after images have passed; remove the layer"),
         ("Double", {}, "scale is of float64; weights must be float32"),

@@ -1,6 +1,7 @@
 """Pooling on a network and loaders that this project does not know."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -379,3 +380,37 @@ def test_a_network_without_logits_is_one_clear_line(trail):
         InputError, match="the network gives a tuple for 2 images of 2×6×6; it must"
     ):
         pool(trail, Tuples(), _loader(2))
+
+
+class Shifting(Own):
+    """Changes batches of `least` images and more in place."""
+
+    def __init__(self, least: int) -> None:
+        super().__init__()
+        self.least = least
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) >= self.least:
+            x -= 0.5
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("inference", [True, False])
+def test_a_network_that_changes_its_images_in_place_is_refused(trail, inference):
+    """Every score would be one of other images."""
+    with (
+        torch.inference_mode(inference),
+        pytest.raises(InputError, match=r"the network: changes the images .* write x = x - 0\.5"),
+    ):
+        pool(trail, Shifting(1), _loader(2), _loader(1))
+    with torch.inference_mode(inference):
+        assert len(_pool(trail)) == len(trail)
+
+
+@pytest.mark.parametrize("least", [1, 3])
+def test_images_stay_as_they_were_given_whatever_the_network_does(trail, least):
+    pixels, labels = _images(2).tensors
+    given = pixels.to(memory_format=torch.channels_last)  # as the device wants them
+    with suppress(InputError):
+        pool(trail, Shifting(least), [(given, labels)], [given], precision="fp32")
+    assert torch.equal(given, pixels)
