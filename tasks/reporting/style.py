@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
@@ -198,6 +199,17 @@ def reproducible_files() -> Iterator[None]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write `path`.svg, with no date in it: the same numbers give the same bytes."""
+    """Write `path`.svg, with no date in it: the same numbers give the same bytes.
+
+    A figure that `empty_figure` made has its axes where its layout has put them, for good.
+    """
+    # The solver of the constrained layout sums in the order of addresses in memory.
+    FigureCanvasSVG(figure)
+    figure.set_dpi(72)  # which saving as SVG does, too
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axis in figure.axes:
+        x, y, width, height = axis.get_position(original=True).bounds
+        axis.set_position((round(x, 6), round(y, 6), round(width, 6), round(height, 6)))
     with atomic_write(path.with_name(f"{path.name}.svg")) as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None})
