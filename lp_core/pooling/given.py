@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 import torch
@@ -11,9 +12,10 @@ from lp_core.compute import Compute
 from lp_core.data.loading import EVAL_BATCH
 from lp_core.errors import InputError, typed_line
 from lp_core.models.checks import images_kept
-from lp_core.pooling.batch_norm import keeping_statistics
+from lp_core.pooling.batch_norm import keeping_statistics, re_estimate
 from lp_core.pooling.heldout import HeldOut, best_coefficient_by, slices_of
 from lp_core.pooling.spec import ScoringSpec
+from lp_core.tickets import Ticket
 
 
 def held_out_of(
@@ -53,8 +55,8 @@ def _validation(batches: Iterable[Any], compute: Compute) -> tuple[Tensor, Tenso
             raise InputError(
                 f"validation gives {kind(batch)}; give batches of two tensors, (images, labels)"
             )
-        _require_images(batch[0], "validation", images[0].shape[1:] if images else None)
-        images.append(batch[0].to(compute.device, torch.float32))
+        shape = images[0].shape[1:] if images else None
+        images.append(_images(batch[0], "validation", shape, compute))
         labels.append(_labels(batch[1], len(batch[0])).to(compute.device))
     if not sum(map(len, labels)):
         raise InputError(
@@ -70,15 +72,16 @@ def _calibration(
     """Batches of at least `count` images, or all that there are."""
     taken: list[Tensor] = []
     for batch in _iterated(batches, "calibration"):
-        images = batch[0] if isinstance(batch, Sequence) and batch else batch
-        _require_images(images, "calibration", shape)
-        if len(images) < 2:
+        given = batch[0] if isinstance(batch, Sequence) and batch else batch
+        images = _images(given, "calibration", shape, compute)
+        if (found := len(images)) < 2:
             raise InputError(
-                "calibration has a batch of 1 image, of which batch norm has no deviation; give "
-                "larger ones, such as those of DataLoader(…, drop_last=True)"
+                f"calibration has a batch of {found} image{'s' * (found != 1)}, of which batch "
+                "norm has no deviation; give larger ones, such as those of DataLoader(…, "
+                "drop_last=True)"
             )
         # A copy, as `cat` makes of validation's: what a network does to its images it does here.
-        taken.append(_laid_out(images.to(compute.device, torch.float32, copy=True), compute))
+        taken.append(_laid_out(images.clone(), compute))
         if sum(map(len, taken)) >= count:
             break
     if not taken:
@@ -98,7 +101,8 @@ def _iterated(batches: Iterable[Any], name: str) -> Iterable[Any]:
     return batches
 
 
-def _require_images(images: Any, name: str, shape: torch.Size | None) -> None:
+def _images(images: Any, name: str, shape: torch.Size | None, compute: Compute) -> Tensor:
+    """A batch as float32 on the device; the caller's own tensor, where it is just that."""
     if not isinstance(images, Tensor):
         raise InputError(f"{name} has images that are {kind(images)}; give tensors")
     if images.ndim < 2 or not images.is_floating_point():
@@ -111,13 +115,17 @@ def _require_images(images: Any, name: str, shape: torch.Size | None) -> None:
             f"{name} has images that are {'of the meta device' if images.is_meta else 'sparse'}; "
             "give dense tensors with values"
         )
-    if not bool(images.isfinite().all()):
-        raise InputError(f"{name} has images with NaN or infinite pixels; leave these out")
     if shape is not None and images.shape[1:] != shape:
         raise InputError(
             f"{name} has images of {_shown(images.shape[1:])}, and validation begins with "
             f"{_shown(shape)}; give all of one shape"
         )
+    placed = images.to(compute.device, torch.float32)
+    if not bool(placed.isfinite().all()):  # not before: a double may be too large for a float
+        raise InputError(
+            f"{name} has images with pixels that are NaN or infinite as float32; leave these out"
+        )
+    return placed
 
 
 def _labels(labels: Any, count: int) -> Tensor:
@@ -174,6 +182,24 @@ def _require_network_for(
             f"validation has labels from {low} to {high}, but the network tells {classes} classes "
             f"apart; give labels from 0 to {classes - 1}"
         )
+
+
+def require_finite(score: HeldOut, tickets: Iterable[Ticket]) -> None:
+    """Raises InputError where no ticket's logits are finite, and where calibration gives statistics
+    that are not: every accuracy would be zero. One ticket that diverged may be among the others."""
+    sound = (t for t in tickets if isfinite(score.correct_and_loss(t, 0)[1]))
+    if (ticket := next(sound, None)) is None:
+        raise InputError(
+            "the network gives logits that are NaN or infinite, whichever ticket's weights it has; "
+            "give the one that the tickets were trained with"
+        )
+    anew = re_estimate(ticket, score.model, score.calibration, score.compute)
+    for name, buffer in anew.buffers.items():
+        if not bool(buffer.isfinite().all()):
+            raise InputError(
+                f"calibration's images make {name} NaN or infinite; normalise them as validation's "
+                "are"
+            )
 
 
 def _laid_out(images: Tensor, compute: Compute) -> Tensor:

@@ -14,7 +14,7 @@ from lp_core.compute_spec import ComputeSpec
 from lp_core.errors import InputError
 from lp_core.faces import name_of
 from lp_core.interchange import from_state_dict
-from lp_core.pooling.given import held_out_of, kind
+from lp_core.pooling.given import held_out_of, kind, require_finite
 from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.recipes.search import Search
 from lp_core.pooling.result import PoolResult
@@ -60,7 +60,7 @@ def pool(
     Raises InputError, in one line, for fewer than two tickets, equal ones, tickets of another
     network or pruned in other layers; for no images, images that the network does not take or that
     are not finite, and labels that are not numbers of its classes; for a network that changes its
-    images in place.
+    images in place, or has logits or statistics that are not finite.
     """
     if not isinstance(network, nn.Module):
         raise InputError(
@@ -82,6 +82,7 @@ def pool(
     with _switches_restored():
         compute = Compute(ComputeSpec(_device(model), precision))
         score = held_out_of(model, validation, calibration, scoring, compute)
+        require_finite(score, fitted)
         method = name_of(type(recipe))
         results = []
         for number in numbers:

@@ -302,7 +302,8 @@ _USED_UP: Iterator[Any] = iter(())
         ([_changed(_BATCH, 1, _BATCH[1][:5])], r"a Tensor \(torch.int64, 5\) beside 8 images"),
         ([_changed(_BATCH, 1, [0, 1, 2])], "labels that are a list beside 8 images"),
         ([_BATCH[0][:2], _BATCH[1][:2]], "validation gives a Tensor"),
-        ([_changed(_BATCH, 0, _BATCH[0] / 0)], "images with NaN or infinite pixels; leave"),
+        ([_changed(_BATCH, 0, _BATCH[0] / 0)], "pixels that are NaN or infinite as float32; leave"),
+        ([_changed(_BATCH, 0, _BATCH[0].double() * 1e200)], "NaN or infinite as float32; leave"),
         ([_changed(_BATCH, 0, _BATCH[0].to_sparse())], "images that are sparse; give dense"),
         ([_changed(_BATCH, 0, _BATCH[0].to("meta"))], "images that are of the meta device; give"),
     ],
@@ -318,7 +319,10 @@ def test_validation_that_will_not_do_is_one_clear_line(trail, validation, told):
     [
         ([], "calibration gives no images"),
         (_images(1), "calibration is a TensorDataset"),
-        ([_BATCH[0][:1]], "calibration has a batch of 1 image"),
+        ([_BATCH[0][:1]], "calibration has a batch of 1 image, of which"),
+        ([_BATCH[0][:0]], "calibration has a batch of 0 images, of which"),
+        ([_BATCH[0].double() * 1e200], "calibration has .* NaN or infinite as float32; leave"),
+        ([_BATCH[0] * 1e30], r"calibration's images make norm\.running_var NaN or infinite; norm"),
         ([_BATCH[0][..., :5]], "calibration has images of 2×6×5, and validation begins with 2×6×6"),
         (["images"], "calibration has images that are a str"),
     ],
@@ -414,3 +418,21 @@ def test_images_stay_as_they_were_given_whatever_the_network_does(trail, least):
     with suppress(InputError):
         pool(trail, Shifting(least), [(given, labels)], [given], precision="fp32")
     assert torch.equal(given, pixels)
+
+
+def test_logits_that_are_never_finite_are_one_clear_line(trail):
+    class Diverging(Own):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) / 0
+
+    with pytest.raises(InputError, match="logits that are NaN or infinite, whichever ticket's"):
+        pool(trail, Diverging(), _loader(2))
+
+
+def test_a_ticket_whose_logits_are_not_finite_may_be_among_others(trail):
+    huge = {name: weight * 1e38 for name, weight in trail[0].weights.items()}
+    diverged = replace(trail[0], weights=huge, meta={"converged": False})
+    tickets = [diverged, *trail[1:]]
+    assert [result.members for result in _pool(tickets)][1:] == [
+        [number + 1 for number in result.members] for result in _pool(trail[1:])
+    ]
