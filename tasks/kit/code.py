@@ -25,7 +25,7 @@ from lp_core.errors import InputError
 from lp_core.files import atomic_write
 from tasks.kit import meaning as syntax
 from tasks.kit.meaning import meaning
-from tasks.kit.watched import require_no_link, require_watched
+from tasks.kit.watched import require_listed, require_no_link, require_watched
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = ("lp_core", "tasks")
@@ -52,7 +52,7 @@ def fingerprint(
     modules: dotted names, such as `tasks.imp`, or `own.nets` for a network of the user's own.
     files: that are read beside them, by their paths. Raises InputError for a file that Python
     cannot parse, which is no code that a stage could run, for an own module that is not there, and
-    for one that imports what lies in the project, but where nobody looks for edits.
+    for one that imports or names what lies in the project, but where nobody looks for edits.
     """
     memo = _Memo(root)
     digests: Fingerprint = {}
@@ -78,6 +78,7 @@ def fingerprint(
             outside = {module: file for module in elsewhere if (file := _file(module, root))}
             require_watched(path, outside, source.reads, root)
         waiting += [*imported, name.rpartition(".")[0]]
+    require_listed((p for p in digests if p.partition("/")[0] not in PACKAGES), reads, root)
     for path in reads:
         digests |= _raw(path, root)
     memo.keep()

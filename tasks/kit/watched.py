@@ -4,13 +4,17 @@ DVC compares the folder `own_code` before each run. It does not look behind link
 nor elsewhere.
 """
 
+import ast
 import os
 import sys
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import decode_source
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lp_core.errors import InputError
+
+_PYTHON = (".py", ".pyi", ".pyc")
 
 
 def require_watched(
@@ -37,6 +41,33 @@ def require_watched(
         require_no_link(read, root)
         if not (root / read).exists():
             raise InputError(f"{path}: READS has {read!r}, but there is no such file; mend READS")
+
+
+def require_listed(modules: Iterable[str], reads: Iterable[str], root: Path) -> None:
+    """Raises InputError where an own module names a file beside it that no `READS` lists.
+
+    modules: their paths below the root. A file is named where its name ends a text that is written
+    out: how it is then read, nobody can hear, since not all of it is Python.
+    """
+    listed = [root / path for path in reads]
+    for module in sorted(modules):
+        own = root / module.partition("/")[0]
+        files = [file for file in own.rglob("*") if file.suffix not in _PYTHON and file.is_file()]
+        unlisted = {f.name: f for f in files if not any(f.is_relative_to(top) for top in listed)}
+        for text in _texts(root / module) if unlisted else ():
+            if file := unlisted.get(PurePosixPath(text).name):
+                path = file.relative_to(root).as_posix()
+                raise InputError(
+                    f"{module} names {text!r}, but nobody would notice an edit of {path}; list it "
+                    f"there: READS = ({path!r},)"
+                )
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """The texts that a module writes out."""
+    for node in ast.walk(ast.parse(decode_source(path.read_bytes()))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+            yield os.fsdecode(node.value)
 
 
 def require_no_link(path: str, root: Path) -> None:
@@ -74,7 +105,7 @@ class OwnReads:
         }
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open" and isinstance(arguments[0], str):
-            path, flags = os.path.abspath(arguments[0]), arguments[2]
+        if event == "open" and isinstance(arguments[0], str | bytes):
+            path, flags = os.path.abspath(os.fsdecode(arguments[0])), arguments[2]
             if path.startswith(self._folders) and flags & os.O_ACCMODE != os.O_WRONLY:
                 self._opened.add(path)

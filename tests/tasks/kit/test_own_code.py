@@ -83,6 +83,32 @@ def test_what_an_own_module_reads_is_there_and_watched(root: Path, value: str, t
         fingerprint(["own.nets"], root)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x = load_file('own/table.csv')",
+        "x = open(b'own/table.csv')",
+        "x = Path(__file__).with_name('table.csv')",
+        "x = f'{HERE}/table.csv'",
+        "subprocess.run(['cat', './table.csv'])",
+    ],
+)
+def test_a_file_that_is_named_is_listed_however_it_is_read(root: Path, line: str) -> None:
+    """Python hears of `open`, and of no reader that is written in C."""
+    before = fingerprint(["own.other"], root)
+    (root / "own" / "layers.py").write_text(f"{line}\n")
+    told = r"^own/layers\.py names '.*', but nobody would notice an edit of own/table\.csv; list "
+    for module in ("own.nets", "own.other"):
+        with pytest.raises(InputError, match=told + r"it there: READS = \('own/table\.csv',\)$"):
+            fingerprint([module], root)
+    (root / "own" / "layers.py").write_text(f"READS = ('own/table.csv',)\n{line}\n")
+    after = fingerprint(["own.other"], root)
+    assert after.keys() - before.keys() == {"own/table.csv"}
+    (root / "own" / "table.csv").unlink()
+    (root / "own" / "layers.py").write_text(f"{line}\n")
+    assert "own/table.csv" not in fingerprint(["own.other"], root)
+
+
 def test_own_code_behind_a_link_to_a_folder_is_refused(root: Path) -> None:
     """DVC sees an edit behind a link to a file, and behind one that the folder itself is."""
     (root / "elsewhere").mkdir()
