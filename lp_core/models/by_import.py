@@ -16,6 +16,7 @@ from torch import nn
 
 from lp_core.errors import InputError, typed_line
 from lp_core.models.checks import require_classifies
+from lp_core.models.from_source import compile_anew
 from lp_core.models.spec import ModelSpec
 
 # What a constructor may call what every network is told, where its arguments do not.
@@ -47,7 +48,7 @@ def skeleton(spec: ModelSpec, classes: int, channels: int, height: int, width: i
         given |= _asked_for(make, given, {_CLASSES: classes, _CHANNELS: channels, _SIZE: size})
     try:
         model = make(**given)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
             f"{spec.name}: cannot be built with {_told(given)}: {_where(error)}; it takes "
             f"{_signature(make)}; mend model.arguments, or the network"
@@ -119,9 +120,10 @@ def _of_timm(name: str) -> Callable[..., Any]:
 
 
 def _own(name: str, module: str, attribute: str) -> Callable[..., Any]:
+    compile_anew(module.partition(".")[0])
     try:
         found: Any = importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
             f"{name}: {module} cannot be imported: {_where(error)}; mend the name or the module"
         ) from error

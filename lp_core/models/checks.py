@@ -87,7 +87,7 @@ def _answer(model: Any, images: Tensor, name: str, classes: int) -> Tensor:
     with images_kept(images, name) as lent:
         try:
             logits = model(lent)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             said = typed_line(error)
             raise InputError(
                 f"{name}: cannot take images of {shape} ({said}); resize them in the data set's "

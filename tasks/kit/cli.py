@@ -59,7 +59,7 @@ def run(
         _require_listed(values, arguments)
         names = [stage] if code is None else [name.format(**vars(values)) for name in code]
         guard = Guard(names)
-        main(values)
+        _to_its_end(main, values)
     except InputError as error:
         print(f"error: {explained(error)}", file=sys.stderr)
         sys.exit(INVALID_INPUT)
@@ -71,6 +71,16 @@ def run(
         changes = [f"{error}; it was when this began; run again"]
     if changes:
         sys.exit("\n".join(changes))
+
+
+def _to_its_end(main: Callable[[argparse.Namespace], None], values: argparse.Namespace) -> None:
+    """Raises RuntimeError where somebody's network ends the process as if all were done."""
+    try:
+        main(values)
+    except SystemExit as end:
+        if end.code in (None, 0):
+            raise RuntimeError("something called sys.exit() before this stage was done") from end
+        raise
 
 
 class OneLineParser(argparse.ArgumentParser):

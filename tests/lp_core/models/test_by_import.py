@@ -1,6 +1,10 @@
 """Networks by an import path are built as those of the registry, and what cannot be is one line."""
 
+import os
 import re
+import subprocess
+import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -120,6 +124,45 @@ def test_a_module_that_cannot_be_imported_says_why_and_where(
     }.items():
         with pytest.raises(InputError, match=told):
             build(name, 5, 1, 8, seed=0)
+
+
+def test_what_runs_is_the_file_as_it_is_and_not_what_python_has_kept_of_it(tmp_path: Path) -> None:
+    """Two files of one size and one time are the same to Python; `cp -p` and rsync make such."""
+    (tmp_path / "kept").mkdir()
+    for module in ("__init__", "nets", "layers"):
+        (tmp_path / "kept" / f"{module}.py").write_text("width = 3\n")
+    (tmp_path / "kept" / "nets.py").write_text(
+        "from torch import nn\n\nfrom . import layers, width\n\n\ndef net(classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, layers.width + width),"
+        " nn.Linear(layers.width + width, classes))\n"
+    )
+    count = (
+        "import sys; from lp_core.models.factory import build;"
+        "print(build('kept.nets:net', 5, 1, 8, seed=0)[1].out_features)"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path}
+    run = partial(subprocess.run, env=environment, check=True, capture_output=True, text=True)
+    run([sys.executable, "-c", "import kept.nets"])
+    assert len(list((tmp_path / "kept" / "__pycache__").iterdir())) == 3
+    for module in ("__init__", "layers"):
+        file = tmp_path / "kept" / f"{module}.py"
+        before = file.stat()
+        file.write_text("width = 4\n")
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert run([sys.executable, "-c", "import kept; print(kept.width)"]).stdout == "3\n"
+    assert run([sys.executable, "-c", count]).stdout == "8\n"
+
+
+@pytest.mark.parametrize("text", ["sys.exit()", "def net():\n    sys.exit(0)"])
+def test_a_network_that_ends_the_process_is_one_line(
+    tmp_path: Path, monkeypatch: Any, text: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"ending{len(text)}"
+    (tmp_path / f"{name}.py").write_text(f"import sys\n\n{text}\n")
+    with pytest.raises(InputError, match=r"cannot be .*: SystemExit: .*\.py, line [34]\)"):
+        build(f"{name}:net", 5, 1, 8, seed=0)
 
 
 @pytest.mark.parametrize(

@@ -269,6 +269,14 @@ def _unpack() -> None:
     _, _ = [1, 2, 3]  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("code", [None, 0])
+def test_who_ends_the_process_as_if_all_were_done_has_not_done_it(code: int | None) -> None:
+    """A network of the user's own, say: DVC and the flow go by the exit code."""
+    with pytest.raises(RuntimeError, match=r"sys\.exit\(\) before this stage was done"):
+        _ended(_train, lambda: sys.exit(code))
+    assert _ended(_train, lambda: sys.exit(3)) == (3, [])
+
+
 @pytest.mark.parametrize(
     "mistake",
     [
