@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from lp_core.errors import InputError
 
 Precision = Literal["bf16", "fp32"]
+_Asked = Literal["auto", "bf16", "fp32"]
 _MOST_THREADS = 1024  # beyond which a system may refuse to start them, and PyTorch then crashes
 
 
@@ -29,7 +30,7 @@ class ComputeSpec:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
     device: str = "auto"
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    precision: _Asked = "auto"
     channels_last: bool = True
     threads: int = 0
 
@@ -38,5 +39,7 @@ class ComputeSpec:
             raise InputError(
                 f"threads is {self.threads}; give 0 (PyTorch's choice) to {_MOST_THREADS}"
             )
+        if self.precision not in get_args(_Asked):
+            raise InputError(f"precision is {self.precision!r}; give auto, bf16 or fp32")
         if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", self.device):
             raise InputError(f"device is {self.device!r}; give auto, cpu, cuda, or cuda:1")

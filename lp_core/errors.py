@@ -1,6 +1,7 @@
 """Errors that are about the input, not the program: one line tells the user what would do."""
 
 from pathlib import Path
+from typing import Any
 
 
 def one_line(error: BaseException) -> str:
@@ -11,6 +12,12 @@ def one_line(error: BaseException) -> str:
 def typed_line(error: BaseException) -> str:
     """An error's type and what it says, without line breaks."""
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def kind(value: Any) -> str:
+    """What kind of thing a value is, with its article."""
+    name = f"class {value.__name__}" if isinstance(value, type) else type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 class InputError(ValueError):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lp_core.checkpoints.dense import require_dense
 from lp_core.checkpoints.masked import split_masks
 from lp_core.checkpoints.names import matched
-from lp_core.errors import InputError
+from lp_core.errors import InputError, kind
 from lp_core.models.architecture import Architecture
 from lp_core.models.structure import prunable
 from lp_core.tickets import Ticket
@@ -42,6 +42,7 @@ def from_state_dict(
     if network is None:
         weights, buffers = _by_name(tensors)
     else:
+        require_network(network)
         implied = matched(implied, network.state_dict())
         weights, buffers = _of_network(matched(tensors, network.state_dict()), network)
     _require_finite(weights | buffers)
@@ -56,6 +57,15 @@ def from_state_dict(
         raise InputError(f"the mask keeps none of {count} weights; there is no network left")
     weights |= {name: weights[name].where(kept, 0.0) for name, kept in masks.items()}
     return Ticket(weights, masks, buffers, _require_json(meta or {}))
+
+
+def require_network(network: Any) -> None:
+    """Raises InputError for what is no module."""
+    if not isinstance(network, nn.Module):
+        raise InputError(
+            f"network is {kind(network)}; give a module of the tickets' architecture, such as "
+            "MyNetwork()"
+        )
 
 
 def state_dict(ticket: Ticket) -> Tensors:
@@ -163,8 +173,10 @@ def _by(tensor: Tensor) -> str:
 
 def _require_finite(tensors: Tensors) -> None:
     for name, tensor in tensors.items():
-        if not (tensor.is_floating_point() or tensor.dtype in _WHOLE):
-            raise InputError(f"{name} is {tensor.dtype}; give floating-point or whole numbers")
+        if tensor.dtype not in (*_FLOATING, *_WHOLE):
+            raise InputError(
+                f"{name} is {tensor.dtype}; give torch.float32, or torch.int64 of what counts"
+            )
         if bad := int((~tensor.isfinite()).sum()):
             raise InputError(
                 f"{name} has {bad} values that are NaN or infinite; a network that diverged would "
@@ -172,6 +184,7 @@ def _require_finite(tensors: Tensors) -> None:
             )
 
 
+_FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 

@@ -11,7 +11,7 @@ _MOST_REPEATED = 2**30  # bytes that few stored numbers may stand for (`expand`)
 
 def require_dense(tensors: Mapping[str, Tensor]) -> None:
     """Raises InputError for a tensor that no network of floating-point weights takes, before
-    anything is computed on it: a sparse or quantised one, or one without numbers."""
+    anything is computed on it: a sparse, nested or quantised one, or one without numbers."""
     for name, tensor in tensors.items():
         if not isinstance(name, str) or not name.isprintable():
             raise InputError(f"a tensor is called {name!r}; names are those of a state_dict")
@@ -26,6 +26,8 @@ def require_dense(tensors: Mapping[str, Tensor]) -> None:
 def _other_kind(tensor: Tensor) -> str | None:
     if tensor.is_quantized:
         return f"quantised ({tensor.dtype})"
+    if tensor.is_nested:
+        return "nested"
     if tensor.layout is not strided:
         return f"sparse ({tensor.layout})"
     size = tensor.numel() * tensor.element_size()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lp_core.compute import Compute
 from lp_core.data.loading import EVAL_BATCH
-from lp_core.errors import InputError, typed_line
+from lp_core.errors import InputError, kind, typed_line
 from lp_core.models.checks import images_kept
 from lp_core.pooling.batch_norm import keeping_statistics, re_estimate
 from lp_core.pooling.heldout import HeldOut, best_coefficient_by, slices_of
@@ -110,11 +110,7 @@ def _images(images: Any, name: str, shape: torch.Size | None, compute: Compute) 
             f"{name} has images of {images.dtype} and shape {_shown(images.shape)}; give batches, "
             "B×C×H×W, of floating-point numbers, normalised as the network wants them"
         )
-    if images.is_meta or images.layout != torch.strided:
-        raise InputError(
-            f"{name} has images that are {'of the meta device' if images.is_meta else 'sparse'}; "
-            "give dense tensors with values"
-        )
+    _require_values(images, f"{name} has images")
     if shape is not None and images.shape[1:] != shape:
         raise InputError(
             f"{name} has images of {_shown(images.shape[1:])}, and validation begins with "
@@ -136,7 +132,16 @@ def _labels(labels: Any, count: int) -> Tensor:
             f"validation has labels that are {kind(labels)}{told and f' ({told})'} beside {count} "
             "images; give one class number for each image"
         )
+    _require_values(labels, "validation has labels")
     return labels.long()
+
+
+def _require_values(tensor: Tensor, what: str) -> None:
+    if tensor.is_meta or tensor.layout != torch.strided:
+        raise InputError(
+            f"{what} that are {'of the meta device' if tensor.is_meta else 'sparse'}; give dense "
+            "tensors with values"
+        )
 
 
 @torch.no_grad()
@@ -208,9 +213,3 @@ def _laid_out(images: Tensor, compute: Compute) -> Tensor:
 
 def _shown(shape: torch.Size) -> str:
     return "×".join(map(str, shape)) or "one number"
-
-
-def kind(value: Any) -> str:
-    """What kind of thing a value is, with its article."""
-    name = f"class {value.__name__}" if isinstance(value, type) else type(value).__name__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

@@ -11,10 +11,10 @@ from torch import nn
 
 from lp_core.compute import Compute
 from lp_core.compute_spec import ComputeSpec
-from lp_core.errors import InputError
+from lp_core.errors import InputError, kind
 from lp_core.faces import name_of
-from lp_core.interchange import from_state_dict
-from lp_core.pooling.given import held_out_of, kind, require_finite
+from lp_core.interchange import from_state_dict, require_network
+from lp_core.pooling.given import held_out_of, require_finite
 from lp_core.pooling.recipe import Recipe
 from lp_core.pooling.recipes.search import Search
 from lp_core.pooling.result import PoolResult
@@ -42,8 +42,8 @@ def pool(
     tickets: of one run, at least two, in any order. They are numbered by `meta["ticket"]` where
     each has a number of its own, otherwise by density, the densest 0; the nearest numbers are tried
     first. One whose meta says `converged: False` is nobody's sibling.
-    network: of their architecture, of any class; it maps images to logits. Its device is the one
-    that is computed on. It is not changed.
+    network: of their architecture, of any class, its weights float32; it maps images to logits. Its
+    device is the one that is computed on. It is not changed.
     validation: batches (images, labels) of held-out images, such as a DataLoader: images float
     B×C×H×W, normalised as the network wants them; labels whole numbers B. Read once, and kept on
     the device as float32. Never test images.
@@ -62,14 +62,18 @@ def pool(
     are not finite, and labels that are not numbers of its classes; for a network that changes its
     images in place, or has logits or statistics that are not finite.
     """
-    if not isinstance(network, nn.Module):
-        raise InputError(
-            f"network is {kind(network)}; give a module of the tickets' architecture, such as "
-            "MyNetwork()"
-        )
+    require_network(network)
+    _require_float32(network)
     if isinstance(tickets, Ticket) or not isinstance(tickets, Iterable):
         raise InputError(f"tickets is {kind(tickets)}; give a list of tickets")
-    recipe, scoring = recipe or Search(), scoring or ScoringSpec()
+    recipe = Search() if recipe is None else recipe
+    if not isinstance(recipe, Recipe):
+        raise InputError(
+            f"recipe is {kind(recipe)}; give one of a recipe's class, such as Search()"
+        )
+    scoring = ScoringSpec() if scoring is None else scoring
+    if not isinstance(scoring, ScoringSpec):
+        raise InputError(f"scoring is {kind(scoring)}; give a ScoringSpec")
     model = copy.deepcopy(network)
     fitted = _alike([*_fitted(tickets, model)])
     _require_different(fitted)
@@ -92,6 +96,15 @@ def pool(
             ticket = result.ticket.to(_CPU, torch.contiguous_format)
             results.append(replace(result, ticket=ticket))
     return results
+
+
+def _require_float32(network: nn.Module) -> None:
+    for name, weight in network.named_parameters():
+        if weight.dtype != torch.float32:
+            raise InputError(
+                f"the network has {name} of {weight.dtype}, and pooling computes with float32; "
+                "give network.float(), and tickets of such weights"
+            )
 
 
 def _fitted(tickets: Iterable[Ticket], model: nn.Module) -> Iterator[Ticket]:

@@ -1,7 +1,7 @@
 """Settings of pooling: how tickets are scored, and where recipes are found."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from lp_core import faces
 from lp_core.errors import InputError
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 # Where ways to pool are found by name.
 RECIPES = "lp_core.pooling.recipes"
+
+_How = Literal["halving", "exact"]
+_BatchNorm = Literal["re-estimate", "average"]
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,18 @@ class ScoringSpec:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
-    search: Literal["halving", "exact"] = "halving"
-    batch_norm: Literal["re-estimate", "average"] = "re-estimate"
+    search: _How = "halving"
+    batch_norm: _BatchNorm = "re-estimate"
     calibration_images: int = 1024
 
     def __post_init__(self) -> None:
-        if self.calibration_images < 2:
+        if self.search not in get_args(_How):
+            raise InputError(f"search is {self.search!r}; give halving or exact")
+        if self.batch_norm not in get_args(_BatchNorm):
+            raise InputError(f"batch_norm is {self.batch_norm!r}; give re-estimate or average")
+        if not isinstance(self.calibration_images, int) or self.calibration_images < 2:
             raise InputError(
-                f"calibration_images is {self.calibration_images}; batch norm needs at least 2"
+                f"calibration_images is {self.calibration_images!r}; batch norm needs at least 2"
             )
 
 

@@ -183,6 +183,27 @@ def test_what_is_wrong_is_one_clear_line(given_state, mask, told):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_a_nested_tensor_is_refused():
+    nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+    with pytest.raises(InputError, match="fc.weight is nested; save the network's weights as"):
+        Ticket.from_state_dict({"fc.weight": nested})
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e8m0fnu, torch.uint16])
+def test_numbers_that_no_average_can_be_made_of_are_refused(dtype):
+    with pytest.raises(InputError, match=f"fc.weight is {dtype}; give torch.float32, or"):
+        Ticket.from_state_dict({"fc.weight": torch.ones(2, 2).to(dtype)})
+
+
+@pytest.mark.parametrize(
+    ("network", "told"), [(nn.Linear, "class Linear"), ("resnet8", "str"), (3, "int")]
+)
+def test_what_is_no_network_is_one_clear_line(network, told):
+    with pytest.raises(InputError, match=f"network is an? {told}; give a module"):
+        Ticket.from_state_dict(own().state_dict(), network=network)
+
+
 def test_a_network_under_torchs_pruning_is_refused():
     with pytest.raises(InputError, match=r"conv1\.weight_orig.*prune\.remove for conv1\.weight"):
         Ticket.from_state_dict(own().state_dict(), network=pruned("conv1"))

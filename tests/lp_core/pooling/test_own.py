@@ -306,6 +306,8 @@ _USED_UP: Iterator[Any] = iter(())
         ([_changed(_BATCH, 0, _BATCH[0].double() * 1e200)], "NaN or infinite as float32; leave"),
         ([_changed(_BATCH, 0, _BATCH[0].to_sparse())], "images that are sparse; give dense"),
         ([_changed(_BATCH, 0, _BATCH[0].to("meta"))], "images that are of the meta device; give"),
+        ([_changed(_BATCH, 1, _BATCH[1].to("meta"))], "labels that are of the meta device; give"),
+        ([_changed(_BATCH, 1, _BATCH[1].to_sparse())], "labels that are sparse; give dense"),
     ],
 )  # fmt: skip
 def test_validation_that_will_not_do_is_one_clear_line(trail, validation, told):
@@ -362,6 +364,29 @@ def test_tickets_that_do_not_belong_together_are_one_clear_line(trail):
 )
 def test_other_things_in_their_place_are_one_clear_line(tickets, network, told):
     with pytest.raises(InputError, match=told):
+        pool(tickets, network, _loader(2))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"recipe": "x"}, "recipe is a str; give one of a recipe's class, such as Search"),
+        ({"recipe": Search}, "recipe is a class Search; give one"),
+        ({"scoring": {"search": "exact"}}, "scoring is a dict; give a ScoringSpec"),
+        ({"precision": "fp8"}, "precision is 'fp8'; give auto, bf16 or fp32"),
+    ],
+)
+def test_settings_of_another_kind_are_one_clear_line(trail, settings, told):
+    with pytest.raises(InputError, match=told):
+        pool(trail, Own(), _loader(2), **settings)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_a_network_of_other_weights_than_float32_is_one_clear_line(dtype):
+    """The images, and the logits that decide, are float32."""
+    network = Own().to(dtype)
+    tickets = [Ticket.from_state_dict(Own().to(dtype).state_dict()) for _ in range(2)]
+    with pytest.raises(InputError, match=rf"mix\.weight of {dtype}, .*network\.float\(\)"):
         pool(tickets, network, _loader(2))
 
 

@@ -12,7 +12,7 @@ from lp_core.errors import InputError
 from lp_core.pooling.recipes.ema import Ema
 from lp_core.pooling.recipes.ema_newcomer import EmaNewcomer
 from lp_core.pooling.recipes.search import Search
-from lp_core.pooling.spec import RECIPES, recipe_class
+from lp_core.pooling.spec import RECIPES, ScoringSpec, recipe_class
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "search": {"candidates": 2, "coefficients": [0.5], "prune": "after"},
@@ -85,3 +85,17 @@ def test_each_coefficient_is_tried_once():
 def test_a_weight_outside_0_to_1_is_refused(recipe, setting, wrong):
     with pytest.raises(InputError, match=rf"^{setting} is .*; it must lie between 0 and 1"):
         recipe(**{setting: wrong})
+
+
+@pytest.mark.parametrize(
+    ("setting", "wrong", "told"),
+    [
+        ("search", "x", "search is 'x'; give halving or exact"),
+        ("batch_norm", "x", "batch_norm is 'x'; give re-estimate or average"),
+        ("calibration_images", "x", "calibration_images is 'x'; batch norm needs at least 2"),
+        ("calibration_images", 1, "calibration_images is 1; batch norm needs at least 2"),
+    ],
+)
+def test_a_way_to_score_that_there_is_not_is_refused(setting, wrong, told):
+    with pytest.raises(InputError, match=f"^{told}"):
+        ScoringSpec(**{setting: wrong})
