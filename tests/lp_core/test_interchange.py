@@ -186,7 +186,7 @@ def test_what_is_wrong_is_one_clear_line(given_state, mask, told):
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 def test_a_nested_tensor_is_refused():
     nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
-    with pytest.raises(InputError, match="fc.weight is nested; save the network's weights as"):
+    with pytest.raises(InputError, match=r"fc\.weight is nested; save the network"):
         Ticket.from_state_dict({"fc.weight": nested})
 
 
