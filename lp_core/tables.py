@@ -23,6 +23,7 @@ ORIGIN = b"lottery_pools"  # the key of a file's metadata under which `write_tab
 _RUN = {"dataset": _STRING, "model": _STRING, "variant": _STRING, "seed": _INT}
 _SCORES = {"accuracy": _FLOAT, "nll": _FLOAT, "ece": _FLOAT}
 _TICKET = {"ticket": _INT, "density": _FLOAT}
+_DIGEST = {"digest": _STRING}  # `Ticket.digest` of the very ticket that was measured
 _PAIR = {"ticket_a": _INT, "ticket_b": _INT}
 # A sparse training method by its name in params.yaml, and an ending of it; null for imp-pool.
 _ENDING = {"method": _STRING, "ending": _STRING}
@@ -38,6 +39,7 @@ TABLES: dict[str, pa.Schema] = {
         # flops: of one image. parameters: that are not pruned. train_seconds: wall time; null for
         # an imported ticket.
         "tickets": _TICKET
+        | _DIGEST
         | {"split": _STRING}
         | _SCORES
         | {"winning": _BOOL, "converged": _BOOL, "flops": _INT, "parameters": _INT}
@@ -51,6 +53,7 @@ TABLES: dict[str, pa.Schema] = {
         # accuracy less the unpooled ticket's on the same split. flops, parameters: as in `tickets`.
         "pools": {"method": _STRING}
         | _TICKET
+        | _DIGEST
         | {"split": _STRING}
         | _SCORES
         | {"members": _INT, "gain": _FLOAT, "flops": _INT, "parameters": _INT},
@@ -59,7 +62,7 @@ TABLES: dict[str, pa.Schema] = {
         "pool_search": {"method": _STRING, "ticket": _INT, "step": _INT, "candidate": _INT}
         | {"coefficient": _FLOAT, "val_accuracy": _FLOAT, "images": _INT, "accepted": _BOOL},
         # method is `ticket` for the unpooled one. ending is null for imp-pool; ticket for the rest.
-        "ood": _ENDING | _TICKET | {"corruption": _STRING, "severity": _INT} | _SCORES,
+        "ood": _ENDING | _TICKET | _DIGEST | {"corruption": _STRING, "severity": _INT} | _SCORES,
         # One row per pair, ticket_a <= ticket_b: test accuracy of their average, pruned to the
         # sparser one's density; of the ticket itself where they are the same. Batch norm is
         # re-estimated for all of them, and for all points of a line.
@@ -89,14 +92,14 @@ TABLES: dict[str, pa.Schema] = {
         # image. The fractions are of the same steps, and of the image, in the dense network.
         "sup_tickets": _ENDING
         | {"sup": _BOOL, "average": _STRING, "cycle": _INT, "tickets": _INT}
-        | {"density": _FLOAT, "split": _STRING}
+        | {"density": _FLOAT, **_DIGEST, "split": _STRING}
         | _SCORES
         | {"converged": _BOOL, "train_flops": _INT, "test_flops": _INT}
         | {"train_fraction": _FLOAT, "test_fraction": _FLOAT, "train_seconds": _FLOAT},
         # One row per cheap ticket (from 1) and split. epoch: epochs behind it when it was taken.
         # average_accuracy: of the running average after it; null where a search ends the training.
         "cheap_tickets": _ENDING
-        | {"cheap": _INT, "epoch": _FLOAT, "density": _FLOAT, "split": _STRING}
+        | {"cheap": _INT, "epoch": _FLOAT, "density": _FLOAT, **_DIGEST, "split": _STRING}
         | _SCORES
         | {"average_accuracy": _FLOAT},
         # One row per ordered pair, on test images, as in `disagreement`. kind: `cheap`, the cheap
@@ -122,7 +125,7 @@ TABLES: dict[str, pa.Schema] = {
         # forgetting events of a sample, mean and deviation. unforgettable, never_learned: shares
         # of the samples.
         "forks": _FORK
-        | {"density": _FLOAT, "images": _INT, "split": _STRING}
+        | {"density": _FLOAT, **_DIGEST, "images": _INT, "split": _STRING}
         | _SCORES
         | {"converged": _BOOL, "convergence": _FLOAT, "events": _FLOAT, "events_std": _FLOAT}
         | {"unforgettable": _FLOAT, "never_learned": _FLOAT, "train_seconds": _FLOAT},

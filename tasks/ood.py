@@ -28,6 +28,7 @@ def main(arguments: Namespace) -> None:
     row = {
         "ticket": number,
         "density": ticket.density,
+        "digest": ticket.digest,
         "converged": ticket.meta["converged"],
         "flops": ticket_flops(ticket, bench),
         "parameters": ticket_parameters(ticket),
@@ -35,7 +36,7 @@ def main(arguments: Namespace) -> None:
     splits = [
         row | {"split": split} | asdict(bench.scores(ticket, split)) for split in ("val", "test")
     ]
-    whose = {"method": "ticket", "ticket": number, "density": ticket.density}
+    whose = {name: row[name] for name in ("ticket", "density", "digest")} | {"method": "ticket"}
     corrupted = [whose | scores for scores in corrupted_rows(ticket, bench)]
     write_rows(
         paths.rows("ood", variant, seed, number),

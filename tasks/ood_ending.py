@@ -18,7 +18,8 @@ def main(arguments: Namespace) -> None:
     method, ending = arguments.method, arguments.ending
     bench = Bench(Params(variant))
     ticket = load_ended(bench, variant, seed, method, ending)
-    whose = {"method": method, "ending": ending, "density": ticket.density}
+    whose = {"method": method, "ending": ending}
+    whose |= {"density": ticket.density, "digest": ticket.digest}
     write_rows(
         paths.rows("ood_ending", variant, seed, method, ending),
         bench.head("ood_ending", variant, seed, method=method, ending=ending),

@@ -24,7 +24,8 @@ def main(arguments: Namespace) -> None:
     for number in progress(numbers, f"ood_pool@{variant}-{seed}-{method}"):
         whose = {"variant": variant, "seed": seed, "method": method, "ticket": number}
         ticket = bench.load(paths.pooled(variant, seed, method, number), **whose)
-        row = {"method": method, "ticket": number, "density": ticket.density}
+        row = {"method": method, "ticket": number}
+        row |= {"density": ticket.density, "digest": ticket.digest}
         rows += [row | scores for scores in corrupted_rows(ticket, bench)]
     write_rows(
         paths.rows("ood_pool", variant, seed, method),

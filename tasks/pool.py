@@ -38,8 +38,9 @@ def main(arguments: Namespace) -> None:
         ticket.meta["precision"] = bench.compute.precision
         ticket.save(paths.pooled(variant, seed, method, number))
         whose = {"method": method, "ticket": number}
+        measured = whose | {"density": ticket.density, "digest": ticket.digest}
         for split in ("val", "test"):
-            row = whose | {"density": ticket.density, "split": split}
+            row = measured | {"split": split}
             row |= asdict(bench.scores(ticket, split)) | {"members": len(result.members)}
             costs = {"flops": ticket_flops(ticket, bench), "parameters": ticket_parameters(ticket)}
             pools.append(row | costs)

@@ -56,7 +56,10 @@ class Card:
             accuracy = _table((name, f"{v:.2%}") for name, v in scores.accuracies.items())
             accuracy += f"\nFrom {of}.\n"
         else:
-            accuracy = "The results tables have no rows of this ticket.\n"
+            accuracy = (
+                "The results tables have no rows with the digest of this ticket; "
+                "`dvc repro tables` measures what params.yaml lists.\n"
+            )
         classes = ", ".join(f"{i}: {name}" for i, name in enumerate(self.network.classes))
         return (
             f"# {self._title()}\n\n{_table(rows)}\n## Accuracy\n\n{accuracy}\n"

@@ -1,12 +1,18 @@
-"""What the results tables say of a ticket: its accuracies, for its model card."""
+"""What the results tables say of a ticket: its accuracies, for its model card.
 
-from collections.abc import Mapping
+Rows are the ticket's where they have its digest. By name and density they could be of one that was
+made anew meanwhile.
+"""
+
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lp_core.tickets import Ticket
 from tasks.kit import paths
+
+_TABLES = ("tickets", "pools", "sup_tickets", "cheap_tickets", "forks")  # a row for each split
+_SPLITS = {"val": "held-out images", "test": "test images"}
 
 
 @dataclass
@@ -19,60 +25,26 @@ class Measured:
 
 def measured(ticket: Ticket) -> Measured:
     """On held-out, test and corrupted images, as far as there are tables with rows of it."""
-    found, whose = Measured(), _whose(ticket.meta)
-    if whose is None:
-        return found
-    table, columns = whose
-    for row in _rows(table, columns, ticket.density, found):
-        name = {"val": "held-out images", "test": "test images"}[row["split"]]
-        found.accuracies[name] = row["accuracy"]
-    if table in ("tickets", "pools", "sup_tickets"):
-        of_method = {"method": "ticket", "ending": None} | columns
-        corrupted = _rows("ood", of_method, ticket.density, found)
-        if corrupted:
-            kinds = len({row["corruption"] for row in corrupted})
-            severities = len({row["severity"] for row in corrupted})
-            name = f"corrupted test images (mean; corruptions: {kinds}, severities: {severities})"
-            found.accuracies[name] = sum(r["accuracy"] for r in corrupted) / len(corrupted)
+    found, digest = Measured(), ticket.digest
+    for table in _TABLES:
+        for row in _rows(table, digest, found):
+            found.accuracies[_SPLITS[row["split"]]] = row["accuracy"]
+    if corrupted := _rows("ood", digest, found):
+        kinds = len({row["corruption"] for row in corrupted})
+        severities = len({row["severity"] for row in corrupted})
+        name = f"corrupted test images (mean; corruptions: {kinds}, severities: {severities})"
+        found.accuracies[name] = sum(row["accuracy"] for row in corrupted) / len(corrupted)
     return found
 
 
-def _whose(meta: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """The table that has the ticket's scores, and the values of the columns that name it."""
-    run = {name: meta.get(name) for name in ("dataset", "variant", "seed")}
-
-    def named(table: str, *columns: str) -> tuple[str, dict[str, Any]]:
-        return table, run | {column: meta.get(column) for column in columns}
-
-    if None in run.values():
-        return None
-    if meta.get("part") == "ticket":
-        return named("sup_tickets", "method", "ending")
-    if "part" in meta:
-        table, columns = named("cheap_tickets", "method", "ending")
-        return table, columns | {"cheap": int(meta["part"].removeprefix("cheap-"))}
-    if "noise" in meta:
-        return named("forks", "start", "removed", "noise")
-    if "members" in meta:
-        return named("pools", "method", "ticket")
-    return named("tickets", "ticket") if "ticket" in meta else None
-
-
-def _rows(
-    table: str, columns: Mapping[str, Any], density: float, found: Measured
-) -> list[dict[str, Any]]:
-    """The table's rows with these values, of a ticket of this density: another's are of another
-    run of the same name."""
+def _rows(table: str, digest: str, found: Measured) -> list[dict[str, Any]]:
+    """The table's rows of this ticket."""
     from pyarrow import parquet
 
     path = paths.RESULTS / f"{table}.parquet"
     if not path.is_file():
         return []
-    rows = [
-        row
-        for row in parquet.read_table(path).to_pylist()
-        if all(row[name] == value for name, value in columns.items())
-        and abs(row["density"] - density) < 1e-9
-    ]
+    listed = parquet.read_table(path).to_pylist()
+    rows = [row for row in listed if row.get("digest") == digest]  # older tables have no digests
     found.tables += [path] * bool(rows)
     return rows

@@ -73,7 +73,8 @@ def _fork_rows(bench: Bench, fork: Fork, ticket: Ticket, forgotten: Forgotten) -
         "unforgettable": forgotten.unforgettable,
         "never_learned": forgotten.never_learned,
     }
-    what = fork.columns | {"density": ticket.density, "images": meta["images"]}
+    what = fork.columns | {"density": ticket.density, "digest": ticket.digest}
+    what |= {"images": meta["images"]}
     return [
         what | {"split": split} | asdict(bench.scores(ticket, split)) | came_to
         for split in ("val", "test")

@@ -157,7 +157,7 @@ ROWS = "rows/imp/base/0/0.json"
 def _winners(root: Path) -> None:
     """A table with rows."""
     row = dict.fromkeys(TABLES["tickets"].names, 0)
-    text = dict.fromkeys(("dataset", "model", "variant", "split"), "x")
+    text = dict.fromkeys(("dataset", "model", "variant", "digest", "split"), "x")
     other = {"winning": True, "converged": True}
     rows = [row | text | other | {"seed": seed} for seed in range(50)]
     for line in rows:

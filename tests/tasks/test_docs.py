@@ -126,7 +126,7 @@ def sparse_trainings(tmp_path: Path) -> Path:
         {"method": method, "ending": ending}
         for method, ending in product(("dense", "rigl"), ("plain", "cia"))
     ]
-    scores = {"split": "test", "density": 0.1, "nll": 1.0, "ece": 0.1}
+    scores = {"split": "test", "density": 0.1, "digest": "d", "nll": 1.0, "ece": 0.1}
     cheap = {"accuracy": 0.5, "average_accuracy": 0.7, "epoch": 5.0}
     cost = {"train_flops": 3, "test_flops": 1, "train_fraction": 0.3, "test_fraction": 0.1}
     how = {"average": "cia", "cycle": 1, "tickets": 2, "converged": True, "train_seconds": 1.0}

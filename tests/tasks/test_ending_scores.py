@@ -111,7 +111,7 @@ def test_scores_and_costs_are_those_of_the_ticket():
         )
         assert row["test_flops"] == flops(network, (3, 8, 8), ticket.mask)
         assert row["test_fraction"] == row["test_flops"] / flops(network, (3, 8, 8))
-        assert row["density"] == ticket.density
+        assert (row["density"], row["digest"]) == (ticket.density, ticket.digest)
     kept = {name: mask.double().mean().item() for name, mask in ticket.mask.items()}
     assert {row["layer"]: row["density"] for row in found["layer_density"]} == kept
     assert {row["epoch"] for row in found["layer_density"]} == {EPOCHS}

@@ -3,7 +3,9 @@
 import errno
 import json
 import re
+from argparse import Namespace
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,11 @@ from lp_core.models.structure import prunable
 from lp_core.sparsity.magnitude import magnitude_mask
 from lp_core.tables import write_table
 from lp_core.tickets import Ticket
+from tasks import pool
 from tasks.export.__main__ import main
 from tasks.export.card import Card
 from tasks.kit import paths
+from tasks.kit.rows import read_rows
 from tests.lp_core.strategies import bits
 from tests.tasks.small_run import METHOD, small_run
 
@@ -125,11 +129,14 @@ def test_a_folder_is_all_its_tickets_but_the_rewind_point():
 def test_the_card_tells_accuracies_costs_and_members():
     run = {"dataset": "digits", "model": "resnet8", "variant": "base", "seed": 0, "ticket": 2}
     ticket = Ticket.load(POOLED)
-    run |= {"method": METHOD, "density": ticket.density}
+    run |= {"method": METHOD, "density": ticket.density, "digest": ticket.digest}
     scores = {"nll": 0.0, "ece": 0.0}
     pools = scores | {"members": 2, "gain": 0.0, "flops": 1, "parameters": 1}
     rows = [run | pools | {"split": s, "accuracy": a} for s, a in (("val", 0.5), ("test", 0.25))]
-    other = rows[1] | {"density": 0.001, "accuracy": 0.125}  # of another run of the same name
+    other = rows[1] | {
+        "digest": "0" * 32,
+        "accuracy": 0.125,
+    }  # of one that it has taken the place of
     write_table("pools", [*rows, other], paths.RESULTS, {"run": "x"})
     ood = [run | scores | {"ending": None, "corruption": c, "severity": s, "accuracy": a}
            for c, s, a in (("fog", 1, 0.75), ("fog", 2, 0.5), ("snow", 1, 0.25))]  # fmt: skip
@@ -149,7 +156,28 @@ def test_the_card_tells_accuracies_costs_and_members():
         assert line in card, line
     main([str(paths.ticket("base", 0, 1)), "--to", "state_dict", "--output", "told"])
     card = (Path("told") / paths.ticket("base", 0, 1)).with_suffix(".pt.md").read_text()
-    assert "The results tables have no rows of this ticket." in card
+    assert "The results tables have no rows with the digest of this ticket" in card
+
+
+@pytest.mark.usefixtures("run")
+def test_a_ticket_that_was_made_anew_has_none_of_the_accuracies_of_the_one_before():
+    pool.main(Namespace(variant="base", seed=0, method=METHOD))
+    rows = [
+        {"dataset": "digits", "model": "resnet8", "variant": "base", "seed": 0, "gain": 0.0} | row
+        for row in read_rows(paths.rows("pool", "base", 0, METHOD)).tables["pools"]
+    ]
+    write_table("pools", rows, paths.RESULTS, {"run": "x"})
+    card = (Path("anew") / POOLED).with_suffix(".pt.md")
+    main([str(POOLED), "--to", "state_dict", "--output", "anew"])
+    assert [f"| {row['accuracy']:.2%} |" in card.read_text() for row in rows[-2:]] == [True, True]
+    before = Ticket.load(POOLED)
+    anew = replace(before, weights={n: w * 0.9 for n, w in before.weights.items()})
+    assert anew.density == before.density
+    anew.save(POOLED)
+    main([str(POOLED), "--to", "state_dict", "--output", "anew"])
+    before.save(POOLED)
+    assert "| test images |" not in card.read_text()
+    assert "The results tables have no rows with the digest of this ticket" in card.read_text()
 
 
 def _save(name: str, network: nn.Module, meta: dict[str, Any]) -> Path:

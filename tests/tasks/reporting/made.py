@@ -120,7 +120,8 @@ class Made:
     def _add(self, tables: _Tables, variant: str, seed: int, more: Mapping[str, _Rows]) -> None:
         run = {"dataset": self.dataset, "model": self.model, "variant": variant, "seed": seed}
         for name, rows in more.items():
-            tables[name] += [run | row for row in rows]
+            nobodys = {"digest": ""} if "digest" in TABLES[name].names else {}
+            tables[name] += [run | nobodys | row for row in rows]
 
     def frames(self) -> dict[str, pd.DataFrame]:
         return {
