@@ -6,6 +6,7 @@ logits are the network's. Takes tickets of any kind: of imp-pool, pooled, of a s
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +19,18 @@ _REWIND = "rewind.safetensors"  # nobody's result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line. Exit codes as those of a stage: 2 for bad input, 1 for a fault."""
+    """The command line. Exit codes as those of a stage: 2 for bad input, 1 for a fault; 130 after
+    Ctrl-C."""
+    try:
+        if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # set while this was imported
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        _run(arguments)
+    except KeyboardInterrupt:
+        print("Ended by SIGINT; run again", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+
+
+def _run(arguments: Sequence[str] | None) -> None:
     from lp_core.exporting import ExportError
 
     try:

@@ -267,6 +267,17 @@ def test_a_disk_that_is_full_before_the_card_leaves_what_was_there(monkeypatch, 
 
 
 @pytest.mark.usefixtures("run")
+def test_ctrl_c_is_one_line_and_leaves_no_file(monkeypatch, capsys):
+    def interrupted(*_: Any) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Card, "text", interrupted)
+    code, said = _errors([str(POOLED), "--to", "state_dict", "--output", "ended"], capsys)
+    assert (code, said) == (130, "Ended by SIGINT; run again\n")
+    assert not [path for path in Path("ended").rglob("*") if path.is_file()]
+
+
+@pytest.mark.usefixtures("run")
 def test_a_network_that_diverged_is_not_exported(capsys):
     ticket = Ticket.load(POOLED)
     ticket.weights["head.2.bias"].fill_(float("nan"))
