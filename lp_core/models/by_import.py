@@ -41,6 +41,8 @@ def skeleton(spec: ModelSpec, classes: int, channels: int, height: int, width: i
     library = spec.name.partition(":")[0]
     if library == "torchvision":
         given |= {"weights": None, "num_classes": classes}
+        if "weights_backbone" in _parameters(make):  # detection and segmentation download these
+            given["weights_backbone"] = None
     elif library == "timm":
         given |= {"pretrained": False, "num_classes": classes, "in_chans": channels}
     else:

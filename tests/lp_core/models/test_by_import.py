@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,26 @@ def test_what_torchvision_does_not_have_is_one_line(
 ) -> None:
     with pytest.raises(InputError, match=told):
         build(f"torchvision:{name}", 10, 3, 8, arguments=arguments, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("deeplabv3_mobilenet_v3_large", "makes OrderedDict of images 1×3×32×32; a network here"),
+        ("fasterrcnn_mobilenet_v3_large_320_fpn", "(makes list|cannot take images) of "),
+    ],
+)
+def test_torchvisions_networks_download_nothing_for_a_backbone_either(
+    name: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    build("torchvision:resnet18", 10, 3, 32, seed=0)  # which prepares torchvision's import
+    api = import_module("torchvision.models._api")
+    monkeypatch.setattr(api.WeightsEnum, "get_state_dict", lambda *_, **__: asked.append(name))
+    with pytest.raises(InputError, match=told) as error:
+        build(f"torchvision:{name}", 10, 3, 32, seed=0)
+    assert not asked
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("ending", ["pt", "safetensors"])
