@@ -7,6 +7,8 @@ from pathlib import Path
 from lp_core.checkpoints.pattern import compiled
 from lp_core.errors import InputError, MissingInputError
 
+_LONGEST = 100  # characters of a path in a message
+
 
 @dataclass(frozen=True)
 class Found:
@@ -25,8 +27,10 @@ def find(folder: str | Path, pattern: str) -> list[Found]:
     no file matches.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise MissingInputError(f"{folder}: there is no such folder; name that of the checkpoints")
+    if not os.path.isdir(folder):  # Path.is_dir raises where a name is too long
+        raise MissingInputError(
+            f"{_told(folder)}: there is no such folder; name that of the checkpoints"
+        )
     expression = compiled(pattern)
     found: list[Found] = []
     others: list[Path] = []
@@ -42,8 +46,14 @@ def find(folder: str | Path, pattern: str) -> list[Found]:
             numbers = {key: int(value) for key, value in match.groupdict().items()}
             found.append(Found(path, numbers.get("seed"), numbers.get("ticket")))
     if not found:
-        there = f"others are there, such as {min(others)}" if others else "there is none"
+        there = f"others are there, such as {_told(min(others))}" if others else "there is none"
         if links:
             there += f"; {min(links)} is a link to a folder, and those are not looked into"
-        raise InputError(f"{folder}: no file matches {pattern!r}; {there}")
+        raise InputError(f"{_told(folder)}: no file matches {pattern!r}; {there}")
     return sorted(found, key=lambda file: file.path)
+
+
+def _told(path: Path) -> str:
+    """A path as a message has it: in one line, and not too long."""
+    text = str(path) if str(path).isprintable() else repr(str(path))
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

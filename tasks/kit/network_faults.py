@@ -33,7 +33,9 @@ def faults(experiment: "Experiment", params: Params) -> Iterator[str]:
                 f"{at}.name: {spec.name} lies outside {own}, where nobody would notice an edit; "
                 f"move it there ({own}.nets:…), or give own_code the folder that it lies in"
             )
-        if spec.weights and not _is_below(spec.weights, own):
+        if spec.weights == "":
+            yield f"{at}.weights is empty; give a file in {own}, or null"
+        elif spec.weights and not _is_below(spec.weights, own):
             yield f"{at}.weights: {shown(spec.weights)}; give a file in {own}, where it is watched"
 
 

@@ -52,6 +52,8 @@ _FORKS = {"sgd_noise/variants": ["base"], "sgd_noise/crossed_tickets": [1]}
     _import("two-seeds-and-no-number", *_SAVED, given={"pattern": "seed0/*.pt"}),
     _import("what-stages-write", given={"path": "tickets/base"}),
     _import("no-folder"),
+    _import("folder-of-5000-letters", given={"path": "a" * 5000}),
+    _import("folder-with-a-newline", *_SAVED, given={"path": "saved\n"}),
     _import("no-match", "notes.txt"),
     _import("no-file-of-a-seed", *_SAVED[:2]),
     _import("more-than-rounds", *_SAVED, "seed1/2.pt", given={"pattern": "seed{seed}/*.pt"}),

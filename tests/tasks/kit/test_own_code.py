@@ -187,6 +187,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "variants.base.model.name: mine:Net lies outside own",
         ),
         ({"model.weights": "../w.pt"}, "model.weights: ../w.pt; give a file in own"),
+        ({"model.weights": ""}, "model.weights is empty; give a file in own, or null"),
         ({"model.arguments": {"width": 2}}, "model.arguments are width, but resnet8 takes none"),
         ({"own_code": "lp_core"}, "own_code: lp_core; give the name of a folder"),
         ({"own_code": "results"}, "own_code: results overlaps results, which the stages write"),
