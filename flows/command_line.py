@@ -1,6 +1,7 @@
 """The command line of every flow: `main`."""
 
 import argparse
+import re
 import sys
 from typing import Any
 
@@ -15,6 +16,8 @@ from flows.project import read_ahead
 from flows.server import server_or_temporary
 from flows.wish import Wish, owns
 from lp_core.errors import InputError
+from tasks.kit.cli import OneLineParser
+from tasks.kit.params import shown
 
 INVALID_INPUT = 2
 
@@ -24,9 +27,7 @@ def main(flow: Flow[..., Any]) -> None:
 
     Exit code: 0, 1 (a stage failed), 2 (invalid params), 128 and its number after a signal.
     """
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {flow.__module__}", description=flow.description
-    )
+    parser = OneLineParser(prog=f"python -m {flow.__module__}", description=flow.description)
     parser.add_argument(
         "--targets",
         nargs="+",
@@ -46,7 +47,7 @@ def main(flow: Flow[..., Any]) -> None:
     )
     parser.add_argument(
         "--max-parallel",
-        type=int,
+        type=_count,
         metavar="N",
         help="stages at once (default: one for every train.devices GPUs, or one)",
     )
@@ -76,10 +77,11 @@ def main(flow: Flow[..., Any]) -> None:
         help="a shell command to run where a stage has failed or params are invalid; it finds "
         "FLOW_NAME, FAILED (the stages' names) and MESSAGE in its environment",
     )
-    arguments = parser.parse_args()
-    if arguments.max_parallel is not None and arguments.max_parallel < 1:
-        parser.error(f"--max-parallel: {arguments.max_parallel}; give 1 or more")
-
+    try:
+        arguments = parser.parse_args()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(INVALID_INPUT)
     is_dry = vars(arguments).pop("dry_run")
     wish = Wish(**vars(arguments))
     if is_dry:
@@ -101,6 +103,12 @@ def main(flow: Flow[..., Any]) -> None:
         state: State[Any] = flow(**vars(arguments), return_state=True)  # type: ignore[assignment]
     if not state.is_completed():
         sys.exit(INVALID_INPUT if state.name == Fault.INVALID_INPUT.value else 1)
+
+
+def _count(text: str) -> int:
+    if re.fullmatch("0*[1-9][0-9]*", text):
+        return min(int(text), sys.maxsize)  # Prefect's JSON has no longer ones
+    raise argparse.ArgumentTypeError(f"found {shown(text)}; give a whole number from 1")
 
 
 def _tell_plan(flow: str, wish: Wish) -> None:

@@ -134,9 +134,8 @@ def dry_run(flow: str, wish: Wish) -> Iterator[str]:
                 _run(name, root, commands)
         graph = look()
     plan = Plan.of(graph, Durations(root).last, wish.force)
-    yield from plan.lines(
-        flow, Slots(wish.max_parallel, devices=devices(root / "params.yaml")).count
-    )
+    at_once = wish.at_once(len(graph.stages))
+    yield from plan.lines(flow, Slots(at_once, devices=devices(root / "params.yaml")).count)
 
 
 def _run(stage: str, root: Path, commands: Commands) -> None:

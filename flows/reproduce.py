@@ -118,9 +118,10 @@ def _reproduce(flow: str, wish: Wish) -> State[Any]:
     graph, root = project.graph, project.graph.root
     for line in graph.mended:
         logger.warning("%s", line)
-    slots = Slots(wish.max_parallel, devices=project.devices)
+    at_once = wish.at_once(len(graph.stages))
+    slots = Slots(at_once, devices=project.devices)
     elsewhere = wish.dask not in (None, LOCAL)  # where other GPUs count
-    if not elsewhere and wish.max_parallel is not None and slots.count < wish.max_parallel:
+    if not elsewhere and at_once is not None and slots.count < at_once:
         logger.warning(
             "max_parallel is %d, but the GPUs are enough for %d at once where train.devices is %d",
             *(wish.max_parallel, slots.count, project.devices),

@@ -26,6 +26,10 @@ class Wish:
     pull: bool = True
     on_failure: str | None = None
 
+    def at_once(self, stages: int) -> int | None:
+        """`max_parallel`, or as many as there are stages where it is more; None for the default."""
+        return self.max_parallel and min(self.max_parallel, max(1, stages))
+
 
 def switch(flow: str, targets: list[str]) -> str | None:
     """For `read_graph`: what was asked for by name has to be there."""

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from flows import command_line, processes
+from flows import command_line, dry_run, processes
 from flows.command_line import main
 from flows.dry_run import Plan
 from flows.durations import Durations
 from flows.graph import Graph, Stage, read_graph
+from flows.resources import Slots
 from tests.flows.everything import everything
 from tests.flows.toy import PARAMS, Toy
 
@@ -96,6 +97,31 @@ def test_what_only_the_cache_has_lost_is_up_to_date(
     assert "7 stages, of which 1 would run, 0 may run" in told()
     assert files(done_toy.root) == before  # a run would put it back
     assert [s.name for s in read_graph(done_toy.root).stages.values() if s.stale] == ["aside"]
+
+
+@pytest.mark.usefixtures("toy")
+def test_more_at_once_than_there_are_stages_is_as_many_as_there_are(
+    told: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+
+    class Counted(Slots):
+        def __init__(self, count: int | None, devices: int) -> None:
+            counts.append(count)
+            super().__init__(1, [], devices)
+
+    monkeypatch.setattr(dry_run, "Slots", Counted)
+    for asked in ("2", "7", "100000", "9" * 20):
+        told("--max-parallel", asked)
+    assert counts == [2, 7, 7, 7]
+
+
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize("asked", ["0", "-1", "x", "1.5", ""])
+def test_a_number_of_stages_at_once_is_1_or_more(asked: str, told: Callable[..., str]) -> None:
+    said = told("--max-parallel", asked)
+    assert said.startswith("2: error: argument --max-parallel: ")
+    assert said.count("\n") == 1
 
 
 def test_a_dry_run_sets_no_params(toy: Toy, told: Callable[..., str]) -> None:
