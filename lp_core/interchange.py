@@ -68,6 +68,18 @@ def require_network(network: Any) -> None:
         )
 
 
+def require_sound(ticket: Any, name: str) -> None:
+    """Raises InputError for what `from_state_dict` would not have made: no ticket, weights that are
+    not finite, masks of none of its weights. name: what the error calls it."""
+    if not isinstance(ticket, Ticket):
+        raise InputError(f"{name} is {kind(ticket)}; make a ticket with Ticket.from_state_dict")
+    try:
+        _require_finite(ticket.weights | ticket.buffers)
+        _require_fitting(ticket.mask, ticket.weights)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
 def state_dict(ticket: Ticket) -> Tensors:
     """See `Ticket.state_dict`."""
     last = {_module(name): name for name in ticket.weights}

@@ -2,13 +2,14 @@ from . import recipes as recipes
 from .averaging import RunningAverage as RunningAverage
 from .batch_norm import calibration_batches as calibration_batches
 from .batch_norm import re_estimate as re_estimate
+from .by_hand import interpolate as interpolate
+from .by_hand import superpose as superpose
 from .coefficients import HeldOutScore as HeldOutScore
 from .coefficients import exhaustive as exhaustive
 from .coefficients import successive_halving as successive_halving
 from .greedy import search as search
 from .heldout import HeldOut as HeldOut
 from .heldout import held_out_for as held_out_for
-from .interpolation import interpolate as interpolate
 from .interpolation import prune as prune
 from .own import pool as pool
 from .recipe import Recipe as Recipe
@@ -18,4 +19,3 @@ from .result import Step as Step
 from .spec import ScoringSpec as ScoringSpec
 from .spec import recipe_class as recipe_class
 from .superposition import Superposition as Superposition
-from .superposition import superpose as superpose

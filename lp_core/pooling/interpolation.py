@@ -17,6 +17,9 @@ def interpolate(a: Ticket, b: Ticket, alpha: float, keep: int) -> Ticket:
     wrong for the new network as means of means usually are: `meta["batch_norm"]` says
     `averaged`, and `HeldOut.calibrate` re-estimates them.
 
+    For a search, which calls it thousands of times: `lp_core.pooling.interpolate` checks its
+    tickets first.
+
     Raises InputError where the tickets' tensors differ in names or shapes, where alpha is not
     between 0 and 1, and where `keep` is negative or above the number of prunable weights.
     """

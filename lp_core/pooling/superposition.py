@@ -4,7 +4,6 @@ The average is a running one: whatever the number of tickets, one extra copy of 
 (section 3.3, equation 4), and it has the target's density after every step.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
@@ -16,19 +15,6 @@ from lp_core.pooling.interpolation import interpolate, prune
 from lp_core.tickets import Ticket
 
 Method = Literal["cia", "caa", "cima"]
-
-
-def superpose(tickets: Iterable[Ticket], method: Method, keep: int, beta: float = 0.8) -> Ticket:
-    """The tickets' running average, pruned to `keep` prunable weights after every one of them.
-
-    tickets: in the order in which they were made; consumed one at a time. Not changed. For the
-    other arguments, for batch norm and for errors see `Superposition`; no ticket at all is an
-    InputError, too.
-    """
-    running = Superposition(method, keep, beta)
-    for ticket in tickets:
-        running.add(ticket)
-    return running.ticket
 
 
 class Superposition:

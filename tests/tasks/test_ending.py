@@ -12,7 +12,7 @@ import torch
 from lp_core.data.store import Split
 from lp_core.errors import DamagedError
 from lp_core.pooling.batch_norm import calibration_batches, re_estimate
-from lp_core.pooling.superposition import superpose
+from lp_core.pooling.by_hand import superpose
 from lp_core.seeds import noise_seed
 from lp_core.tickets import Ticket
 from lp_core.training.resume import StateError, read_hooks

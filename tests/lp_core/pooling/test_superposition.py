@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lp_core.errors import InputError
-from lp_core.pooling.superposition import Method, Superposition, superpose
+from lp_core.pooling.by_hand import superpose
+from lp_core.pooling.superposition import Method, Superposition
 from lp_core.tickets import Ticket
 from tests.lp_core.pooling.made_up import SHAPE, random_ticket
 from tests.lp_core.strategies import PRUNABLE, nonzero, state, tickets

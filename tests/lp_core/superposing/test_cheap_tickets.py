@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lp_core.errors import InputError
-from lp_core.pooling.superposition import superpose
+from lp_core.pooling.by_hand import superpose
 from lp_core.superposing.cheap_tickets import Superposing
 from lp_core.superposing.spec import EndingSpec
 from lp_core.tickets import Ticket
