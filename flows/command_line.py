@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from prefect import Flow
 from prefect.client.schemas.objects import State
@@ -16,10 +16,16 @@ from flows.project import read_ahead
 from flows.server import server_or_temporary
 from flows.wish import Wish, owns
 from lp_core.errors import InputError
-from tasks.kit.cli import OneLineParser
-from tasks.kit.params import shown
 
 INVALID_INPUT = 2
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as that of the stages (`tasks.kit.cli`) does: a flow imports
+    nothing of the project that it runs before it knows where that is."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (`{self.prog} --help` lists the arguments)")
 
 
 def main(flow: Flow[..., Any]) -> None:
@@ -27,7 +33,7 @@ def main(flow: Flow[..., Any]) -> None:
 
     Exit code: 0, 1 (a stage failed), 2 (invalid params), 128 and its number after a signal.
     """
-    parser = OneLineParser(prog=f"python -m {flow.__module__}", description=flow.description)
+    parser = _OneLineParser(prog=f"python -m {flow.__module__}", description=flow.description)
     parser.add_argument(
         "--targets",
         nargs="+",
@@ -108,7 +114,7 @@ def main(flow: Flow[..., Any]) -> None:
 def _count(text: str) -> int:
     if re.fullmatch("0*[1-9][0-9]*", text):
         return min(int(text), sys.maxsize)  # Prefect's JSON has no longer ones
-    raise argparse.ArgumentTypeError(f"found {shown(text)}; give a whole number from 1")
+    raise argparse.ArgumentTypeError(f"found {text!r}; give a whole number from 1")
 
 
 def _tell_plan(flow: str, wish: Wish) -> None:
