@@ -119,9 +119,11 @@ def _copied(tensors: Mapping[str, Tensor], what: str) -> Tensors:
         raise InputError(f"{what} is a {type(tensors).__name__}; give tensors by name")
     for name, tensor in tensors.items():
         if not isinstance(tensor, Tensor):
+            nested = [key for key, value in tensors.items() if isinstance(value, Mapping)]
+            there = f", such as those under {nested[0]!r}" if nested else ""
             raise InputError(
-                f"{what} has {name}, which is a {type(tensor).__name__} and no tensor; give "
-                "tensors by name, as network.state_dict() does"
+                f"{what} has {name}, which is {kind(tensor)} and no tensor; give tensors by name, "
+                f"as network.state_dict() does{there}"
             )
     if not tensors:
         raise InputError(f"{what} is empty; give tensors by name, or leave it out")

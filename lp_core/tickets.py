@@ -30,7 +30,7 @@ class TicketError(DamagedError):
     """A file that should hold a ticket does not."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Ticket:
     """A sparse network's weights, mask, batch-norm buffers, and where they come from.
 
@@ -46,6 +46,10 @@ class Ticket:
     buffers: dict[str, Tensor] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
     name: str = field(default="the ticket", compare=False)
+
+    def __repr__(self) -> str:
+        layers = f"{self.kept:,} of {self.prunable:,} weights in {len(self.mask)} layers"
+        return f"<Ticket {self.name}: {layers}>"
 
     @property
     def kept(self) -> int:

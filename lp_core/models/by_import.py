@@ -26,6 +26,8 @@ _SIZE = ("size", "image_size", "img_size")
 
 _OF_A_CONVOLUTION = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
 
+_MEND = "mend the name or the module"
+
 # Arguments by which the libraries would download weights.
 _DOWNLOADS = ("weights", "weights_backbone", "pretrained", "checkpoint_path")
 
@@ -126,9 +128,10 @@ def _own(name: str, module: str, attribute: str) -> Callable[..., Any]:
     try:
         found: Any = importlib.import_module(module)
     except (Exception, SystemExit) as error:
-        raise InputError(
-            f"{name}: {module} cannot be imported: {_where(error)}; mend the name or the module"
-        ) from error
+        top = module.partition(".")[0]
+        found_nowhere = isinstance(error, ModuleNotFoundError) and error.name == top
+        cure = f"run in the folder of {top}, or put it on PYTHONPATH" if found_nowhere else _MEND
+        raise InputError(f"{name}: {module} cannot be imported: {_where(error)}; {cure}") from error
     for part in attribute.split("."):
         if not hasattr(found, part):
             there = [key for key, value in vars(found).items() if _makes_networks(value, module)]

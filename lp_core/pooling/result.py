@@ -1,6 +1,6 @@
 """What a way to pool returns: the pooled ticket, and every step on the way to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,10 +27,13 @@ class Step:
 
 @dataclass(frozen=True)
 class PoolResult:
-    """A pooled ticket and everything that was tried on the way."""
+    """A pooled ticket and everything that was tried on the way.
+
+    trace: in the order in which it was tried.
+    """
 
     ticket: "Ticket"
-    trace: list[Step]
+    trace: list[Step] = field(repr=False)
 
     @property
     def members(self) -> list[int]:

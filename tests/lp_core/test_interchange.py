@@ -163,7 +163,7 @@ _NAN = torch.full((4, 4, 3, 3), float("nan"))
         (_state(), [1], "the mask is a list"),
         ([("conv1.weight", _ONES)], None, "the state is a list; give tensors by name"),
         ({}, None, "the state is empty"),
-        ({"epoch": 3, "model": {}}, None, "epoch, which is a int and no tensor"),
+        ({"epoch": 3, "model": {}}, None, "epoch, which is an int .* under 'model'"),
         (_state(conv2__weight=_NAN), None, "conv2.weight has 144 values that"),
         (_state(norm__running_var=torch.full((4,), float("inf"))), None, "4 values that are NaN"),
         (_state(conv2__weight=_ONES.double()), None, "torch.float64 in the state and"),

@@ -207,6 +207,11 @@ def test_somebodys_weights_are_not_said_to_be_made_anew(tmp_path, write):
             read(path)
 
 
+def test_a_ticket_is_shown_in_a_line(tmp_path):
+    _with_layout(tmp_path / "w")
+    assert repr(Ticket.load(tmp_path / "w")) == f"<Ticket {tmp_path}/w: 2 of 2 weights in 1 layers>"
+
+
 def test_a_layout_that_fits_is_no_error(tmp_path):
     _with_layout(tmp_path / "w", shapes={"w": [1, 2]})
     assert Ticket.load(tmp_path / "w").mask["w"].tolist() == [[True, True]]
