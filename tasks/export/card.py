@@ -54,7 +54,9 @@ class Card:
         if scores.accuracies:
             of = ", ".join(f"`{path}`" for path in dict.fromkeys(scores.tables))
             accuracy = _table((name, f"{v:.2%}") for name, v in scores.accuracies.items())
-            accuracy += f"\nFrom {of}.\n"
+            as_made = self.ticket.meta.get("precision", "fp32")
+            apart = f", measured in {as_made}; this file computes in float32"
+            accuracy += f"\nFrom {of}{apart if as_made != 'fp32' else ''}.\n"
         else:
             accuracy = (
                 "The results tables have no rows with the digest of this ticket; "

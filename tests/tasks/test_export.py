@@ -133,10 +133,8 @@ def test_the_card_tells_accuracies_costs_and_members():
     scores = {"nll": 0.0, "ece": 0.0}
     pools = scores | {"members": 2, "gain": 0.0, "flops": 1, "parameters": 1}
     rows = [run | pools | {"split": s, "accuracy": a} for s, a in (("val", 0.5), ("test", 0.25))]
-    other = rows[1] | {
-        "digest": "0" * 32,
-        "accuracy": 0.125,
-    }  # of one that it has taken the place of
+    # Of one that it has taken the place of.
+    other = rows[1] | {"digest": "0" * 32, "accuracy": 0.125}
     write_table("pools", [*rows, other], paths.RESULTS, {"run": "x"})
     ood = [run | scores | {"ending": None, "corruption": c, "severity": s, "accuracy": a}
            for c, s, a in (("fog", 1, 0.75), ("fog", 2, 0.5), ("snow", 1, 0.25))]  # fmt: skip
@@ -157,6 +155,23 @@ def test_the_card_tells_accuracies_costs_and_members():
     main([str(paths.ticket("base", 0, 1)), "--to", "state_dict", "--output", "told"])
     card = (Path("told") / paths.ticket("base", 0, 1)).with_suffix(".pt.md").read_text()
     assert "The results tables have no rows with the digest of this ticket" in card
+
+
+@pytest.mark.parametrize(("precision", "told"), [("bf16", ", measured in bf16;"), ("fp32", ".\n")])
+@pytest.mark.usefixtures("run")
+def test_the_card_tells_where_its_accuracies_are_of_another_precision(precision, told):
+    ticket = Ticket.load(POOLED)
+    ticket.meta["precision"] = precision
+    path = POOLED.with_name(f"{precision}.safetensors")
+    ticket.save(path)
+    run = {name: ticket.meta[name] for name in ("dataset", "model", "variant", "seed", "ticket")}
+    row = run | {"density": ticket.density, "digest": ticket.digest, "method": METHOD}
+    row |= {"members": 2, "gain": 0.0, "flops": 1, "parameters": 1, "nll": 0.0, "ece": 0.0}
+    write_table("pools", [row | {"split": "test", "accuracy": 0.5}], paths.RESULTS, {"run": "x"})
+    main([str(path), "--to", "state_dict", "--output", "told"])
+    path.unlink()
+    card = (Path("told") / path).with_suffix(".pt.md").read_text()
+    assert re.search(rf"\nFrom [^\n]*\.parquet`{re.escape(told)}", card)
 
 
 @pytest.mark.usefixtures("run")
