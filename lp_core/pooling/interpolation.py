@@ -8,20 +8,11 @@ from lp_core.tickets import Ticket
 
 
 def interpolate(a: Ticket, b: Ticket, alpha: float, keep: int) -> Ticket:
-    """alpha·a + (1 − alpha)·b, of which the `keep` largest prunable weights survive.
+    """What `lp_core.pooling.interpolate` says, of tickets that were checked.
 
-    a, b: tickets of one architecture; neither is changed. alpha: 0–1, the weight of `a`.
-    keep: number of prunable weights in the result (the target ticket's `.kept`).
-
-    Every parameter is interpolated, pruned or not. So are the batch-norm statistics, which are
-    wrong for the new network as means of means usually are: `meta["batch_norm"]` says
-    `averaged`, and `HeldOut.calibrate` re-estimates them.
-
-    For a search, which calls it thousands of times: `lp_core.pooling.interpolate` checks its
-    tickets first.
-
-    Raises InputError where the tickets' tensors differ in names or shapes, where alpha is not
-    between 0 and 1, and where `keep` is negative or above the number of prunable weights.
+    A search calls this thousands of times, so it looks at no number of theirs. Raises InputError
+    where the tickets' tensors differ in names or shapes, where alpha is not between 0 and 1, and
+    where `keep` is negative or above the number of prunable weights.
     """
     if not 0 <= alpha <= 1:
         raise InputError(f"alpha is {alpha}; it must lie between 0 and 1")
