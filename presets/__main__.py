@@ -66,10 +66,8 @@ def write(name: str, path: Path) -> None:
     print(f"{path} is now: {title(text)}")
     if old:
         lines = [f"  {line}" for line in differences(_values(old), _values(text))]
-        print(
-            f"before it was: {title(old) or 'a file without a title'}; values changed: {len(lines)}"
-        )
-        print(*lines, sep="\n", end="\n" if lines else "")
+        print(f"before it was: {title(old) or 'a file without a title'}")
+        print(f"values changed: {len(lines)}", *lines, sep="\n")
 
 
 def _require_preset(path: Path) -> None:

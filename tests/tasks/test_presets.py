@@ -165,6 +165,8 @@ def test_the_user_is_told_what_was_replaced(params, capsys):
     text = capsys.readouterr().out
     assert "before it was: The default experiment" in text
     assert "train.epochs: 9 → 6" in text
+    [number] = re.findall(r"^values changed: (\d+)$", text, re.MULTILINE)
+    assert text.count("\n  ") == int(number)
 
 
 @pytest.mark.parametrize(
