@@ -3,6 +3,7 @@
 Run as `python -m docs.picture` after the tables have changed.
 """
 
+import argparse
 import re
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def read_table(text: str, measured: str) -> pd.DataFrame:
 
 def main() -> None:
     """Write the picture."""
+    argparse.ArgumentParser(prog="python -m docs.picture", description=__doc__).parse_args()
     text = (DOCS / "cifar10.md").read_text()
     seeds = re.findall(r"over (\d+) seeds", text)[0]
     note = f"means over {seeds} seeds; bars: ± 1 standard deviation of the unpooled tickets"

@@ -4,6 +4,7 @@ Run as `python -m docs.stage_graph` after stages have changed. The edges are DVC
 experiment in which every stage has work; an edge that follows from others is left out.
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -189,6 +190,7 @@ def _stage(name: str, stage: dict[str, Any], at: tuple[int, int], rows: bool) ->
 
 def main() -> None:
     """Draw it."""
+    argparse.ArgumentParser(prog="python -m docs.stage_graph", description=__doc__).parse_args()
     with atomic_write(PICTURE) as temporary:
         temporary.write_text(svg(), encoding="utf-8")
 

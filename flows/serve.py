@@ -1,6 +1,7 @@
 """Registers every flow with the Prefect server, and runs what is asked of it.
 
-Each flow's deployment has the flow's own name: `prefect deployment run imp-pool/imp-pool`.
+Each flow's deployment has the flow's own name:
+`prefect deployment run imp-pool/imp-pool`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ def main() -> None:
     """Serves until interrupted or terminated; then runs in progress are cancelled."""
     names = ", ".join(f"{flow.name}/{flow.name}" for flow in FLOWS)
     parser = argparse.ArgumentParser(
-        prog="python -m flows.serve", description=__doc__, epilog=f"Deployments: {names}"
+        prog="python -m flows.serve",
+        description=__doc__,
+        epilog=f"Deployments: {names}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,  # breaks no name at its hyphen
     )
     parser.parse_args()
     runner = Runner(

@@ -6,7 +6,7 @@ variant: the variant, a name under {section}
 seed: the entry of `seeds`; the run's random numbers come from it
 ticket: the ticket's number, from 0, which is dense; `imp.rounds` lists them
 parent: what the ticket is pruned from: the number of a ticket, or rewind
-method: the pooling or the sparse training, a name under {section}
+method: the method, a name under {section}
 ending: how the training ends, a name under {section}
 pool: the pooling that the sparse ticket joins, a name under {section}
 name: the network of several members, an entry of {section}

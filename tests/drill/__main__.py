@@ -19,9 +19,20 @@ from tests.drill.plan import RUNNERS, kills
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.drill", description=__doc__)
-    parser.add_argument("--kills", type=int, default=50, metavar="N")
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
-    parser.add_argument("--runners", nargs="+", choices=RUNNERS, default=[*RUNNERS])
+    parser.add_argument(
+        "--kills", type=int, default=50, metavar="N", help="how many (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="draws the kills (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--runners",
+        nargs="+",
+        choices=RUNNERS,
+        default=[*RUNNERS],
+        help="what runs the experiment, in turns: dvc repro, a flow, or a flow on Dask with one "
+        "folder or with clones (default: all)",
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="drill-") as folder:
         drill = Drill(Path(folder), say=lambda line: print(line, flush=True))
