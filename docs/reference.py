@@ -46,7 +46,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Links to files beside docs/ are for those who read the repository; here their text stays."""
+    """Links to files beside docs/ are for those who read the repository. Here one to a room of
+    `lp_core` leads to its page; of the others, the text stays."""
+    for room in rooms():
+        file = rf"\(\.\./lp_core/{room}(\.py|/)?\)"
+        markdown = re.sub(rf"(\[[^\]]+\]){file}", rf"\1(reference/{room}.md)", markdown)
     return re.sub(r"\[([^\]]+)\]\(\.\./[^)]+\)", r"\1", markdown)
 
 

@@ -1,7 +1,9 @@
 from . import analysis as analysis
 from . import checkpoints as checkpoints
 from . import compute as compute
+from . import corruptions as corruptions
 from . import data as data
+from . import exporting as exporting
 from . import models as models
 from . import pooling as pooling
 from . import seeds as seeds

@@ -159,9 +159,11 @@ def export(
     """Make a file of a network and run it on images; returns the largest difference of a logit, as
     a part of the largest logit.
 
-    build: makes the same architecture, with other weights. network: on the CPU, in eval mode. kind:
-    one of FORMATS. images: float32 N×C×H×W, normalised, real ones, at least two: the check is worth
-    what they are. about: what the file says of itself, as JSON, where its kind has a place for it.
+    build: makes the same architecture, with other weights.
+    network: on the CPU, in eval mode.
+    kind: one of FORMATS: `state_dict`, `safetensors`, `onnx`, `torch-export`.
+    images: float32 N×C×H×W, normalised, real ones, at least two: the check is worth what they are.
+    about: what the file says of itself, as JSON, where its kind has a place for it.
 
     Raises InputError where the kind cannot hold this network, lacks its packages, or the network's
     logits are no numbers; ExportError where the file computes something else.

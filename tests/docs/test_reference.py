@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from docs.docstrings import listed
-from docs.reference import page, rooms
+from docs.reference import on_page_markdown, page, rooms
 from tasks.kit.code import PROJECT
 
 # What other people's scripts may rely on.
@@ -22,6 +22,8 @@ PUBLIC = [
     *("analysis.error_barrier", "analysis.convergence_speed", "analysis.disagreement"),
     *("analysis.expected_calibration_error", "analysis.kl_divergence"),
     "training.superposing_lr",
+    *("corruptions.corrupt", "corruptions.CORRUPTIONS", "corruptions.FAMILIES"),
+    *("exporting.export", "exporting.ExportError"),
 ]
 
 
@@ -46,6 +48,12 @@ def test_the_reference_has_every_public_name(site):
 def test_the_pages_have_the_picture_of_the_stages(site):
     assert (site / "stages.svg").is_file()
     assert 'src="stages.svg"' in (site / "index.html").read_text()
+
+
+def test_a_link_to_a_module_leads_to_its_page(site):
+    assert 'href="reference/tickets/">lp_core.tickets<' in (site / "index.html").read_text()
+    shown = on_page_markdown("[a](../lp_core/pooling) [b](../lp_core/files.py) [c](data.md)")
+    assert shown == "[a](reference/pooling.md) b [c](data.md)"
 
 
 def test_a_name_in_a_face_is_in_the_reference():
