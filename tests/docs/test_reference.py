@@ -50,6 +50,19 @@ def test_the_pages_have_the_picture_of_the_stages(site):
     assert 'src="stages.svg"' in (site / "index.html").read_text()
 
 
+def test_a_click_on_the_picture_opens_it_large_and_the_pages_say_so(site):
+    for file, above in (("index.html", ""), ("stages/index.html", "../")):
+        text = (site / file).read_text()
+        assert f'<a href="{above}stages.svg"><img' in text
+        assert "click opens the picture large" in text
+
+
+def test_the_pages_have_the_projects_stylesheet(site):
+    """Which keeps names in tables whole, and commands from under the button that copies them."""
+    assert 'href="../site.css"' in (site / "tables" / "index.html").read_text()
+    assert "td:first-child code { white-space: nowrap; }" in (site / "site.css").read_text()
+
+
 def test_a_link_to_a_module_leads_to_its_page(site):
     assert 'href="reference/tickets/">lp_core.tickets<' in (site / "index.html").read_text()
     shown = on_page_markdown("[a](../lp_core/pooling) [b](../lp_core/files.py) [c](data.md)")
