@@ -131,6 +131,31 @@ def test_a_new_entry_is_a_file_and_a_line_and_leaves_all_other_code_as_it_was(co
     subprocess.run([sys.executable, "-c", _USES_THEM], cwd=copy, check=True)
 
 
+_USES_THE_EXAMPLES = """
+import torch
+from lp_core.models import ModelSpec, build
+from lp_core.pooling import recipe_class
+
+assert ModelSpec("strided").stem_for(8, 8) == "cifar"
+assert build("strided", 4, 1, 8, seed=0)(torch.zeros(2, 1, 8, 8)).shape == (2, 4)
+assert recipe_class("halves")().weight_of_average(3) == 0.5
+"""
+
+
+def test_the_examples_of_entries_in_contributing_work_as_they_stand_there(copy):
+    text = (PROJECT / "CONTRIBUTING.md").read_text()
+    examples = re.findall(
+        r"```python\n(# (\S+/)\w+\.py; in __init__\.pyi: ([^\n]*)\n.*?)```", text, re.DOTALL
+    )
+    assert len(examples) == 2
+    for code, folder, line in examples:
+        name = re.findall(r"from \.(\w+)", line)[0]
+        (copy / folder / f"{name}.py").write_text(code)
+        with (copy / folder / "__init__.pyi").open("a") as stub:
+            stub.write(f"{line}\n")
+    subprocess.run([sys.executable, "-c", _USES_THE_EXAMPLES], cwd=copy, check=True)
+
+
 @pytest.mark.parametrize(
     ("edited", "module"),
     [
