@@ -20,6 +20,7 @@ from lp_core.pooling.spec import RECIPES
 from lp_core.sparsity.method_spec import METHODS, method_class
 from lp_core.superposing.spec import Average, EndingSpec
 from lp_core.tables import TABLES, write_table
+from presets.__main__ import main as lay_over_the_default
 from presets.overlays import names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,6 +108,28 @@ def test_the_data_page_lists_every_network():
     section = (ROOT / "docs" / "data.md").read_text().split("## Networks", 1)[1]
     listed = in_code(section.split(" are there.", 1)[0])
     assert sorted(listed) == sorted(faces.names(NETWORKS))
+
+
+def blocks(page: str, first: str) -> list[str]:
+    """The YAML of a page that begins with a key."""
+    return re.findall(rf"```yaml\n({first}:.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+WHOLE = [*blocks("docs/presets.md", "grid"), *blocks("docs/data.md", "grid")]
+CHECKPOINTS = blocks("docs/checkpoints.md", "seeds")
+
+
+@pytest.mark.parametrize("block", [*WHOLE, *CHECKPOINTS])
+def test_yaml_that_names_variants_is_a_preset(tmp_path, block):
+    (tmp_path / "mine.yaml").write_text(block)
+    lay_over_the_default([str(tmp_path / "mine.yaml"), "--to", str(tmp_path / "params.yaml")])
+
+
+def test_the_preset_of_checkpoints_trains_nothing():
+    assert (len(WHOLE), len(CHECKPOINTS)) == (4, 1)
+    params = YAML(typ="safe").load(CHECKPOINTS[0])
+    assert params["grid"] == params["sup_tickets"]["variants"] == []
+    assert params["sgd_noise"]["variants"] == params["sgd_noise"]["crossed"] == []
 
 
 def questions(heading: str) -> list[str]:
