@@ -15,6 +15,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
+from lp_core.errors import InputError
 from presets.products import expanded
 
 PRESETS = Path(__file__).resolve().parent
@@ -77,13 +78,29 @@ def whole(name: str) -> str:
     header, changes = parsed(source(name))
     entries = overlaid(parsed(default)[1], changes)
     values = YAML(typ="safe").load(_text([], entries))
+
+    def value(*keys: str) -> Any:
+        found = values
+        for key in keys:
+            if not isinstance(found, dict) or key not in found:
+                raise InputError(
+                    f"{name}: leaves no {'.'.join(keys)}; what stands in braces replaces a whole "
+                    "block of the default, so write each key on a line of its own"
+                )
+            found = found[key]
+        return found
+
     if values["dataset"] in values["datasets"]:  # else a fault, which is better told of all
-        _keep(entries["datasets"], {values["dataset"], *values["sgd_noise"]["transfer"]["targets"]})
-        _keep(entries["corrupt"], {values["dataset"]})
-    _keep(entries["pooling"].entries["recipes"], values["pooling"]["methods"])
-    sup_tickets, chosen = entries["sup_tickets"].entries, values["sup_tickets"]
-    _keep(sup_tickets["training"], {*chosen["methods"], *chosen["ablated"]})
-    _keep(sup_tickets["ending"], {*chosen["endings"], *chosen["ablations"]})
+        targets = value("sgd_noise", "transfer", "targets")
+        _keep(entries, "datasets", {values["dataset"], *targets})
+        _keep(entries, "corrupt", {values["dataset"]})
+    _keep(entries["pooling"].entries, "recipes", value("pooling", "methods"))
+    for part, users in (
+        ("training", ("methods", "ablated")),
+        ("ending", ("endings", "ablations")),
+    ):
+        used = {each for key in users for each in value("sup_tickets", key)}
+        _keep(entries["sup_tickets"].entries, part, used)
     return expanded(_text(header, entries), _path(name))[0]
 
 
@@ -104,8 +121,10 @@ def _path(name: str) -> Path:
     return Path(name) if is_file(name) else PRESETS / f"{name}.yaml"
 
 
-def _keep(section: Entry, used: Collection[str]) -> None:
-    section.entries = {key: entry for key, entry in section.entries.items() if key in used}
+def _keep(entries: dict[str, Entry], section: str, used: Collection[str]) -> None:
+    if section in entries:  # else it stands in the braces of a block around it
+        own = entries[section].entries
+        entries[section].entries = {key: entry for key, entry in own.items() if key in used}
 
 
 def _text(header: list[str], entries: dict[str, Entry]) -> str:

@@ -235,6 +235,9 @@ def test_a_preset_of_ones_own_is_a_file_anywhere(params):
         ("train: [1\n", "mine.yaml: line 2 is not valid YAML"),
         ("train: 3\n", "mine.yaml: train: found 3; give a mapping"),
         ("train: {epochs: 1}\n", "mine.yaml: train.schedule.drops is [3, 4]"),
+        ("sgd_noise: {crossed: []}\n", "mine.yaml: leaves no sgd_noise.transfer.targets; what st"),
+        ("sup_tickets: {methods: []}\n", "mine.yaml: leaves no sup_tickets.ablated; what stands"),
+        ("pooling: {}\n", "mine.yaml: leaves no pooling.methods; what stands in braces replaces"),
         ("dataset: flowers\n", "mine.yaml: dataset: 'flowers' is not in datasets"),
     ],
 )
