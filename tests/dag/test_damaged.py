@@ -36,7 +36,7 @@ def _damage(project: Project, name: str) -> None:
     cached.chmod(0o444)
     path.unlink()
     project.dvc("checkout", "--force")
-    assert path.read_bytes() == content, "DVC restores it"
+    assert path.read_bytes() == spoilt, "DVC restores it"
 
 
 def test_what_the_messages_say_mends_damaged_cache_objects(project: Project) -> None:
