@@ -26,8 +26,6 @@ _SIZE = ("size", "image_size", "img_size")
 
 _OF_A_CONVOLUTION = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
 
-_MEND = "mend the name or the module"
-
 # Arguments by which the libraries would download weights.
 _DOWNLOADS = ("weights", "weights_backbone", "pretrained", "checkpoint_path")
 
@@ -124,13 +122,14 @@ def _of_timm(name: str) -> Callable[..., Any]:
 
 
 def _own(name: str, module: str, attribute: str) -> Callable[..., Any]:
-    compile_anew(module.partition(".")[0])
+    top = module.partition(".")[0]
+    compile_anew(top)
     try:
         found: Any = importlib.import_module(module)
     except (Exception, SystemExit) as error:
-        top = module.partition(".")[0]
-        found_nowhere = isinstance(error, ModuleNotFoundError) and error.name == top
-        cure = f"run in the folder of {top}, or put it on PYTHONPATH" if found_nowhere else _MEND
+        cure = "mend the name or the module"
+        if isinstance(error, ModuleNotFoundError) and error.name == top:
+            cure = f"run in the folder of {top}, or put it on PYTHONPATH"
         raise InputError(f"{name}: {module} cannot be imported: {_where(error)}; {cure}") from error
     for part in attribute.split("."):
         if not hasattr(found, part):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # Where ways to pool are found by name.
 RECIPES = "lp_core.pooling.recipes"
 
-_How = Literal["halving", "exact"]
+_Search = Literal["halving", "exact"]
 _BatchNorm = Literal["re-estimate", "average"]
 
 
@@ -27,12 +27,12 @@ class ScoringSpec:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
-    search: _How = "halving"
+    search: _Search = "halving"
     batch_norm: _BatchNorm = "re-estimate"
     calibration_images: int = 1024
 
     def __post_init__(self) -> None:
-        if self.search not in get_args(_How):
+        if self.search not in get_args(_Search):
             raise InputError(f"search is {self.search!r}; give halving or exact")
         if self.batch_norm not in get_args(_BatchNorm):
             raise InputError(f"batch_norm is {self.batch_norm!r}; give re-estimate or average")

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import decode_source
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -50,17 +51,20 @@ def require_listed(modules: Iterable[str], reads: Iterable[str], root: Path) -> 
     out: how it is then read, nobody can hear, since not all of it is Python.
     """
     listed = [root / path for path in reads]
-    for module in sorted(modules):
-        own = root / module.partition("/")[0]
-        files = [file for file in own.rglob("*") if file.suffix not in _PYTHON and file.is_file()]
-        unlisted = {f.name: f for f in files if not any(f.is_relative_to(top) for top in listed)}
-        for text in _texts(root / module) if unlisted else ():
-            if file := unlisted.get(PurePosixPath(text).name):
-                path = file.relative_to(root).as_posix()
-                raise InputError(
-                    f"{module} names {text!r}, but nobody would notice an edit of {path}; list it "
-                    f"there: READS = ({path!r},)"
-                )
+    for package, own in groupby(sorted(modules), lambda module: module.partition("/")[0]):
+        files = (file for file in (root / package).rglob("*") if file.suffix not in _PYTHON)
+        unlisted = {
+            file.name: file.relative_to(root).as_posix()
+            for file in files
+            if file.is_file() and not any(file.is_relative_to(top) for top in listed)
+        }
+        for module in own:
+            for text in _texts(root / module):
+                if path := unlisted.get(PurePosixPath(text).name):
+                    raise InputError(
+                        f"{module} names {text!r}, but nobody would notice an edit of {path}; list "
+                        f"it there: READS = ({path!r},)"
+                    )
 
 
 def _texts(path: Path) -> Iterator[str]:

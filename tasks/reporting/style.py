@@ -203,9 +203,10 @@ def save(figure: Figure, path: Path) -> None:
 
     A figure that `empty_figure` made has its axes where its layout has put them, for good.
     """
-    # The solver of the constrained layout sums in the order of addresses in memory.
+    # Laid out as SVG, which measures text in its own way and has 72 dots in an inch.
     FigureCanvasSVG(figure)
-    figure.set_dpi(72)  # which saving as SVG does, too
+    figure.set_dpi(72)
+    # Rounded, since the layout's solver sums in the order of addresses in memory.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for axis in figure.axes:
